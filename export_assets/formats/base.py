@@ -1,0 +1,110 @@
+"""The seam every format implements: a writer fed batch by batch, a reader for the way back.
+
+writer = fmt.open(path, schema, options)
+writer.write(batch)                  any number of times, also never
+writer.close()                       the file is complete; syncing and renaming is the store's
+fmt.read(path, schema, options)      frames of exactly `schema.polars`, in constant memory
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from export_assets.tables.schema import Fidelity, TableSchema
+
+Profile = Literal["default", "excel", "legacy", "tidy"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormatOptions:
+    """Everything a person may choose about a file; part of the configuration hash."""
+
+    compression: str | None = None
+    """None is the format's own default; `none` switches it off."""
+    compression_level: int | None = None
+    profile: Profile = "default"
+    delimiter: str | None = None
+    """CSV and TSV only; None is the profile's own."""
+    pretty: bool = False
+    """JSON only."""
+    row_group_rows: int = 122_880
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """How a file must be read, as the manifest records it."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+class FormatWriter(ABC):
+    """One file being written. Not safe for two threads at once."""
+
+    @abstractmethod
+    def write(self, frame: pl.DataFrame) -> None:
+        """Append *frame*, whose schema is the table's conformed schema."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finish the file. Calling it twice does nothing the second time."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Close the handle without finishing; the file is about to be deleted."""
+
+    def fidelity(self) -> Mapping[str, Fidelity]:
+        """Per column, what this format could not carry exactly; empty when all was exact."""
+        return {}
+
+
+class Format(ABC):
+    """One file format."""
+
+    name: str
+    kind: str
+    """The Dagster kind shown in the UI."""
+    compressions: tuple[str, ...]
+    """Accepted values of `FormatOptions.compression`, the default first."""
+
+    @abstractmethod
+    def suffix(self, options: FormatOptions) -> str:
+        """Return the file name ending, codec included: `.parquet`, `.csv.gz`."""
+
+    @abstractmethod
+    def open(
+        self,
+        path: Path,
+        schema: TableSchema,
+        options: FormatOptions,
+        metadata: Mapping[str, str],
+    ) -> FormatWriter:
+        """Create *path*, which must not exist, and return its writer.
+
+        *metadata* is embedded where the format can (Parquet key-value metadata); it must not
+        hold anything that differs between two runs over equal input.
+        """
+
+    @abstractmethod
+    def read(
+        self, path: Path, schema: TableSchema, options: FormatOptions
+    ) -> Iterator[pl.DataFrame]:
+        """Yield what was written as frames of exactly `schema.polars`, in constant memory.
+
+        Raises:
+            IntegrityError: The file cannot be read back as that schema.
+        """
+
+    def dialect(self, options: FormatOptions) -> Dialect:
+        """Describe how a reader must parse the file."""
+        return Dialect()
+
+    def check_options(self, options: FormatOptions) -> None:
+        """Refuse options this format cannot honour.
+
+        Raises:
+            UsageError: An option has no meaning for this format.
+        """

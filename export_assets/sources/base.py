@@ -1,0 +1,142 @@
+"""The seam every kind of source implements: open, take one snapshot, describe, count, scan.
+
+    with source.snapshot() as snapshot:          one consistent moment, files untouched
+        for name in snapshot.tables():
+            schema = snapshot.describe(name)     discovered: columns, types, keys
+            for batch in snapshot.scan(Scan(table=name, schema=schema)):
+                ...                              raw Polars frames, one fixed schema
+
+A scan delivers *raw* values: the schema of every batch is the same, fixed by `schema` through
+`raw_dtype`, and turning raw values into the promised types is the work of `tables.conform`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+import polars as pl
+
+from export_assets.tables.partitions import Window
+from export_assets.tables.schema import TableSchema
+
+Consistency = Literal["snapshot", "best-effort", "none"]
+
+BATCH_ROWS = 65_536
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotInfo:
+    """What the manifest says about the moment the rows come from."""
+
+    kind: str
+    """`sqlite-backup`, `duckdb-copy`, …"""
+    id: str
+    """The source's fingerprint at that moment."""
+    taken_at: datetime
+    consistency: Consistency = "snapshot"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableFacts:
+    """Figures about one table of a snapshot, as `inspect` prints them."""
+
+    rows: int
+    first: datetime | None = None
+    last: datetime | None = None
+    bytes_estimated: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan:
+    """A request for rows: pushed down as far as the source can, never further than is exact.
+
+    `window` is a pre-filter: the source may deliver rows outside it (by a margin for zones it
+    cannot judge) but never leaves out a row inside it, nor one whose time it cannot read.
+    """
+
+    table: str
+    schema: TableSchema
+    """The columns wanted, with the types promised for them."""
+    window: Window = field(default_factory=Window)
+    time_column: str | None = None
+    """The column `window` speaks of, and the first to order by."""
+    assume_timezone: str = "UTC"
+    order_by: tuple[str, ...] = ()
+    where: Mapping[str, object] = field(default_factory=dict)
+    """Equality filters, ANDed; None compares with IS NULL."""
+    limit: int | None = None
+    offset: int = 0
+    batch_rows: int = BATCH_ROWS
+
+
+class Snapshot(ABC):
+    """One consistent moment of a source. Valid inside the `with` that opened it."""
+
+    info: SnapshotInfo
+
+    @abstractmethod
+    def tables(self) -> Sequence[str]:
+        """Names of tables and configured views, in the source's own order."""
+
+    @abstractmethod
+    def describe(self, table: str) -> TableSchema:
+        """Discover columns, declared types, keys and foreign keys of *table*.
+
+        The logical type of each column follows from its declared type; loosely typed sources
+        look at the values where the declaration says nothing.
+
+        Raises:
+            UsageError: There is no such table.
+        """
+
+    @abstractmethod
+    def profile(self, table: str, schema: TableSchema, *, assume_timezone: str) -> TableSchema:
+        """Look at every value of *table* and return *schema* with types that hold for all of them.
+
+        Columns whose values do not fit the declared type are widened (fidelity `widened` or
+        `lossy`, with reason and count); the others are returned as they are.
+        """
+
+    @abstractmethod
+    def count(self, table: str) -> int:
+        """Count the rows of *table*."""
+
+    @abstractmethod
+    def facts(self, table: str, time_column: str | None, assume_timezone: str) -> TableFacts:
+        """Measure *table* for `inspect`."""
+
+    @abstractmethod
+    def scan(self, scan: Scan) -> Iterator[pl.DataFrame]:
+        """Yield the rows asked for as raw frames of one fixed schema.
+
+        Raises:
+            SourceCorrupt: The source is damaged where it was read.
+            ValueMismatch: A value does not fit the column's promised type (see `tables.conform`).
+        """
+
+
+class Source(ABC):
+    """A place tables come from."""
+
+    name: str
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Return a cheap stamp that differs whenever the content may differ.
+
+        Raises:
+            SourceMissing: There is nothing at the source's address.
+        """
+
+    @abstractmethod
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Open one consistent moment, leaving the source byte for byte as it was.
+
+        Raises:
+            SourceMissing: There is nothing at the source's address, or it may not be read.
+            SourceBusy: Somebody holds it for longer than the timeout.
+            SourceCorrupt: It is not what it claims to be, or is damaged.
+        """

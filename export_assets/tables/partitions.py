@@ -1,0 +1,139 @@
+"""How a table is sliced: partition keys, their half-open UTC windows, their directory names."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+
+import polars as pl
+
+from export_assets.errors import UsageError
+
+Every = Literal["hour", "day", "month", "year"]
+
+ALL = "all"
+"""The one partition of an unpartitioned table."""
+
+UNDATED = "__HIVE_DEFAULT_PARTITION__"
+"""Rows whose partition column is null: Hive's own name for that partition."""
+
+_KEY_FORMATS: dict[str, str] = {
+    "hour": "%Y-%m-%d-%H:%M",
+    "day": "%Y-%m-%d",
+    "month": "%Y-%m",
+    "year": "%Y",
+}
+# A colon in a path is refused or converted by several tools, so only the key carries it.
+_DIRECTORY_FORMATS: dict[str, str] = _KEY_FORMATS | {"hour": "%Y-%m-%dT%H"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """A half-open range of time, `start <= t < end`, aware and in UTC; None is unbounded."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    @property
+    def bounded(self) -> bool:
+        """Whether either side is bounded."""
+        return self.start is not None or self.end is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimePartitions:
+    """Slices of a table by the hour, day, month or year of one timestamp or date column, in UTC."""
+
+    column: str
+    every: Every = "day"
+    start: date | None = None
+    """First partition offered in Dagster; earlier rows are still exported by the command line."""
+
+    def key_of(self, moment: datetime) -> str:
+        """Return the key of the partition that holds *moment* (aware)."""
+        return moment.astimezone(UTC).strftime(_KEY_FORMATS[self.every])
+
+    def window(self, key: str) -> Window:
+        """Return the window of *key*.
+
+        Raises:
+            UsageError: *key* is no key of these partitions.
+        """
+        start = self._parse(key)
+        return Window(start=start, end=self._next(start))
+
+    def directory(self, key: str) -> str:
+        """Return the hive-style directory name of *key*, e.g. `day=2026-02-08`."""
+        if key == UNDATED:
+            return f"{self.every}={UNDATED}"
+        return f"{self.every}={self._parse(key).strftime(_DIRECTORY_FORMATS[self.every])}"
+
+    def key_of_directory(self, directory: str) -> str | None:
+        """Return the key that `directory` stands for, or None where it is not one of ours."""
+        prefix, _, value = directory.partition("=")
+        if prefix != self.every:
+            return None
+        if value == UNDATED:
+            return UNDATED
+        try:
+            moment = datetime.strptime(value, _DIRECTORY_FORMATS[self.every]).replace(tzinfo=UTC)
+        except ValueError:
+            return None
+        return self.key_of(moment)
+
+    def keys(self, first: str, last: str) -> Iterator[str]:
+        """Yield every key from *first* to *last*, both included."""
+        moment, end = self._parse(first), self._parse(last)
+        while moment <= end:
+            yield self.key_of(moment)
+            moment = self._next(moment)
+
+    def key_expr(self) -> pl.Expr:
+        """Return the expression that gives each row's key, null where the column is null."""
+        return pl.col(self.column).cast(pl.Datetime("us")).dt.strftime(_KEY_FORMATS[self.every])
+
+    def _parse(self, key: str) -> datetime:
+        try:
+            moment = datetime.strptime(key, _KEY_FORMATS[self.every]).replace(tzinfo=UTC)
+        except ValueError as error:
+            msg = f"partition {key!r}: not a key of partitions by {self.every}"
+            raise UsageError(msg) from error
+        if moment != self._floor(moment):
+            msg = f"partition {key!r}: does not start at the {self.every}"
+            raise UsageError(msg)
+        return moment
+
+    def _floor(self, moment: datetime) -> datetime:
+        return moment.replace(minute=0, second=0, microsecond=0)
+
+    def _next(self, start: datetime) -> datetime:
+        if self.every == "hour":
+            return start + timedelta(hours=1)
+        if self.every == "day":
+            return start + timedelta(days=1)
+        if self.every == "month":
+            return (start.replace(day=1) + timedelta(days=32)).replace(day=1)
+        return start.replace(year=start.year + 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoPartitions:
+    """The whole table is one partition, called `all`."""
+
+    def directory(self, key: str) -> str:
+        """Return the directory of *key*, which is `all`.
+
+        Raises:
+            UsageError: *key* is anything else.
+        """
+        if key != ALL:
+            msg = f"partition {key!r}: the table is not partitioned"
+            raise UsageError(msg)
+        return ALL
+
+    def key_of_directory(self, directory: str) -> str | None:
+        """Return `all` for the directory `all`, else None."""
+        return ALL if directory == ALL else None
+
+
+Partitions = TimePartitions | NoPartitions
