@@ -3,7 +3,7 @@
 writer = fmt.open(path, schema, options)
 writer.write(batch)                  any number of times, also never
 writer.close()                       the file is complete; syncing and renaming is the store's
-fmt.read(path, schema, options)      frames of exactly `schema.polars`, in constant memory
+fmt.read(path, schema, options)      batches of exactly `schema.polars`, in constant memory
 """
 
 from abc import ABC, abstractmethod
@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import polars as pl
-
+from export_assets.tables.batch import Batch
 from export_assets.tables.schema import Fidelity, TableSchema
 
 Profile = Literal["default", "excel", "legacy", "tidy"]
@@ -45,8 +44,8 @@ class FormatWriter(ABC):
     """One file being written. Not safe for two threads at once."""
 
     @abstractmethod
-    def write(self, frame: pl.DataFrame) -> None:
-        """Append *frame*, whose schema is the table's conformed schema."""
+    def write(self, batch: Batch) -> None:
+        """Append *batch*, whose schema is the table's conformed schema."""
 
     @abstractmethod
     def close(self) -> None:
@@ -89,10 +88,8 @@ class Format(ABC):
         """
 
     @abstractmethod
-    def read(
-        self, path: Path, schema: TableSchema, options: FormatOptions
-    ) -> Iterator[pl.DataFrame]:
-        """Yield what was written as frames of exactly `schema.polars`, in constant memory.
+    def read(self, path: Path, schema: TableSchema, options: FormatOptions) -> Iterator[Batch]:
+        """Yield what was written as batches of exactly `schema.polars`, in constant memory.
 
         Raises:
             IntegrityError: The file cannot be read back as that schema.
@@ -102,7 +99,7 @@ class Format(ABC):
         """Describe how a reader must parse the file."""
         return Dialect()
 
-    def check_options(self, options: FormatOptions) -> None:
+    def check_options(self, options: FormatOptions) -> None:  # noqa: B027 - most need no override
         """Refuse options this format cannot honour.
 
         Raises:

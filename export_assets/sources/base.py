@@ -78,6 +78,18 @@ class Snapshot(ABC):
     info: SnapshotInfo
 
     @abstractmethod
+    def columns(self, table: str) -> Sequence[str]:
+        """Column names of the physical *table*, empty where there is no such table."""
+
+    @abstractmethod
+    def define(self, views: Mapping[str, str]) -> None:
+        """Add derived tables: name to SELECT statement, in the source's own SQL.
+
+        A view may carry the name of a physical table, which it then hides for `tables`,
+        `describe` and `scan`; inside the statement the name still means the physical table.
+        """
+
+    @abstractmethod
     def tables(self) -> Sequence[str]:
         """Names of tables and configured views, in the source's own order."""
 

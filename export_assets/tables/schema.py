@@ -8,6 +8,10 @@ import polars as pl
 
 Verdict = Literal["exact", "widened", "lossy", "refused"]
 
+Encoding = Literal["native", "iso", "epoch_s", "epoch_ms", "epoch_us"]
+"""How a raw column holds its logical values: `native` as the type itself, `iso` as ISO 8601 text,
+`epoch_…` as a number counted from 1970-01-01 UTC."""
+
 
 class LogicalType(StrEnum):
     """What the values of a column mean, whatever file format carries them."""
@@ -50,6 +54,8 @@ class Column:
     logical: LogicalType
     declared: str = ""
     """The type as the source declares it, for people."""
+    encoding: Encoding = "native"
+    """How raw batches hold the values; see `tables.conform`."""
     nullable: bool = True
     precision: int | None = None
     scale: int | None = None
