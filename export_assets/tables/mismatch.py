@@ -4,7 +4,7 @@ from export_assets.errors import ContractViolation
 
 
 class ValueMismatch(ContractViolation):
-    """A value of `column` does not fit; the engine answers by profiling the table and starting over."""
+    """A value of `column` does not fit; the engine profiles the table and starts over."""
 
     def __init__(self, table: str, column: str, fact: str) -> None:
         super().__init__(f"{table}.{column}: {fact}")
