@@ -74,7 +74,7 @@ lock:  ## Lock the dependencies again (needs uv)
 	@$(UV) pip compile pyproject.toml requirements/build.in --output-file $(LOCK) --quiet \
 		--all-extras --group dev --universal --python-version 3.11 $(UPGRADE) \
 		--generate-hashes --no-emit-index-url --no-emit-find-links \
-		--custom-compile-command 'make lock'
+		--no-strip-extras --custom-compile-command 'make lock'
 
 # A finished environment is brought up to date; anything else is made from nothing.
 $(STAMP): pyproject.toml $(LOCK)
@@ -86,10 +86,11 @@ $(STAMP): pyproject.toml $(LOCK)
 		'python3.11, python3)' >&2; exit 1; fi
 	@echo "installing $$(grep -c '^[a-z].*==' $(LOCK)) locked packages into $(VENV)"
 	@if [ -n '$(UV)' ]; then \
-		$(UV) pip install -q --python $(BIN)/python --require-hashes -r $(LOCK) && \
+		$(UV) pip install -q --python $(BIN)/python --no-deps --require-hashes -r $(LOCK) && \
 		$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .; \
 	else \
-		$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $(LOCK) && \
+		$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps \
+			--require-hashes -r $(LOCK) && \
 		$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .; \
 	fi
 	@echo '$(CURDIR)' > $@
