@@ -1,0 +1,205 @@
+"""What a source's YAML says: the source, and its tables.
+
+    source ─┬─ url, assume_timezone, formats, keep, schedule, …
+            ├─ tables ── name or "*" ── partition_by, checks, types, redact, …
+            └─ relations ── from table.column to table.column
+
+A model knows how its own parts combine (a table's formats, options, redaction); everything that
+needs the source itself is decided further up.
+"""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_validator
+
+from export_assets.config.base import Model
+from export_assets.config.cron import check_cron
+from export_assets.config.rules import (
+    Cadence,
+    ColumnCheck,
+    ColumnType,
+    ColumnTypeOrName,
+    FormatName,
+    FormatOptionsConfig,
+    Formats,
+    Keep,
+    PartitionBy,
+    Relation,
+    Scalar,
+)
+
+EVERY_OTHER = "*"
+"""The key of `tables` that stands for every table not named."""
+
+DEFAULT_REDACT = ("*password*", "*secret*", "*token*", "*api_key*")
+
+
+def _check_timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError) as error:
+        msg = f"no time zone {value!r} in the IANA database"
+        raise ValueError(msg) from error
+    return value
+
+
+def _all_tables(value: object) -> object:
+    return {EVERY_OTHER: {}} if value == "all" else value
+
+
+Timezone = Annotated[str, AfterValidator(_check_timezone)]
+Cron = Annotated[str, AfterValidator(check_cron)]
+Names = tuple[Annotated[str, Field(min_length=1)], ...]
+
+
+class TableConfig(Model):
+    """One table of a source, or with the key `*` every table not named."""
+
+    by_default: bool = True
+    """Whether the table is exported when no table is asked for by name."""
+    description: str = ""
+    """What the table holds, for people."""
+    query: str | None = Field(default=None, min_length=1)
+    """SELECT statement of a derived table, in the source's own SQL."""
+    partition_by: PartitionBy | None = None
+    """How the table is sliced; without it the table is one partition called `all`."""
+    formats: Formats | None = None
+    """File formats of this table, instead of the source's."""
+    format_options: Mapping[FormatName, FormatOptionsConfig] = Field(default_factory=dict)
+    """Options by format, over those of the source."""
+    max_rows_per_file: PositiveInt | None = None
+    """Start another file of the partition after so many rows."""
+    columns: Names | None = Field(default=None, min_length=1)
+    """The only columns exported, in this order."""
+    exclude_columns: Names = ()
+    """Columns left out."""
+    column_descriptions: Mapping[str, str] = Field(default_factory=dict)
+    """What columns hold, by column, for people."""
+    types: Mapping[str, ColumnTypeOrName] = Field(default_factory=dict)
+    """Types by column, over those of the source and its declarations."""
+    primary_key: Names = ()
+    """Columns that identify a row, where the source does not declare them."""
+    order_by: Names = ()
+    """Columns that order the rows, instead of time and key."""
+    redact: Names = ()
+    """Columns whose values never leave, over the source's patterns."""
+    anonymize: Names = ()
+    """Columns whose values are replaced by keyed hashes that still join."""
+    checks: tuple[ColumnCheck, ...] = ()
+    """What must hold for the values."""
+    cadence: Cadence | None = None
+    """Steady beat of the rows, for the gap check."""
+    monotone: Names = ()
+    """Columns that never decrease in the order of the rows."""
+    freshness: float | None = Field(default=None, gt=0)
+    """Hours after which the table counts as stale, instead of the source's."""
+    keep: Keep | None = None
+    """Retention of this table, instead of the source's."""
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        _refuse_overlap("redact", self.redact, "anonymize", self.anonymize)
+        _refuse_overlap("columns", self.columns or (), "exclude_columns", self.exclude_columns)
+        return self
+
+
+_UNSAID = TableConfig()
+
+
+def _refuse_overlap(name: str, one: Names, other_name: str, other: Names) -> None:
+    both = [column for column in one if column in other]
+    if both:
+        msg = f"column {both[0]} is both in {name} and in {other_name}"
+        raise ValueError(msg)
+
+
+class SourceConfig(Model):
+    """A place tables come from, as its YAML file describes it."""
+
+    source: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    """Name of the source: lower case letters, digits and underscores."""
+    system: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
+    """Built-in system that reads the source, where it is more than a database."""
+    url: str = Field(min_length=1, repr=False)
+    """Address in SQLAlchemy form or a path; passwords by `${NAME}` only."""
+    description: str = ""
+    """What the source is, for people."""
+    owners: Names = ()
+    """Who answers for the source: e-mail addresses or `team:name`."""
+    assume_timezone: Timezone = "UTC"
+    """IANA zone in which times without an offset are read."""
+    formats: Formats = ("parquet",)
+    """File formats of every table; `all` is every format there is."""
+    format_options: Mapping[FormatName, FormatOptionsConfig] = Field(default_factory=dict)
+    """Options by format."""
+    tables: Annotated[
+        Mapping[str, TableConfig],
+        BeforeValidator(_all_tables),
+    ] = Field(default_factory=dict)
+    """What differs, by table; `*` is every table not named, and without it the tables named are
+    the only ones (all tables where none is named)."""
+    types: Mapping[str, ColumnTypeOrName] = Field(default_factory=dict)
+    """Types by column name, in every table that has the column."""
+    relations: tuple[Relation, ...] = ()
+    """References between tables that the source does not declare."""
+    redact: Names = ()
+    """Patterns of column names whose values never leave, added to the default patterns."""
+    redact_defaults: bool = True
+    """Whether the default patterns `*password*`, `*secret*`, `*token*`, `*api_key*` hold."""
+    busy_timeout: float = Field(default=30.0, ge=0)
+    """Seconds to wait for a source held by somebody else."""
+    schedule: Cron | None = None
+    """Cron line, in UTC, by which Dagster exports the source."""
+    freshness: float | None = Field(default=None, gt=0)
+    """Hours after which a table counts as stale."""
+    keep: Keep | None = None
+    """Retention of every table; without it everything is kept."""
+    options: Mapping[str, Scalar] = Field(default_factory=dict, repr=False)
+    """Settings of the built-in system."""
+
+    def table(self, name: str) -> TableConfig:
+        """Return what the configuration says about the table *name*, listed or not."""
+        return self.tables.get(name) or self.tables.get(EVERY_OTHER) or _UNSAID
+
+    def selects(self, name: str) -> bool:
+        """Whether the table *name* is exported when no table is asked for by name."""
+        if name in self.tables or EVERY_OTHER in self.tables or not self.tables:
+            return self.table(name).by_default
+        return False
+
+    def formats_of(self, table: str) -> tuple[FormatName, ...]:
+        """Return the formats of *table*, in the order configured."""
+        return self.table(table).formats or self.formats
+
+    def format_options_of(self, table: str, fmt: FormatName) -> FormatOptionsConfig:
+        """Return the options of *table* in the format *fmt*: the table's over the source's."""
+        below = self.format_options.get(fmt, FormatOptionsConfig())
+        return self.table(table).format_options.get(fmt, FormatOptionsConfig()).over(below)
+
+    def types_of(self, table: str) -> dict[str, ColumnType]:
+        """Return the types configured for columns of *table*: the table's over the source's."""
+        return dict(self.types) | dict(self.table(table).types)
+
+    @property
+    def redact_globs(self) -> tuple[str, ...]:
+        """Patterns of column names whose values never leave, whatever the table."""
+        return (DEFAULT_REDACT if self.redact_defaults else ()) + self.redact
+
+    def redacts(self, table: str, column: str) -> bool:
+        """Whether the values of *column* never leave; patterns ignore case."""
+        folded = column.casefold()
+        return column in self.table(table).redact or any(
+            fnmatchcase(folded, glob.casefold()) for glob in self.redact_globs
+        )
+
+    def keep_of(self, table: str) -> Keep | None:
+        """Return the retention of *table*, None to keep everything."""
+        return self.table(table).keep or self.keep
+
+    def freshness_of(self, table: str) -> float | None:
+        """Return the hours after which *table* is stale, None for never."""
+        own = self.table(table).freshness
+        return own if own is not None else self.freshness

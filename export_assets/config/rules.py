@@ -1,0 +1,301 @@
+"""The small parts of a table's configuration: partitions, checks, types, format options, keep."""
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
+
+from export_assets.config.base import Model
+
+FormatName = Literal["parquet", "csv", "ndjson", "json"]
+FORMAT_NAMES: tuple[FormatName, ...] = get_args(FormatName)
+
+TypeName = Literal[
+    "boolean",
+    "integer",
+    "float",
+    "decimal",
+    "text",
+    "date",
+    "time",
+    "timestamp",
+    "naive_timestamp",
+    "json",
+    "uuid",
+    "binary",
+]
+"""The values of `tables.schema.LogicalType` that can be promised without a nested type."""
+
+EncodingName = Literal["native", "iso", "epoch_s", "epoch_ms", "epoch_us"]
+
+Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
+Bound = StrictInt | StrictFloat | StrictStr
+
+# The engine that runs `matches` is Rust's, which has neither.
+_UNSUPPORTED_REGEX = re.compile(r"\(\?(?:=|!|<=|<!)|(?<!\\)(?:\\\\)*\\[1-9]")
+_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TEMPORAL = frozenset({"date", "time", "timestamp", "naive_timestamp"})
+
+
+def _iso_day(value: object) -> object:
+    # Pydantic alone would read a number as seconds since 1970.
+    if isinstance(value, date) or (isinstance(value, str) and _ISO_DAY.fullmatch(value)):
+        return value
+    msg = "must be a day written YYYY-MM-DD"
+    raise ValueError(msg)
+
+
+Day = Annotated[date, BeforeValidator(_iso_day, json_schema_input_type=date)]
+
+
+class PartitionBy(Model):
+    """Slice a table by the time of one column, in UTC."""
+
+    column: str = Field(min_length=1)
+    """Timestamp or date column that decides which partition a row belongs to."""
+    every: Literal["hour", "day", "month", "year"] = "day"
+    """Length of one partition."""
+    start: Day | None = None
+    """First partition offered in Dagster; earlier rows are still exported on the command line."""
+
+
+class ColumnCheck(Model):
+    """What must hold for the values of one column; nulls pass everything but `not_null`."""
+
+    column: str = Field(min_length=1)
+    """Column the check looks at."""
+    ge: Bound | None = None
+    """Smallest value allowed; a number, or ISO 8601 text for dates and times."""
+    gt: Bound | None = None
+    """Every value is greater than this."""
+    le: Bound | None = None
+    """Largest value allowed."""
+    lt: Bound | None = None
+    """Every value is less than this."""
+    unique: bool = False
+    """No value occurs twice in one partition."""
+    not_null: bool = False
+    """No value is null."""
+    isin: tuple[Scalar, ...] | None = Field(default=None, min_length=1)
+    """The only values allowed."""
+    matches: str | None = None
+    """Regular expression (no look-around, no back-references) found in every value."""
+    severity: Literal["error", "warn"] = "error"
+    """`error` publishes nothing where a row breaks the check, `warn` only reports it."""
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        rules = (self.ge, self.gt, self.le, self.lt, self.isin, self.matches)
+        if not (self.unique or self.not_null or any(rule is not None for rule in rules)):
+            msg = "checks nothing; give one of ge, gt, le, lt, unique, not_null, isin, matches"
+            raise ValueError(msg)
+        for one, other in (("ge", "gt"), ("le", "lt")):
+            if getattr(self, one) is not None and getattr(self, other) is not None:
+                msg = f"has both {one} and {other}; one of them is enough"
+                raise ValueError(msg)
+        self._range_is_not_empty()
+        if self.matches is not None:
+            _check_regex(self.matches)
+        return self
+
+    def _range_is_not_empty(self) -> None:
+        low = self.ge if self.ge is not None else self.gt
+        high = self.le if self.le is not None else self.lt
+        if low is None or high is None:
+            return
+        if isinstance(low, str) or isinstance(high, str):
+            if not (isinstance(low, str) and isinstance(high, str)):
+                msg = f"compares with a number and with text: {low!r} and {high!r}"
+                raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError only
+            return
+        closed = self.ge is not None and self.le is not None
+        if low > high or (low == high and not closed):
+            msg = f"allows no value between {low} and {high}"
+            raise ValueError(msg)
+
+
+def _check_regex(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        msg = f"matches: not a regular expression: {error}"
+        raise ValueError(msg) from error
+    if _UNSUPPORTED_REGEX.search(pattern):
+        msg = "matches: look-around and back-references are not supported"
+        raise ValueError(msg)
+
+
+class ColumnType(Model):
+    """The type promised for a column, where the source's own declaration is not enough."""
+
+    type: TypeName
+    """Logical type of the exported column."""
+    encoding: EncodingName = "native"
+    """How the source holds dates and times: natively, as ISO 8601 text or as an epoch number."""
+    precision: PositiveInt | None = Field(default=None, le=38)
+    """Digits of a decimal in all."""
+    scale: NonNegativeInt | None = Field(default=None, le=38)
+    """Digits of a decimal after the point."""
+
+    @model_validator(mode="after")
+    def _fits_the_type(self) -> Self:
+        if self.type != "decimal" and (self.precision is not None or self.scale is not None):
+            msg = f"precision and scale belong to decimal, not to {self.type}"
+            raise ValueError(msg)
+        if self.encoding != "native" and self.type not in _TEMPORAL:
+            msg = f"encoding {self.encoding} belongs to dates and times, not to {self.type}"
+            raise ValueError(msg)
+        if (self.scale or 0) > (self.precision or 38):
+            msg = f"scale {self.scale} is more than precision {self.precision}"
+            raise ValueError(msg)
+        return self
+
+
+def _type_by_name(value: object) -> object:
+    return {"type": value} if isinstance(value, str) else value
+
+
+ColumnTypeOrName = Annotated[
+    ColumnType, BeforeValidator(_type_by_name, json_schema_input_type=TypeName | ColumnType)
+]
+
+
+def _delimiter(value: object) -> object:
+    if value == "tab":
+        return "\t"
+    if isinstance(value, str) and (len(value) != 1 or value in '"\r\n'):
+        msg = "must be a single character other than the quote and line ends, or 'tab'"
+        raise ValueError(msg)
+    return value
+
+
+class FormatOptionsConfig(Model):
+    """Choices about the files of one format; what is left out keeps the format's own default."""
+
+    compression: str | None = None
+    """Codec of the format, or `none`."""
+    compression_level: int | None = None
+    """Level of the codec."""
+    profile: Literal["default", "excel", "legacy", "tidy"] | None = None
+    """Named set of conventions."""
+    delimiter: Annotated[str, BeforeValidator(_delimiter)] | None = None
+    """Field separator of CSV: one character, or `tab`."""
+    pretty: bool | None = None
+    """Indented JSON."""
+    row_group_rows: PositiveInt | None = None
+    """Rows per row group of Parquet."""
+
+    def given(self) -> dict[str, Any]:
+        """Return the options that were chosen, by name."""
+        return {key: value for key, value in self if value is not None}
+
+    def over(self, below: "FormatOptionsConfig") -> "FormatOptionsConfig":
+        """Return these options, with those of *below* where these say nothing."""
+        return FormatOptionsConfig(**(below.given() | self.given()))
+
+
+class Relation(Model):
+    """A reference between two tables that the source does not declare as a foreign key."""
+
+    child: str = Field(alias="from", pattern=r"^.+\..+$")
+    """`table.column` that refers."""
+    parent: str = Field(alias="to", pattern=r"^.+\..+$")
+    """`table.column` referred to."""
+
+    @property
+    def child_table(self) -> str:
+        """Table that refers; the column follows the last dot."""
+        return self.child.rpartition(".")[0]
+
+    @property
+    def child_column(self) -> str:
+        """Column that refers."""
+        return self.child.rpartition(".")[2]
+
+    @property
+    def parent_table(self) -> str:
+        """Table referred to."""
+        return self.parent.rpartition(".")[0]
+
+    @property
+    def parent_column(self) -> str:
+        """Column referred to."""
+        return self.parent.rpartition(".")[2]
+
+
+class Keep(Model):
+    """What retention keeps; everything no rule keeps may be pruned."""
+
+    all_within_days: NonNegativeInt | None = None
+    """Keep everything of the last so many days."""
+    hourly: NonNegativeInt = 0
+    """Keep the newest of each of the last so many hours."""
+    daily: NonNegativeInt = 0
+    """Keep the newest of each of the last so many days."""
+    weekly: NonNegativeInt = 0
+    """Keep the newest of each of the last so many weeks."""
+    monthly: NonNegativeInt = 0
+    """Keep the newest of each of the last so many months."""
+    yearly: NonNegativeInt = 0
+    """Keep the newest of each of the last so many years."""
+
+    @model_validator(mode="after")
+    def _keeps_something(self) -> Self:
+        if not any(value for _, value in self):
+            msg = "keeps nothing; leave it out to keep everything"
+            raise ValueError(msg)
+        return self
+
+
+class Cadence(Model):
+    """Rows that should come at a steady beat."""
+
+    column: str = Field(min_length=1)
+    """Timestamp column of the beat."""
+    minutes: float = Field(gt=0)
+    """Minutes from one row to the next."""
+    max_gap_minutes: float | None = Field(default=None, gt=0)
+    """Longer silences than this are reported as gaps; three beats where not given."""
+
+    @property
+    def allowed_gap(self) -> float:
+        """Longest silence, in minutes, that is no gap."""
+        return self.max_gap_minutes if self.max_gap_minutes is not None else 3 * self.minutes
+
+    @model_validator(mode="after")
+    def _gap_exceeds_the_beat(self) -> Self:
+        if self.allowed_gap < self.minutes:
+            msg = f"max_gap_minutes {self.max_gap_minutes} is less than minutes {self.minutes}"
+            raise ValueError(msg)
+        return self
+
+
+def expand_formats(value: object) -> object:
+    """Turn `all` (alone or in a list) into every format and drop repetitions, order kept."""
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        return value
+    return tuple(FORMAT_NAMES) if "all" in names else tuple(dict.fromkeys(names))
+
+
+Formats = Annotated[
+    tuple[FormatName, ...],
+    BeforeValidator(
+        expand_formats,
+        json_schema_input_type=Literal["all", "parquet", "csv", "ndjson", "json"]
+        | tuple[Literal["all", "parquet", "csv", "ndjson", "json"], ...],
+    ),
+    Field(min_length=1),
+]
