@@ -1,0 +1,44 @@
+"""dagster.yaml and workspace.yaml say what this version of Dagster understands."""
+
+import shutil
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def instance_home(tmp_path: Path) -> Path:
+    shutil.copy(ROOT / "dagster.yaml", tmp_path)
+    return tmp_path
+
+
+def test_the_instance_starts_from_our_settings_and_phones_nobody(instance_home: Path) -> None:
+    with dg.DagsterInstance.from_config(str(instance_home)) as instance:
+        telemetry, welcome = instance.telemetry_enabled, instance.nux_enabled
+        limits = instance.get_concurrency_config()
+
+    assert (telemetry, welcome) == (False, False)
+    assert limits.run_queue_config is not None
+    assert limits.run_queue_config.max_concurrent_runs == 2
+    assert limits.pool_config.default_pool_limit == 1
+
+
+def test_stuck_runs_end_and_only_crashed_runs_are_tried_again(instance_home: Path) -> None:
+    with dg.DagsterInstance.from_config(str(instance_home)) as instance:
+        longest = instance.run_monitoring_max_runtime_seconds
+        retries = instance.run_retries_max_retries
+        retry_failed_steps = instance.run_retries_retry_on_asset_or_op_failure
+
+    assert (longest, retries, retry_failed_steps) == (21600, 2, False)
+
+
+def test_the_workspace_loads_the_code_location_from_a_checkout() -> None:
+    workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text(encoding="utf-8"))
+
+    [entry] = workspace["load_from"]
+    assert entry["python_module"]["module_name"] == "export_assets.definitions"
+    assert entry["python_module"]["working_directory"] == "."
