@@ -106,14 +106,14 @@ class TableConfig(Model):
         return self
 
 
-_UNSAID = TableConfig()
-
-
 def _refuse_overlap(name: str, one: Names, other_name: str, other: Names) -> None:
     both = [column for column in one if column in other]
     if both:
         msg = f"column {both[0]} is both in {name} and in {other_name}"
         raise ValueError(msg)
+
+
+_UNSAID = TableConfig()
 
 
 class SourceConfig(Model):
