@@ -52,7 +52,7 @@ class Conformer:
             raise ValueMismatch(self.schema.name, column.name, fact)
         return converted
 
-    def _by_type(self, raw: pl.Series, column: Column) -> pl.Series:
+    def _by_type(self, raw: pl.Series, column: Column) -> pl.Series:  # noqa: PLR0911 - a table
         match column.logical:
             case LogicalType.TIMESTAMP:
                 return self._timestamp(raw, column)
