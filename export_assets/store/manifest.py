@@ -3,10 +3,15 @@
 The JSON form is specified in docs/on-disk-format.md; `json_schema` gives its JSON Schema.
 """
 
+import hashlib
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
+
+from export_assets.errors import IntegrityError
+from export_assets.translate import one_line
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "_manifest.json"
@@ -37,6 +42,13 @@ class FileRecord(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     rows: int
     sha256: str
+
+    def __post_init__(self) -> None:
+        """Refuse a path that leads out of the manifest's directory."""
+        parts = self.path.split("/")
+        if "\\" in self.path or "\0" in self.path or not {"", ".", ".."}.isdisjoint(parts):
+            msg = f"path {self.path!r}: not a relative path inside the partition"
+            raise ValueError(msg)
 
 
 class SnapshotRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +104,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     watermark: dict[str, str] = {}
     created_at: datetime
     run_id: str
+    checksum: str = ""
+    """Of all other fields; `encode_manifest` computes it."""
 
     @property
     def rows(self) -> int:
@@ -104,24 +118,100 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
         return sum(file.bytes for file in self.files)
 
 
-_decoder = msgspec.json.Decoder(Manifest)
+Document = dict[str, Any]
+_Record = TypeVar("_Record")
+
+
+class ManifestHead(msgspec.Struct, frozen=True, kw_only=True):
+    """What listings need of a manifest, decoded without the rest."""
+
+    format_version: int
+    source: str
+    table: str
+    format: str
+    partition: str
+    files: tuple[FileRecord, ...]
+    created_at: datetime
+    run_id: str
+    generation: int = 1
+    window: WindowRecord | None = None
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
-    """Return the JSON form, indented for people, ending in a newline."""
-    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+    """Return the JSON form with its checksum, indented for people, ending in a newline."""
+    return encode_document(manifest)
 
 
 def decode_manifest(data: bytes) -> Manifest:
-    """Parse the JSON form.
+    """Parse the JSON form and check it against its checksum.
 
     Raises:
-        msgspec.ValidationError: A field is missing or of the wrong type.
+        msgspec.ValidationError: A field is missing or of the wrong type, the checksum does not
+            match, or the format version is newer than this program.
         msgspec.DecodeError: *data* is not JSON.
     """
-    return _decoder.decode(data)
+    return decode_document(data, Manifest)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read the manifest at *path*.
+
+    Raises:
+        IntegrityError: It is not a manifest, or not the one that was written.
+        OSError: It cannot be read.
+    """
+    return parse_manifest(path.read_bytes(), path)
+
+
+def parse_manifest(data: bytes, path: Path) -> Manifest:
+    """Parse *data*, which was read from *path*.
+
+    Raises:
+        IntegrityError: It is not a manifest, or not the one that was written.
+    """
+    try:
+        return decode_manifest(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        msg = f"{path}: not a valid manifest: {one_line(error)}"
+        raise IntegrityError(msg) from error
+
+
+def encode_document(record: msgspec.Struct) -> bytes:
+    """Encode a record that has a `checksum` field, filling it in."""
+    document: Document = msgspec.to_builtins(record)
+    document["checksum"] = document_checksum(document)
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def decode_document(data: bytes, kind: type[_Record]) -> _Record:
+    """Decode *data* as *kind* after checking its version and its checksum.
+
+    Raises:
+        msgspec.ValidationError: Version, checksum or a field is wrong.
+        msgspec.DecodeError: *data* is not JSON.
+    """
+    document: Document = msgspec.json.decode(data, type=dict[str, Any])
+    if document.get("checksum") != document_checksum(document):
+        msg = "its checksum does not match its content"
+        raise msgspec.ValidationError(msg)
+    version = document.get("format_version")
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        msg = f"format version {version}; this program reads up to {FORMAT_VERSION}"
+        raise msgspec.ValidationError(msg)
+    return msgspec.convert(document, kind)
+
+
+def document_checksum(document: Document) -> str:
+    """Return the SHA-256 of *document* without its `checksum`, as the format specifies it."""
+    content = {name: value for name, value in document.items() if name != "checksum"}
+    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
 
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of manifests."""
-    return msgspec.json.schema(Manifest)
+    schema = msgspec.json.schema(Manifest)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Manifest of a published partition",
+        **schema,
+    }

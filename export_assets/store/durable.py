@@ -1,0 +1,191 @@
+"""Making files and directories survive a power loss, and replacing them in one step.
+
+An error of fsync is final: the kernel may already have dropped the pages, so a second fsync that
+succeeds proves nothing. The file is discarded instead.
+"""
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from export_assets.store.filesystem import DIRECTORY_FLAGS, REAL, Filesystem, open_directory
+
+
+def write_durably(
+    path: Path, data: bytes, *, mode: int = 0o640, filesystem: Filesystem = REAL
+) -> None:
+    """Write *data* to *path* so that, whatever happens, the old or the new content is there.
+
+    Raises:
+        OSError: Nothing was changed, unless it comes from syncing the directory.
+    """
+    temporary = f".{path.name[:200]}.{secrets.token_hex(4)}.tmp"
+    with directory(path.parent) as dir_fd:
+        try:
+            create(temporary, data, dir_fd=dir_fd, mode=mode, filesystem=filesystem)
+            filesystem.rename(temporary, path.name, dir_fd=dir_fd)
+        except BaseException:
+            with suppress(OSError):
+                filesystem.unlink(temporary, dir_fd=dir_fd)
+            raise
+        filesystem.fsync(dir_fd)
+
+
+def create(name: str, data: bytes, *, dir_fd: int, mode: int, filesystem: Filesystem) -> None:
+    """Create the file *name* below *dir_fd* with *data*, synced; it must not exist."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    fd = filesystem.open(name, flags, dir_fd=dir_fd)
+    try:
+        left = memoryview(data)
+        while left:
+            left = left[filesystem.write(fd, left) :]
+        filesystem.chmod(fd, mode & ~current_umask())
+        filesystem.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def sync(name: str, *, dir_fd: int, mode: int, filesystem: Filesystem) -> None:
+    """Give the file or directory *name* its mode, less the umask, and make it durable."""
+    fd = filesystem.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=dir_fd)
+    try:
+        filesystem.chmod(fd, mode & ~current_umask())
+        filesystem.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def sync_file(path: Path, *, filesystem: Filesystem = REAL) -> None:
+    """Make the content of the file at *path* durable."""
+    with directory(path.parent) as dir_fd:
+        fd = filesystem.open(path.name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=dir_fd)
+        try:
+            filesystem.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def sync_directory(path: Path, *, filesystem: Filesystem = REAL) -> None:
+    """Make creations, renames and removals in the directory at *path* durable."""
+    with directory(path) as dir_fd:
+        filesystem.fsync(dir_fd)
+
+
+def exchange(one: Path, other: Path, *, filesystem: Filesystem = REAL) -> bool:
+    """Swap two entries of one directory atomically; False where the system cannot."""
+    with directory(one.parent) as dir_fd:
+        return filesystem.exchange(one.name, other.name, dir_fd=dir_fd)
+
+
+def rename_new(old: Path, new: Path, *, filesystem: Filesystem = REAL) -> None:
+    """Rename *old* to *new* in the same directory.
+
+    Raises:
+        FileExistsError: *new* exists.
+    """
+    with directory(old.parent) as dir_fd:
+        filesystem.rename_new(old.name, new.name, dir_fd=dir_fd)
+
+
+def put_in_place(
+    staged: str, target: str, aside: str, *, dir_fd: int, filesystem: Filesystem
+) -> None:
+    """Replace the directory *target* by *staged*; afterwards *staged* names the old one.
+
+    Where the system has no exchange, *target* is absent between two renames and *aside* names the
+    old one; `store.recovery` knows what to do with it after a crash.
+    """
+    if filesystem.exchange(staged, target, dir_fd=dir_fd):
+        return
+    filesystem.rename_new(target, aside, dir_fd=dir_fd)
+    filesystem.at("set_aside")
+    try:
+        filesystem.rename_new(staged, target, dir_fd=dir_fd)
+    except BaseException:
+        filesystem.rename_new(aside, target, dir_fd=dir_fd)
+        raise
+    filesystem.at("replaced")
+    # Under the staging name it can be removed in peace: nothing moves a staging directory back.
+    filesystem.fsync(dir_fd)
+    filesystem.rename_new(aside, staged, dir_fd=dir_fd)
+
+
+@contextmanager
+def directory(path: Path) -> Iterator[int]:
+    """Hold the directory at *path* open and give its descriptor."""
+    dir_fd = open_directory(path)
+    try:
+        yield dir_fd
+    finally:
+        os.close(dir_fd)
+
+
+@contextmanager
+def subdirectory(
+    root: Path, parts: tuple[str, ...], *, filesystem: Filesystem, create: bool
+) -> Iterator[int]:
+    """Hold open the directory below *root* that *parts* lead to, following no symbolic link.
+
+    With *create*, missing directories are made, each durable in its parent.
+
+    Raises:
+        OSError: A part is missing, or no real directory.
+    """
+    fd = open_directory(root)
+    try:
+        for part in parts:
+            if create:
+                _make_directory(part, dir_fd=fd, filesystem=filesystem)
+            inner = _open_real(part, dir_fd=fd)
+            os.close(fd)
+            fd = inner
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def refuse_links(root: Path, path: Path) -> None:
+    """Refuse a *path* below *root* that leads through, or is, a symbolic link.
+
+    Raises:
+        OSError: ELOOP, naming the link.
+    """
+    here = root
+    for part in path.relative_to(root).parts:
+        here /= part
+        if here.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(here))
+
+
+def _make_directory(name: str, *, dir_fd: int, filesystem: Filesystem) -> None:
+    try:
+        os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        with suppress(FileExistsError):
+            filesystem.mkdir(name, dir_fd=dir_fd, mode=0o750)
+            filesystem.fsync(dir_fd)
+
+
+def _open_real(name: str, *, dir_fd: int) -> int:
+    """Open a directory; a symbolic link is ELOOP, where Linux says ENOTDIR for both."""
+    try:
+        return os.open(name, DIRECTORY_FLAGS, dir_fd=dir_fd)
+    except NotADirectoryError:
+        if stat.S_ISLNK(os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name) from None
+        raise
+
+
+def current_umask() -> int:
+    """Return the umask of this process, without the race of setting it to find out."""
+    with suppress(OSError), Path("/proc/self/status").open(encoding="ascii") as status:
+        for line in status:
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

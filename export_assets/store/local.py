@@ -1,0 +1,286 @@
+"""Published partitions on a local disk: look up, stage, publish, remove.
+
+    store = LocalStore(root)
+    with store.stage(key, directory, run_id) as staging:
+        ...                                     write parts into staging.path
+        staging.publish(manifest)               one step: visible, whole, durable
+
+The order of steps is specified in docs/on-disk-format.md.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from export_assets.errors import DestConflict, DestLocked, DestPermission, IntegrityError, NoSpace
+from export_assets.store.durable import directory as directory_fd
+from export_assets.store.durable import refuse_links, subdirectory
+from export_assets.store.filesystem import REAL, Filesystem
+from export_assets.store.layout import ExportKey, lock_path, partition_dir, staging_name
+from export_assets.store.lock import HeldLock, partition_lock
+from export_assets.store.manifest import MANIFEST_NAME, Manifest, parse_manifest
+from export_assets.store.recovery import leftovers, recover
+from export_assets.store.staging import Staging
+from export_assets.store.tree import scan_exports, scan_partitions
+from export_assets.translate import translating
+
+_MARGIN_BYTES = 64 * 1024 * 1024
+_MARGIN_FACTOR = 1.2
+
+
+class Unchecked(Enum):
+    """The state of a partition that nobody planned for."""
+
+    ANY = "any"
+
+
+ANY = Unchecked.ANY
+
+
+class LocalStore:
+    """Partitions below one root directory.
+
+    Raises:
+        DestPermission: *root* exists and is no directory.
+    """
+
+    def __init__(self, root: Path, *, filesystem: Filesystem = REAL) -> None:
+        # Resolved once: the root may be a symbolic link, nothing below it may.
+        self.root = root.resolve()
+        self._filesystem = filesystem
+        if self.root.exists() and not self.root.is_dir():
+            msg = f"{root}: it is not a directory"
+            raise DestPermission(msg)
+
+    def partition_path(self, key: ExportKey, directory: str) -> Path:
+        """Return where a partition is, or would be.
+
+        Raises:
+            UsageError: *directory* is not a safe name.
+        """
+        return partition_dir(self.root, key, directory)
+
+    def manifest(self, key: ExportKey, directory: str) -> Manifest | None:
+        """Return the manifest of a published partition, or None where there is none.
+
+        Raises:
+            IntegrityError: There is one, and it is damaged.
+            DestPermission: It may not be read, or the path leads through a symbolic link.
+        """
+        path = self.partition_path(key, directory)
+        with translating(f"{key}/{directory}"):
+            refuse_links(self.root, path)
+            return read_if_there(path)
+
+    def manifests(
+        self, source: str | None = None, table: str | None = None, fmt: str | None = None
+    ) -> Iterator[tuple[Path, Manifest]]:
+        """Yield (partition directory, manifest) of everything published, in order of path.
+
+        Raises:
+            IntegrityError: A manifest is damaged.
+        """
+        for path in scan_partitions(self.root, source=source, table=table, fmt=fmt):
+            with translating(str(path)):
+                manifest = read_if_there(path)
+            if manifest is not None:
+                yield path, manifest
+
+    @contextmanager
+    def stage(
+        self,
+        key: ExportKey,
+        directory: str,
+        run_id: str,
+        *,
+        expected_run_id: str | Unchecked | None = ANY,
+        estimated_bytes: int = 0,
+        timeout: float = 0.0,
+        replace_damaged: bool = False,
+    ) -> Iterator[Staging]:
+        """Lock a partition, put it right after a crash, and give a directory to write it in.
+
+        What was not published when the block ends, however it ends, is removed.
+
+        Args:
+            key: The export.
+            directory: The partition's directory name.
+            run_id: The run that writes.
+            expected_run_id: The run whose generation must be the current one, None for no
+                generation at all; `ANY` does not look.
+            estimated_bytes: Room the parts will need; 0 where nobody knows.
+            timeout: Seconds to wait for the lock.
+            replace_damaged: Replace a generation whose manifest is damaged, starting again at
+                generation 1.
+
+        Raises:
+            DestLocked: Another run holds the partition.
+            DestConflict: The current generation is not the expected one, or files without a
+                manifest are in the way.
+            NoSpace: The disk has no room for the estimate.
+            DestPermission: The directory cannot be written.
+            IntegrityError: The manifest of the current generation is damaged.
+        """
+        path = self.partition_path(key, directory)
+        subject = f"{key}/{directory}"
+        with self._hold(key, directory, run_id, timeout=timeout) as held:
+            with translating(subject):
+                self._check_space(held.dir_fd, subject, estimated_bytes)
+                previous = self._previous(path, subject, replace_damaged=replace_damaged)
+                _check_expected(previous, expected_run_id, subject)
+                staging = Staging(
+                    key=key,
+                    directory=directory,
+                    parent=path.parent,
+                    dir_fd=held.dir_fd,
+                    run_id=run_id,
+                    previous=previous,
+                    filesystem=self._filesystem,
+                )
+            try:
+                yield staging
+            finally:
+                staging.discard()
+
+    def remove(
+        self,
+        key: ExportKey,
+        directory: str,
+        run_id: str,
+        *,
+        expected_run_id: str | Unchecked | None = ANY,
+        timeout: float = 0.0,
+    ) -> bool:
+        """Unpublish a partition in one step and delete it; False where there was none.
+
+        Raises:
+            DestLocked: Another run holds the partition.
+            DestConflict: The current generation is not the expected one.
+            DestPermission: The directory cannot be written.
+        """
+        path = self.partition_path(key, directory)
+        subject = f"{key}/{directory}"
+        fs = self._filesystem
+        if not path.parent.is_dir():
+            return False
+        with self._hold(key, directory, run_id, timeout=timeout) as held:
+            with translating(subject):
+                if not path.exists():
+                    held.lock.retire()
+                    return False
+                if expected_run_id is not ANY:
+                    previous = self._previous(path, subject, replace_damaged=False)
+                    _check_expected(previous, expected_run_id, subject)
+                doomed = staging_name(directory, run_id)
+                fs.rename_new(directory, doomed, dir_fd=held.dir_fd)
+                fs.at("unpublished")
+                fs.fsync(held.dir_fd)
+                fs.remove_tree(doomed, dir_fd=held.dir_fd)
+                fs.fsync(held.dir_fd)
+            held.lock.retire()
+        return True
+
+    def sweep(self) -> list[Path]:
+        """Put right what dead runs left anywhere below the root; live runs are left alone.
+
+        Returns:
+            The paths of what was moved back or removed.
+        """
+        swept: list[Path] = []
+        for parent in scan_exports(self.root):
+            with translating(str(parent)), directory_fd(parent) as dir_fd:
+                partitions = {item.partition for item in leftovers(dir_fd)}
+            key = ExportKey(*parent.relative_to(self.root).parts)
+            for partition in sorted(partitions):
+                with suppress(DestLocked):
+                    swept += self._sweep_one(key, partition, parent)
+        return swept
+
+    def _sweep_one(self, key: ExportKey, partition: str, parent: Path) -> list[Path]:
+        with self._hold(key, partition, "sweep", timeout=0.0) as held:
+            return [parent / name for name in held.recovered]
+
+    @contextmanager
+    def _hold(
+        self, key: ExportKey, directory: str, run_id: str, *, timeout: float
+    ) -> Iterator["_Held"]:
+        """Hold the lock of a partition and its parent directory, recovered from any crash."""
+        subject = f"{key}/{directory}"
+        lock = lock_path(self.root, key, directory)
+        fs = self._filesystem
+        with ExitStack() as stack:
+            with translating(subject):
+                self.root.mkdir(parents=True, exist_ok=True)
+                locks = lock.parent.relative_to(self.root).parts
+                with subdirectory(self.root, locks, filesystem=fs, create=True):
+                    held_lock = stack.enter_context(
+                        partition_lock(lock, timeout=timeout, holder=run_id, subject=subject)
+                    )
+                dir_fd = stack.enter_context(
+                    subdirectory(self.root, key.parts, filesystem=fs, create=True)
+                )
+                recovered = recover(dir_fd, directory, filesystem=fs)
+            yield _Held(dir_fd=dir_fd, lock=held_lock, recovered=recovered)
+
+    def _previous(self, path: Path, subject: str, *, replace_damaged: bool) -> Manifest | None:
+        """Return the current generation's manifest, refusing to replace what is not ours."""
+        refuse_links(self.root, path)
+        try:
+            previous = read_if_there(path)
+        except IntegrityError:
+            if replace_damaged:
+                return None
+            raise
+        if previous is None and path.is_dir() and any(path.iterdir()):
+            msg = f"{subject}: {path} holds files but no manifest; move it away first"
+            raise DestConflict(msg)
+        return previous
+
+    def _check_space(self, dir_fd: int, subject: str, estimated_bytes: int) -> None:
+        if estimated_bytes <= 0:
+            return
+        disk = os.fstatvfs(dir_fd)
+        free = disk.f_bavail * disk.f_frsize
+        needed = int(estimated_bytes * _MARGIN_FACTOR) + _MARGIN_BYTES
+        if free < needed:
+            msg = f"{subject}: needs {needed:,} bytes, {self.root} has {free:,} free"
+            raise NoSpace(msg)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Held:
+    """A partition in hand: its lock, its parent directory, what recovery dealt with."""
+
+    dir_fd: int
+    lock: HeldLock
+    recovered: list[str]
+
+
+def read_if_there(partition: Path) -> Manifest | None:
+    """Return the manifest of the partition at *partition*, or None where there is none.
+
+    Raises:
+        IntegrityError: There is one, and it is damaged.
+    """
+    path = partition / MANIFEST_NAME
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    return parse_manifest(data, path)
+
+
+def _check_expected(
+    previous: Manifest | None, expected: str | Unchecked | None, subject: str
+) -> None:
+    if isinstance(expected, Unchecked):
+        return
+    current = previous.run_id if previous else None
+    if current != expected:
+        is_now = f"is now by run {current}" if current else "is gone"
+        was = f"the one of run {expected}" if expected else "no generation"
+        msg = f"{subject}: planned on {was}, but the published one {is_now}"
+        raise DestConflict(msg)

@@ -1,0 +1,198 @@
+"""One partition being written: parts into a hidden directory, then visible in one step."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from export_assets.errors import DestConflict, IntegrityError
+from export_assets.store.durable import create, put_in_place, sync
+from export_assets.store.filesystem import Filesystem
+from export_assets.store.hashing import hash_file
+from export_assets.store.layout import ExportKey, aside_name, staging_name
+from export_assets.store.manifest import MANIFEST_NAME, FileRecord, Manifest, encode_manifest
+from export_assets.translate import translating
+
+FILE_MODE = 0o640
+DIRECTORY_MODE = 0o750
+
+
+class Staging:
+    """A partition being written by the run that holds its lock.
+
+    Attributes:
+        path: The directory to write parts into; mode 0700 until published.
+        previous: The manifest of the published generation, None where there is none.
+        run_id: The run that writes.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: ExportKey,
+        directory: str,
+        parent: Path,
+        dir_fd: int,
+        run_id: str,
+        previous: Manifest | None,
+        filesystem: Filesystem,
+    ) -> None:
+        self.key = key
+        self.directory = directory
+        self.previous = previous
+        self.run_id = run_id
+        self.path = parent / staging_name(directory, run_id)
+        self.target = parent / directory
+        self._dir_fd = dir_fd
+        self._filesystem = filesystem
+        self._staged = True
+        filesystem.mkdir(self.path.name, dir_fd=dir_fd, mode=0o700)
+        filesystem.at("staged")
+
+    @property
+    def subject(self) -> str:
+        """How messages call the partition."""
+        return f"{self.key}/{self.directory}"
+
+    def record(self, name: str, *, rows: int) -> FileRecord:
+        """Hash the staged part *name* and return its entry for the manifest."""
+        size, sha256 = hash_file(self.path / name)
+        return FileRecord(path=name, bytes=size, rows=rows, sha256=sha256)
+
+    def publish(self, manifest: Manifest) -> Manifest:
+        """Make the staged parts the partition and return the manifest as it was published.
+
+        `generation`, `previous_run_id` and `run_id` are filled in here.
+
+        Raises:
+            IntegrityError: The staged files are not those the manifest lists.
+            DestConflict: The staging directory is no longer where it was made.
+            ExportError: The disk refused; the partition is as it was, unless the message says
+                that only syncing its directory failed.
+        """
+        with translating(self.subject):
+            self._check_place()
+            self._check_files(manifest)
+            final = self._numbered(manifest)
+            self._make_durable(final)
+            self._commit()
+        self._remove_old()
+        return final
+
+    def discard(self) -> None:
+        """Remove what was staged. Does nothing after `publish`, or the second time."""
+        if self._staged:
+            self._staged = False
+            # What cannot be removed now is swept by the next run; the error that brought us
+            # here matters more.
+            with suppress(OSError):
+                self._filesystem.remove_tree(self.path.name, dir_fd=self._dir_fd)
+
+    def _check_place(self) -> None:
+        """Refuse when somebody swapped a directory of the path for another one."""
+        here = os.stat(self.path.name, dir_fd=self._dir_fd, follow_symlinks=False)
+        try:
+            there = self.path.stat(follow_symlinks=False)
+        except OSError as error:
+            msg = f"{self.subject}: its directory was moved while it was written"
+            raise DestConflict(msg) from error
+        if not os.path.samestat(here, there):
+            msg = f"{self.subject}: its directory was replaced while it was written"
+            raise DestConflict(msg)
+
+    def _check_files(self, manifest: Manifest) -> None:
+        staged = dict(walk(self.path))
+        listed = {record.path: record.bytes for record in manifest.files}
+        if len(listed) != len(manifest.files):
+            msg = f"{self.subject}: its manifest lists a file twice"
+            raise IntegrityError(msg)
+        if staged.keys() != listed.keys():
+            names = ", ".join(sorted(staged.keys() ^ listed.keys()))
+            msg = f"{self.subject}: staged files and manifest differ: {names}"
+            raise IntegrityError(msg)
+        for name, size in listed.items():
+            if staged[name] != size:
+                msg = f"{self.subject}: {name} has {staged[name]} bytes, its manifest says {size}"
+                raise IntegrityError(msg)
+
+    def _numbered(self, manifest: Manifest) -> Manifest:
+        before = self.previous
+        return msgspec.structs.replace(
+            manifest,
+            generation=before.generation + 1 if before else 1,
+            previous_run_id=before.run_id if before else None,
+            run_id=self.run_id,
+        )
+
+    def _make_durable(self, manifest: Manifest) -> None:
+        fs = self._filesystem
+        staged_fd = fs.open(
+            self.path.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._dir_fd
+        )
+        try:
+            for name, _ in walk(self.path):
+                sync(name, dir_fd=staged_fd, mode=FILE_MODE, filesystem=fs)
+            for name in sorted(_directories(self.path), reverse=True):
+                sync(name, dir_fd=staged_fd, mode=DIRECTORY_MODE, filesystem=fs)
+            fs.at("parts_synced")
+            data = encode_manifest(manifest)
+            create(MANIFEST_NAME, data, dir_fd=staged_fd, mode=FILE_MODE, filesystem=fs)
+            fs.at("manifest_synced")
+        finally:
+            os.close(staged_fd)
+        sync(self.path.name, dir_fd=self._dir_fd, mode=DIRECTORY_MODE, filesystem=fs)
+        fs.at("staging_synced")
+
+    def _commit(self) -> None:
+        fs = self._filesystem
+        name = self.path.name
+        if self._target_exists():
+            aside = aside_name(self.directory, self.run_id)
+            put_in_place(name, self.directory, aside, dir_fd=self._dir_fd, filesystem=fs)
+        else:
+            fs.rename_new(name, self.directory, dir_fd=self._dir_fd)
+        self._staged = False
+        fs.at("published")
+        fs.fsync(self._dir_fd)
+        fs.at("parent_synced")
+
+    def _target_exists(self) -> bool:
+        try:
+            os.stat(self.directory, dir_fd=self._dir_fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _remove_old(self) -> None:
+        # Published is published: an old generation that cannot be removed is swept later.
+        with suppress(OSError):
+            self._filesystem.remove_tree(self.path.name, dir_fd=self._dir_fd)
+        self._filesystem.at("old_removed")
+
+
+def walk(path: Path, prefix: str = "") -> Iterator[tuple[str, int]]:
+    """Yield (relative name, bytes) of every file below *path*, in order of name.
+
+    Raises:
+        OSError: Something there is neither a file nor a directory.
+    """
+    with os.scandir(path) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    for entry in found:
+        if entry.is_dir(follow_symlinks=False):
+            yield from walk(path / entry.name, f"{prefix}{entry.name}/")
+        elif entry.is_file(follow_symlinks=False):
+            yield f"{prefix}{entry.name}", entry.stat(follow_symlinks=False).st_size
+        else:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), entry.path)
+
+
+def _directories(path: Path, prefix: str = "") -> Iterator[str]:
+    with os.scandir(path) as entries:
+        names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    for name in names:
+        yield f"{prefix}{name}"
+        yield from _directories(path / name, f"{prefix}{name}/")

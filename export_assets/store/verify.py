@@ -1,0 +1,170 @@
+"""Published files against their manifests: every flipped bit, every missing or extra file.
+
+    for verdict in verify_tree(root):
+        for finding in verdict.findings: ...
+
+Counting rows needs a format's reader, which the store does not know: pass `count_rows`.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from export_assets.errors import ExportError, IntegrityError
+from export_assets.store.hashing import hash_file, hash_threads
+from export_assets.store.manifest import MANIFEST_NAME, FileRecord, Manifest, read_manifest
+from export_assets.store.staging import walk
+from export_assets.store.tree import scan_partitions
+from export_assets.translate import translate
+
+Problem = Literal["manifest", "missing", "extra", "size", "sha256", "rows", "unreadable"]
+
+RowCounter = Callable[[Path, Manifest], int]
+"""Counts the rows of one part with the reader of its format."""
+
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One way in which a partition is not what its manifest says."""
+
+    path: Path
+    problem: Problem
+    message: str
+    """Complete in itself: names the path, then the fact."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What verifying one partition found."""
+
+    path: Path
+    manifest: Manifest | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def files(self) -> int:
+        """How many files the manifest lists."""
+        return len(self.manifest.files) if self.manifest else 0
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes the manifest lists."""
+        return self.manifest.bytes if self.manifest else 0
+
+
+def verify_partition(path: Path, *, count_rows: RowCounter | None = None) -> list[Finding]:
+    """Compare the partition at *path* with its manifest, hashing its files in parallel."""
+    with ThreadPoolExecutor(hash_threads()) as pool:
+        return list(_verify(path, count_rows, pool).findings)
+
+
+def verify_tree(
+    root: Path,
+    *,
+    source: str | None = None,
+    table: str | None = None,
+    fmt: str | None = None,
+    count_rows: RowCounter | None = None,
+) -> Iterator[Verdict]:
+    """Verify everything published below *root*, yielding verdicts in order of path."""
+    partitions = scan_partitions(root, source=source, table=table, fmt=fmt)
+    return verify_partitions(partitions, count_rows=count_rows)
+
+
+def verify_partitions(
+    paths: Iterable[Path], *, count_rows: RowCounter | None = None
+) -> Iterator[Verdict]:
+    """Verify the partitions at *paths*, several at once, yielding verdicts in their order."""
+    waiting = iter(paths)
+    with ThreadPoolExecutor(hash_threads()) as pool:
+        running: deque[Future[Verdict]] = deque()
+        try:
+            for path in islice(waiting, 4 * hash_threads()):
+                running.append(pool.submit(_verify, path, count_rows, None))
+            while running:
+                verdict = running.popleft().result()
+                for path in islice(waiting, 1):
+                    running.append(pool.submit(_verify, path, count_rows, None))
+                yield verdict
+        finally:
+            for future in running:
+                future.cancel()
+
+
+def _verify(path: Path, count_rows: RowCounter | None, pool: ThreadPoolExecutor | None) -> Verdict:
+    """Verify one partition, again where it was replaced meanwhile."""
+    for _ in range(_ATTEMPTS):
+        before = _identity(path)
+        verdict = _verify_once(path, count_rows, pool)
+        if not verdict.findings or _identity(path) == before:
+            break
+    return verdict
+
+
+def _verify_once(
+    path: Path, count_rows: RowCounter | None, pool: ThreadPoolExecutor | None
+) -> Verdict:
+    try:
+        manifest = read_manifest(path / MANIFEST_NAME)
+        present = dict(walk(path))
+    except (IntegrityError, OSError) as error:
+        return Verdict(path=path, manifest=None, findings=(_unreadable(path, error),))
+
+    def check(record: FileRecord) -> list[Finding]:
+        if record.path not in present:
+            return [_finding(path / record.path, "missing", "listed in the manifest but missing")]
+        return _check_file(path / record.path, record, manifest, count_rows)
+
+    checked = pool.map(check, manifest.files) if pool else map(check, manifest.files)
+    findings = [finding for found in checked for finding in found]
+    listed = {record.path for record in manifest.files} | {MANIFEST_NAME}
+    findings += [
+        _finding(path / name, "extra", "not listed in the manifest")
+        for name in sorted(present.keys() - listed)
+    ]
+    return Verdict(path=path, manifest=manifest, findings=tuple(findings))
+
+
+def _check_file(
+    path: Path, record: FileRecord, manifest: Manifest, count_rows: RowCounter | None
+) -> list[Finding]:
+    try:
+        size, sha256 = hash_file(path)
+        if size != record.bytes:
+            fact = f"has {size} bytes, its manifest says {record.bytes}"
+            return [_finding(path, "size", fact)]
+        if sha256 != record.sha256:
+            fact = f"has SHA-256 {sha256}, its manifest says {record.sha256}"
+            return [_finding(path, "sha256", fact)]
+        rows = record.rows if count_rows is None else count_rows(path, manifest)
+    except (ExportError, OSError) as error:
+        return [_unreadable(path, error)]
+    if rows != record.rows:
+        return [_finding(path, "rows", f"has {rows} rows, its manifest says {record.rows}")]
+    return []
+
+
+def _finding(path: Path, problem: Problem, fact: str) -> Finding:
+    return Finding(path=path, problem=problem, message=f"{path}: {fact}")
+
+
+def _unreadable(path: Path, error: Exception) -> Finding:
+    if isinstance(error, FileNotFoundError) and str(error.filename).endswith(MANIFEST_NAME):
+        return _finding(path, "manifest", "holds no manifest")
+    problem: Problem = "manifest" if isinstance(error, IntegrityError) else "unreadable"
+    told = translate(error, subject=str(path), side="source")
+    return Finding(path=path, problem=problem, message=str(told))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat(follow_symlinks=False)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
