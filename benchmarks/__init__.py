@@ -1,0 +1,1 @@
+"""The measured promises on speed and memory, side by side with peers, runnable by anyone."""

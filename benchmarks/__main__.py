@@ -1,0 +1,107 @@
+"""python -m benchmarks sqlite|growth|all: measure, compare, say which bars are met.
+
+Exits 1 when a bar is not met or a contender failed, 0 otherwise.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import contenders
+from benchmarks.contenders import Contender, Unavailable
+from benchmarks.data import database
+from benchmarks.report import MEGABYTE, Bar, bars, store, table
+from benchmarks.rounds import Result, run_rounds
+
+HERE = Path(__file__).parent
+JOBS = (("parquet",), ("csv",), ("ndjson",), ("parquet", "csv", "ndjson"))
+GROWTH_JOBS = (("parquet",), ("parquet", "csv", "ndjson"))
+CONTENDERS: dict[str, Callable[[Path], Contender]] = {
+    "export-assets": lambda _: contenders.published(),
+    "export-assets --output-dir": lambda _: contenders.to_directory(),
+    "duckdb": contenders.duckdb,
+    "sqlite3 + pyarrow": lambda _: contenders.stdlib(),
+}
+PEERS = ("duckdb", "sqlite3 + pyarrow")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the job asked for and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("job", choices=("sqlite", "growth", "all"))
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--factor", type=int, default=10, help="growth: how much larger")
+    parser.add_argument("--only", action="append", choices=list(CONTENDERS), help="repeatable")
+    parser.add_argument("--work", type=Path, default=HERE / "work")
+    parser.add_argument("--results", type=Path, default=HERE / "results")
+    options = parser.parse_args(arguments)
+    jobs = {"sqlite": [sqlite], "growth": [growth], "all": [sqlite, growth]}[options.job]
+    return max(job(options) for job in jobs)
+
+
+def sqlite(options: argparse.Namespace) -> int:
+    """Time and memory of each job, beside the peers."""
+    taking_part = available(options.only or list(CONTENDERS), options.work)
+    source = database(options.work, options.rows)
+    print(f"{source.name}: {source.stat().st_size / MEGABYTE:.0f} MB, {options.rounds} rounds")
+    results = run_rounds(source, JOBS, taking_part, count=options.rounds, work=options.work)
+    print(table(results, [peer for peer in PEERS if peer in {one.name for one in taking_part}]))
+    return conclude("sqlite", options, results, bars(results, rows=options.rows))
+
+
+def growth(options: argparse.Namespace) -> int:
+    """Peak memory of a table many times larger, beside that of the smaller one."""
+    names = options.only or ["export-assets"]
+    taking_part = available(names, options.work)
+    results, verdicts = [], []
+    sizes = (options.rows, options.rows * options.factor)
+    for rows in sizes:
+        source = database(options.work, rows)
+        print(f"{source.name}: {source.stat().st_size / MEGABYTE:.0f} MB")
+        measured = run_rounds(source, GROWTH_JOBS, taking_part, count=1, work=options.work)
+        print(table(measured, []))
+        results.append(measured)
+    for small, large in zip(*results, strict=True):
+        if small.usages and large.usages:
+            name = f"{small.contender}, {' + '.join(small.job)}, memory at {options.factor} x rows"
+            grown = large.median("peak") / small.median("peak")
+            verdicts.append(Bar(name=name, measured=grown, limit=1.2))
+    return conclude("growth", options, [*results[0], *results[1]], verdicts)
+
+
+def available(names: list[str], work: Path) -> list[Contender]:
+    """Return the contenders that can take part; say why of each that cannot."""
+    taking_part = []
+    for name in names:
+        try:
+            taking_part.append(CONTENDERS[name](work))
+        except Unavailable as reason:
+            print(f"left out: {reason}")
+    if not taking_part:
+        msg = "no contender can take part"
+        raise SystemExit(msg)
+    return taking_part
+
+
+def conclude(
+    job: str, options: argparse.Namespace, results: list[Result], verdicts: list[Bar]
+) -> int:
+    """Print the verdicts, store everything, return the exit code."""
+    for verdict in verdicts:
+        print(verdict)
+    path = options.results / f"{job}-{options.rows}.json"
+    details = {
+        "rows": options.rows,
+        "rounds": options.rounds,
+        "results": [result.as_json() for result in results],
+        "bars": [{"text": str(verdict), "met": verdict.met} for verdict in verdicts],
+    }
+    store(path, job=job, details=details)
+    failed = any(result.failure for result in results)
+    return 1 if failed or not all(verdict.met for verdict in verdicts) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
