@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from export_assets.config.keypath import KeyPath, dotted
-from export_assets.config.masking import masked
+from export_assets.config.masking import has_secret, is_secret_name
 from export_assets.config.models import SourceConfig
 from export_assets.config.overrides import Origin, Override, parse_text, place, put
 from export_assets.config.problems import Problem, problems_of
@@ -37,32 +37,63 @@ class LoadedSource:
         return "default"
 
 
-def load_source(
-    path: Path,
-    *,
-    environ: Mapping[str, str],
-    overrides: Sequence[Override] = (),
-    shown: str | None = None,
-) -> LoadedSource:
-    """Read the source described by the YAML file *path*, which messages call *shown*.
+@dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """A source's YAML file as it was read, nothing checked yet but that it has keys."""
 
-    *overrides* are laid over the file in their order, so that the last one wins.
+    path: Path
+    shown: str
+    """What messages call it."""
+    raw: Mapping[str, object] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The source's name as written, empty where there is none."""
+        name = self.raw.get("source")
+        return name if isinstance(name, str) else ""
+
+
+def read_source_file(path: Path, *, shown: str | None = None) -> SourceFile:
+    """Read the YAML file *path*, which messages call *shown*.
 
     Raises:
-        ConfigError: The file or an override is wrong; one line for each thing that is.
+        ConfigError: It cannot be read, or is no mapping.
     """
     shown = shown if shown is not None else str(path)
     raw = read_yaml(path, shown=shown)
     if not isinstance(raw, dict):
         msg = f"{shown}: must be a mapping of keys, such as source: and url:"
         raise ConfigError(msg)
+    return SourceFile(path=path, shown=shown, raw=raw)
+
+
+def load_source(
+    path: Path, *, environ: Mapping[str, str], overrides: Sequence[Override] = ()
+) -> LoadedSource:
+    """Read and settle the source described by the YAML file *path*.
+
+    Raises:
+        ConfigError: The file or an override is wrong; one line for each thing that is.
+    """
+    return settle_source(read_source_file(path), environ=environ, overrides=overrides)
+
+
+def settle_source(
+    file: SourceFile, *, environ: Mapping[str, str], overrides: Sequence[Override] = ()
+) -> LoadedSource:
+    """Turn *file* into a checked configuration.
+
+    *overrides* are laid over the file in their order, so that the last one wins.
+
+    Raises:
+        ConfigError: The file or an override is wrong; one line for each thing that is.
+    """
+    raw, shown = file.raw, file.shown
     expanded = expand(raw, environ, convert=lambda at, text: parse_text(text, SourceConfig, at))
     problems = [Problem(path=at, text=text) for at, text in expanded.problems.items()]
-    problems += _literal_password(raw)
+    problems += _literal_secrets(raw)
     tree = expanded.value if isinstance(expanded.value, dict) else {}
-    origins: dict[KeyPath, Origin] = dict.fromkeys(_leaves(tree), "file")
     laid, lines = _lay_over(tree, overrides)
-    origins |= {at: override.origin for at, override in laid.items()}
     written = {at: text for at, text in expanded.written.items() if not _owner(at, laid)}
     try:
         config = SourceConfig.model_validate(tree)
@@ -74,23 +105,29 @@ def load_source(
     lines += [_line(problem, laid, shown=shown) for problem in problems]
     if config is None or lines:
         raise ConfigError("\n".join(dict.fromkeys(lines)))
+    owners = {at: _owner(at, laid) for at in _leaves(tree)}
     return LoadedSource(
         config=config,
-        path=path,
-        origins={dotted(at): origin for at, origin in origins.items()},
+        path=file.path,
+        origins={dotted(at): laid[by].origin if by else "file" for at, by in owners.items()},
         references={dotted(at): text for at, text in written.items()},
     )
 
 
-def _literal_password(raw: Mapping[str, object]) -> list[Problem]:
-    url = raw.get("url")
-    if not isinstance(url, str):
-        return []
-    literal = without_references(url)
-    if masked(literal) == literal:
-        return []
-    text = "holds a password; put it into an environment variable and write ${NAME} for it"
-    return [Problem(path=("url",), text=text)]
+def _literal_secrets(raw: Mapping[str, object]) -> list[Problem]:
+    """Find passwords that stand in the file itself."""
+    found: list[KeyPath] = []
+    url, options = raw.get("url"), raw.get("options")
+    if isinstance(url, str) and has_secret(without_references(url)):
+        found.append(("url",))
+    if isinstance(options, dict):
+        found += [
+            ("options", name)
+            for name, value in options.items()
+            if is_secret_name(name) and isinstance(value, str) and without_references(value)
+        ]
+    text = "holds a secret; put it into an environment variable and write ${NAME} for it"
+    return [Problem(path=path, text=text) for path in found]
 
 
 def _leaves(value: object, path: KeyPath = ()) -> Iterator[KeyPath]:

@@ -27,3 +27,8 @@ def is_secret_name(name: str) -> bool:
 def masked(text: str) -> str:
     """Return *text* with passwords and secret-looking parameters of its URLs as `***`."""
     return _PARAMETER.sub(rf"\g<before>{MASK}", _USERINFO.sub(rf"\g<before>{MASK}", text))
+
+
+def has_secret(text: str) -> bool:
+    """Whether *text* holds something that `masked` would hide."""
+    return masked(text) != text

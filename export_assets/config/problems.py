@@ -127,9 +127,12 @@ def _expected(details: Sequence[ErrorDetails]) -> str:
         elif kind == "string_pattern_mismatch":
             wanted.append(_PATTERNS.get(context["pattern"], f"like {context['pattern']}"))
         else:
-            words = (word for prefix, word in _KINDS if kind.startswith(prefix))
-            wanted.append(next(words, kind.replace("_", " ")))
-    return " or ".join(dict.fromkeys(wanted))
+            named = (word for prefix, word in _KINDS if kind.startswith(prefix))
+            wanted.append(next(named, kind.replace("_", " ")))
+    words = list(dict.fromkeys(wanted))
+    if "a number" in words and "a whole number" in words:
+        words.remove("a whole number")
+    return " or ".join(", ".join(words).rsplit(", ", 1))
 
 
 def _shown(value: object, path: KeyPath, written: str | None) -> str:

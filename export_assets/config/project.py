@@ -1,0 +1,153 @@
+"""A whole project: its settings and every source, built in or the user's own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from export_assets.config.hashing import config_hash
+from export_assets.config.keypath import nearest
+from export_assets.config.load import (
+    LoadedSource,
+    SourceFile,
+    read_source_file,
+    settle_source,
+)
+from export_assets.config.overrides import NEST, PREFIX, Origin, Override, source_overrides
+from export_assets.config.settings import Settings, load_settings
+from export_assets.config.urls import SourceUrl, parse_url
+from export_assets.errors import ConfigError, UsageError
+
+__all__ = ["Project", "config_hash", "load_project"]
+
+_SUFFIXES = frozenset({".yaml", ".yml"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """The effective configuration."""
+
+    settings: Settings
+    sources: Mapping[str, LoadedSource]
+    """By name: the built-in ones first, then the user's in the order of their file names."""
+    setting_origins: Mapping[str, Origin] = field(default_factory=dict)
+
+    def source(self, name: str) -> LoadedSource:
+        """Return the source called *name*.
+
+        Raises:
+            UsageError: There is none; the message names the nearest.
+        """
+        if name in self.sources:
+            return self.sources[name]
+        guess = nearest(name, self.sources)
+        hint = f"did you mean {guess!r}?" if guess else f"sources: {', '.join(self.sources)}"
+        msg = f"{name}: no such source, {hint}"
+        raise UsageError(msg)
+
+    def url_of(self, name: str) -> SourceUrl:
+        """Return where the source *name* lies; relative paths start at the project's home.
+
+        Raises:
+            UsageError: There is no such source.
+            ConfigError: Its url is no address.
+        """
+        config = self.source(name).config
+        try:
+            return parse_url(config.url, base=self.settings.home)
+        except UsageError as error:
+            msg = f"{name}: {error}"
+            raise ConfigError(msg) from error
+
+
+def load_project(
+    home: Path | None = None,
+    *,
+    environ: Mapping[str, str],
+    builtin: Mapping[str, Path] | None = None,
+    flags: Mapping[str, object] | None = None,
+    overrides: Mapping[str, Sequence[Override]] | None = None,
+) -> Project:
+    """Load the settings and every source.
+
+    Args:
+        home: The project's directory, None for `EXPORT_ASSETS_HOME` or the working directory.
+        environ: The environment.
+        builtin: YAML files of the built-in systems, by name.
+        flags: Settings given on the command line, None for those not given.
+        overrides: Values laid over sources, by the source's name, over those of the environment.
+
+    Raises:
+        ConfigError: Something is wrong; one line for each thing that is, over all files.
+    """
+    loaded = load_settings(home, environ=environ, flags=flags)
+    settings = loaded.settings
+    lines: list[str] = []
+    files = _source_files(settings, loaded.origins, builtin or {}, lines)
+    laid = _by_source(source_overrides(environ), files, lines)
+    sources: dict[str, LoadedSource] = {}
+    for file in files:
+        own = (*laid.get(file.name, ()), *(overrides or {}).get(file.name, ()))
+        try:
+            source = settle_source(file, environ=environ, overrides=own)
+        except ConfigError as error:
+            lines += str(error).splitlines()
+            continue
+        system = source.config.system
+        if system is not None and builtin is not None and system not in builtin:
+            guess = nearest(system, builtin)
+            hint = f", did you mean {guess!r}?" if guess else ""
+            lines.append(f"{file.shown}: system: no built-in system {system!r}{hint}")
+        sources[source.config.source] = source
+    if lines:
+        raise ConfigError("\n".join(dict.fromkeys(lines)))
+    return Project(settings=settings, sources=sources, setting_origins=loaded.origins)
+
+
+def _source_files(
+    settings: Settings,
+    origins: Mapping[str, Origin],
+    builtin: Mapping[str, Path],
+    lines: list[str],
+) -> list[SourceFile]:
+    """Read every file that counts: a user's file replaces the built-in one of its name."""
+    directory = settings.sources_dir
+    if not directory.is_dir() and origins["sources_dir"] != "default":
+        lines.append(f"sources_dir: no such directory: {directory}")
+    paths = sorted(directory.iterdir()) if directory.is_dir() else []
+    own: dict[str, SourceFile] = {}
+    for path in paths:
+        if path.suffix.lower() not in _SUFFIXES or path.name.startswith("."):
+            continue
+        file = _read(path, settings, lines)
+        if file is None:
+            continue
+        if file.name in own:
+            first = own[file.name].shown
+            lines.append(f"{file.shown}: source: {file.name!r} is already described by {first}")
+            continue
+        own[file.name or file.shown] = file
+    systems = [_read(path, settings, lines) for name, path in builtin.items() if name not in own]
+    return [file for file in systems if file is not None] + list(own.values())
+
+
+def _read(path: Path, settings: Settings, lines: list[str]) -> SourceFile | None:
+    inside = path.is_relative_to(settings.home)
+    shown = str(path.relative_to(settings.home)) if inside else str(path)
+    try:
+        return read_source_file(path, shown=shown)
+    except ConfigError as error:
+        lines += str(error).splitlines()
+        return None
+
+
+def _by_source(
+    overrides: Mapping[str, Sequence[Override]], files: Sequence[SourceFile], lines: list[str]
+) -> dict[str, Sequence[Override]]:
+    """Match the variables' sources to those there are."""
+    names = [file.name for file in files]
+    for name, unplaced in overrides.items():
+        if name not in names:
+            guess = nearest(name, names)
+            hint = f", did you mean {PREFIX}SOURCES{NEST}{guess.upper()}{NEST}…?" if guess else ""
+            lines += [f"{override.label}: no source {name!r}{hint}" for override in unplaced]
+    return {name: placed for name, placed in overrides.items() if name in names}

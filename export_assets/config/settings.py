@@ -1,0 +1,172 @@
+"""What holds for the whole project: where things lie, and what is permitted.
+
+Flags win over environment variables, those over the file, and that over the defaults. The layers
+are joined here by hand because every value must know where it came from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+
+from export_assets.config.base import Model
+from export_assets.config.keypath import KeyPath, nearest
+from export_assets.config.overrides import NEST, PREFIX, Origin, parse_text
+from export_assets.config.problems import Problem, problems_of
+from export_assets.config.references import expand, without_references
+from export_assets.config.yaml_text import read_yaml
+from export_assets.errors import ConfigError
+
+SETTINGS_FILE = "export_assets.yaml"
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class SettingsFile(Model):
+    """The project's settings, as `export_assets.yaml` may give them."""
+
+    exports_dir: Path = Path("exports")
+    """Where published partitions go; relative to the project's home."""
+    sources_dir: Path = Path("sources")
+    """Where the YAML files of the sources lie; relative to the project's home."""
+    temp_dir: Path | None = None
+    """Where snapshots are kept while they are read; the system's own place where not given."""
+    log_level: LogLevel = "info"
+    """Least serious event that is logged."""
+    allow_delete: bool = False
+    """Permission to delete sources' files after they were archived and proven; no flag replaces
+    it."""
+    anonymize_key: SecretStr | None = Field(default=None)
+    """Key of the hashes that replace anonymized values; by `${NAME}` only."""
+
+
+class Settings(SettingsFile):
+    """The project's effective settings; directories are absolute."""
+
+    home: Path
+    """The directory relative paths start from; the working directory where not given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedSettings:
+    """The settings and where each came from."""
+
+    settings: Settings
+    origins: Mapping[str, Origin]
+
+
+def load_settings(
+    home: Path | None = None,
+    *,
+    environ: Mapping[str, str],
+    flags: Mapping[str, object] | None = None,
+) -> LoadedSettings:
+    """Return the settings of the project in *home*.
+
+    *flags* are settings given on the command line; None stands for a flag that was not given.
+
+    Raises:
+        ConfigError: A file, variable or flag is wrong; one line for each that is.
+    """
+    variables, lines = _variables(environ)
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    origins: dict[str, Origin] = {"home": "default"}
+    base = Path.cwd()
+    if home is not None:
+        base, origins["home"] = base / home.expanduser(), "flag"
+    elif "home" in variables:
+        base, origins["home"] = base / Path(variables["home"][1]).expanduser(), "environment"
+    if not base.is_dir():
+        lines.append(f"home: no such directory: {base}")
+    shown = SETTINGS_FILE
+    values: dict[str, object] = {}
+    written: dict[KeyPath, str] = {}
+    if (base / SETTINGS_FILE).exists():
+        values, problems, written = _read_file(base / SETTINGS_FILE, environ, shown=shown)
+        lines += [problem.line(shown) for problem in problems]
+    origins |= dict.fromkeys(values, "file")
+    labels = dict.fromkeys(values, shown)
+    for name, (variable, text) in variables.items():
+        if name == "home":
+            continue
+        try:
+            values[name] = parse_text(text, SettingsFile, (name,))
+        except ConfigError as error:
+            lines.append(f"{variable}: {error}")
+        origins[name], labels[name] = "environment", variable
+    values |= given
+    origins |= dict.fromkeys(given, "flag")
+    labels |= {name: f"--{name.replace('_', '-')}" for name in given}
+    return _settle(base, values, origins, labels=labels, lines=lines, written=written)
+
+
+def _settle(
+    home: Path,
+    values: Mapping[str, object],
+    origins: Mapping[str, Origin],
+    *,
+    labels: Mapping[str, str],
+    lines: list[str],
+    written: Mapping[KeyPath, str],
+) -> LoadedSettings:
+    try:
+        settings = SettingsFile.model_validate(values)
+    except ValidationError as error:
+        for problem in problems_of(error, SettingsFile, written=written):
+            name = str(problem.path[0])
+            label = labels.get(name, SETTINGS_FILE)
+            within = problem.path if label == SETTINGS_FILE else problem.path[1:]
+            lines.append(Problem(path=within, text=problem.text).line(label))
+        settings = SettingsFile()
+    if lines:
+        raise ConfigError("\n".join(dict.fromkeys(lines)))
+    temp_dir = settings.temp_dir
+    effective = Settings(
+        **settings.model_dump(exclude={"exports_dir", "sources_dir", "temp_dir"}),
+        home=home,
+        exports_dir=home / settings.exports_dir.expanduser(),
+        sources_dir=home / settings.sources_dir.expanduser(),
+        temp_dir=home / temp_dir.expanduser() if temp_dir is not None else None,
+    )
+    known = {name: origins.get(name, "default") for name in Settings.model_fields}
+    return LoadedSettings(settings=effective, origins=known)
+
+
+def _variables(environ: Mapping[str, str]) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    """Return variable and text by setting, and a line for each variable that names none."""
+    found: dict[str, tuple[str, str]] = {}
+    lines: list[str] = []
+    for variable in sorted(environ):
+        if not variable.upper().startswith(PREFIX):
+            continue
+        name = variable[len(PREFIX) :].lower()
+        if name.startswith(f"sources{NEST}"):
+            continue
+        if name in Settings.model_fields:
+            found[name] = (variable, environ[variable])
+            continue
+        guess = nearest(name, (*Settings.model_fields, f"sources{NEST}"))
+        hint = f", did you mean {PREFIX}{guess.upper()}?" if guess else ""
+        lines.append(f"{variable}: unknown variable{hint}")
+    return found, lines
+
+
+def _read_file(
+    path: Path, environ: Mapping[str, str], *, shown: str
+) -> tuple[dict[str, object], list[Problem], dict[KeyPath, str]]:
+    raw = read_yaml(path, shown=shown)
+    if raw is None:
+        return {}, [], {}
+    if not isinstance(raw, dict):
+        msg = f"{shown}: must be a mapping of keys"
+        raise ConfigError(msg)
+    expanded = expand(raw, environ, convert=lambda at, text: parse_text(text, SettingsFile, at))
+    problems = [Problem(path=at, text=text) for at, text in expanded.problems.items()]
+    key = raw.get("anonymize_key")
+    if isinstance(key, str) and without_references(key):
+        text = "holds a secret; put it into an environment variable and write ${NAME} for it"
+        problems.append(Problem(path=("anonymize_key",), text=text))
+    values = expanded.value if isinstance(expanded.value, dict) else {}
+    return values, problems, expanded.written
