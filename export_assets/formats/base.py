@@ -95,6 +95,16 @@ class Format(ABC):
             IntegrityError: The file cannot be read back as that schema.
         """
 
+    @abstractmethod
+    def canonical(self, options: FormatOptions) -> FormatOptions:
+        """Return the normal form of *options*: equal for all options that give equal files.
+
+        Aliases are resolved, defaults filled in, options without meaning here left out.
+
+        Raises:
+            UsageError: An option cannot be honoured.
+        """
+
     def dialect(self, options: FormatOptions) -> Dialect:  # noqa: ARG002 - part of the seam
         """Describe how a reader must parse the file."""
         return Dialect()

@@ -1,0 +1,111 @@
+"""How rows look in CSV: layout, quoting, formula guard."""
+
+import io
+from dataclasses import dataclass
+from typing import Self
+
+import polars as pl
+
+from export_assets.formats.base import FormatOptions
+from export_assets.formats.cells import TEXTUAL, to_text
+from export_assets.tables.schema import Column, TableSchema
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+INSIDE = "\x1f"
+"""Stands for a delimiter of several bytes between reading and parsing."""
+
+# A guard is put before, and taken away from, text that starts with a formula sign after any
+# number of guards: `=a` and `'=a` stay two different texts, and `'tis` stays as it is.
+_TO_GUARD = r"^('*[=+\-@\t\r\x00])"
+_GUARDED = r"^'('*[=+\-@\t\r\x00])"
+
+_SIMPLE_DELIMITERS = frozenset(",;\t|\x1f\x01~^!#$%&*<>?@_ ")
+"""ASCII that occurs in no number and no date, so that Polars may write the rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CsvLayout:
+    """Everything about a CSV file but its columns."""
+
+    delimiter: str = ","
+    line_end: str = "\n"
+    mark: bool = False
+    guard: bool = False
+
+    @classmethod
+    def of(cls, options: FormatOptions) -> Self:
+        """Return the layout *options* ask for."""
+        excel = options.profile == "excel"
+        windows = options.profile in {"excel", "legacy"}
+        return cls(
+            delimiter=options.delimiter or ",",
+            line_end="\r\n" if windows else "\n",
+            mark=excel,
+            guard=excel,
+        )
+
+    def header(self, schema: TableSchema) -> bytes:
+        """Return the first line with everything that stands before it."""
+        names = pl.Series(schema.names, dtype=pl.String)
+        if self.guard:
+            names = names.str.replace(_TO_GUARD, "'${1}")
+        quoted = pl.DataFrame({"name": names}).select(_quoted(pl.col("name"), self)).to_series()
+        line = self.delimiter.join(quoted.to_list()) + self.line_end
+        return (BYTE_ORDER_MARK if self.mark else b"") + line.encode()
+
+
+def encode_rows(frame: pl.DataFrame, schema: TableSchema, layout: CsvLayout) -> bytes | memoryview:
+    """Return the rows of *frame* as lines of CSV."""
+    texts = frame.select(_cell(column, layout) for column in schema.columns)
+    if layout.delimiter not in _SIMPLE_DELIMITERS:
+        return _encode_quoted(texts, layout)
+    buffer = io.BytesIO()
+    texts.write_csv(
+        buffer,
+        include_header=False,
+        separator=layout.delimiter,
+        line_terminator=layout.line_end,
+    )
+    return buffer.getbuffer()
+
+
+def without_guard(text: pl.Series) -> pl.Series:
+    """Return *text* as it was before the formula guard."""
+    return text.str.replace(_GUARDED, "${1}")
+
+
+def _cell(column: Column, layout: CsvLayout) -> pl.Expr:
+    text = to_text(column)
+    cell = pl.col(column.name) if text is None else text
+    if layout.guard and column.logical in TEXTUAL:
+        return cell.str.replace(_TO_GUARD, "'${1}")
+    return cell
+
+
+def _encode_quoted(texts: pl.DataFrame, layout: CsvLayout) -> bytes:
+    """Write rows whose delimiter may occur anywhere, or is longer than one byte."""
+    cells = [_quoted(_as_text(name, dtype), layout) for name, dtype in texts.schema.items()]
+    line = pl.concat_str(cells, separator=layout.delimiter) + layout.line_end
+    return "".join(texts.select(line).to_series().to_list()).encode()
+
+
+def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
+    if dtype.is_float():
+        # The same shortest form that Polars writes into CSV.
+        return pl.col(name).map_batches(_float_texts, return_dtype=pl.String())
+    return pl.col(name).cast(pl.String)
+
+
+def _float_texts(values: pl.Series) -> pl.Series:
+    text = pl.DataFrame({"v": values}).write_csv(include_header=False)
+    return pl.Series(values.name, text.split("\n")[:-1], dtype=pl.String).replace("", None)
+
+
+def _quoted(cell: pl.Expr, layout: CsvLayout) -> pl.Expr:
+    """Return *cell* with quotes where it needs them, and nothing for NULL."""
+    needs = cell == ""
+    for sign in (layout.delimiter, '"', "\n", "\r", INSIDE):
+        needs = needs | cell.str.contains(sign, literal=True)
+    doubled = pl.format('"{}"', cell.str.replace_all('"', '""', literal=True))
+    return pl.when(needs).then(doubled).otherwise(cell).fill_null("")

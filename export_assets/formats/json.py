@@ -1,0 +1,182 @@
+"""JSON: one array of records, a record a line, or indented by two when pretty; see `records`."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from export_assets.errors import IntegrityError
+from export_assets.formats.base import Dialect, Format, FormatOptions, FormatWriter
+from export_assets.formats.options import (
+    SUFFIXES,
+    compression_of,
+    level_of,
+    normal_form,
+    refuse_delimiter,
+)
+from export_assets.formats.record_reader import RecordDecoder
+from export_assets.formats.records import RecordEncoder
+from export_assets.formats.streams import TextSink, read_blocks, read_records
+from export_assets.tables.batch import Batch
+from export_assets.tables.schema import Fidelity, TableSchema
+
+_EMPTY = b"[]\n"
+_START = b"[\n"
+_END = b"\n]\n"
+
+
+class JsonWriter(FormatWriter):
+    """One JSON array being written."""
+
+    def __init__(self, sink: TextSink, schema: TableSchema, options: FormatOptions) -> None:
+        self._sink = sink
+        self._encoder = RecordEncoder(schema)
+        self._pretty = options.pretty
+        self._started = False
+        self._closed = False
+
+    def write(self, batch: Batch) -> None:
+        """Append the rows of *batch*."""
+        if not batch.rows:
+            return
+        if self._pretty:
+            records = self._encoder.pretty(batch.frame)[:-1].replace(b"\n  }\n", b"\n  },\n")
+        else:
+            # Records hold no line feed, so each one is the end of a record.
+            records = self._encoder.lines(batch.frame)[:-1].replace(b"\n", b",\n")
+        self._sink.write(b",\n" if self._started else _START)
+        self._sink.write(records)
+        self._started = True
+
+    def close(self) -> None:
+        """Close the array and the file."""
+        if not self._closed:
+            self._closed = True
+            self._sink.write(_END if self._started else _EMPTY)
+        self._sink.close()
+
+    def abort(self) -> None:
+        """Close the file without finishing it."""
+        self._closed = True
+        self._sink.abort()
+
+    def fidelity(self) -> Mapping[str, Fidelity]:
+        """Return per column what JSON could not hold."""
+        return self._encoder.fidelity()
+
+
+class JsonFormat(Format):
+    """One JSON array per part."""
+
+    name = "json"
+    kind = "json"
+    compressions = ("none", "gzip", "zstd")
+
+    def suffix(self, options: FormatOptions) -> str:
+        """Return `.json`, `.json.gz` or `.json.zst`."""
+        return ".json" + SUFFIXES[compression_of(self.name, options, self.compressions)]
+
+    def check_options(self, options: FormatOptions) -> None:
+        """Refuse unknown codecs and levels, and a delimiter.
+
+        Raises:
+            UsageError: An option cannot be honoured.
+        """
+        level_of(options, compression_of(self.name, options, self.compressions))
+        refuse_delimiter(self.name, options)
+
+    def canonical(self, options: FormatOptions) -> FormatOptions:
+        """Return the normal form: codec, level and layout spelt out."""
+        codec = compression_of(self.name, options, self.compressions)
+        return replace(normal_form(codec, level_of(options, codec)), pretty=options.pretty)
+
+    def dialect(self, options: FormatOptions) -> Dialect:
+        """Describe encoding, layout and codec."""
+        codec = compression_of(self.name, options, self.compressions)
+        layout = "indented" if options.pretty else "a record a line"
+        return Dialect(values={"encoding": "utf-8", "layout": layout, "compression": codec})
+
+    def open(
+        self,
+        path: Path,
+        schema: TableSchema,
+        options: FormatOptions,
+        metadata: Mapping[str, str],  # noqa: ARG002 - an array of records has no place for it
+    ) -> JsonWriter:
+        """Create *path*."""
+        self.check_options(options)
+        codec = compression_of(self.name, options, self.compressions)
+        sink = TextSink(path, codec=codec, level=level_of(options, codec))
+        return JsonWriter(sink, schema, options)
+
+    def read(self, path: Path, schema: TableSchema, options: FormatOptions) -> Iterator[Batch]:
+        """Yield what was written.
+
+        Raises:
+            IntegrityError: The file is cut, or is not an array of records of the table.
+        """
+        self.check_options(options)
+        codec = compression_of(self.name, options, self.compressions)
+        return _read(path, schema, codec, _PRETTY if options.pretty else _COMPACT)
+
+
+class _Frame:
+    """How records stand in the array."""
+
+    def __init__(self, *, end: bytes, lines: tuple[tuple[bytes, bytes], ...]) -> None:
+        self.end = end
+        self.lines = lines
+
+    def end_of_records(self, buffer: bytes) -> int:
+        """Return where the last record that another one follows ends."""
+        at = buffer.rfind(self.end + b",\n")
+        return at + len(self.end) + 2 if at >= 0 else 0
+
+    def to_lines(self, records: bytes) -> bytes:
+        """Return *records*, commas between them, as lines of JSON."""
+        for old, new in self.lines:
+            records = records.replace(old, new)
+        return records
+
+
+# Strings hold no raw line feed and JSON columns lost theirs, so these never occur in a value.
+_COMPACT = _Frame(end=b"}", lines=((b"},\n", b"}\n"),))
+_PRETTY = _Frame(
+    end=b"\n  }",
+    lines=(
+        (b"\n  },\n", b"}\n"),
+        (b"\n  }\n", b"}\n"),
+        (b"  {\n    ", b"{"),
+        (b",\n    ", b","),
+    ),
+)
+
+
+def _read(path: Path, schema: TableSchema, codec: str, frame: _Frame) -> Iterator[Batch]:
+    blocks = _inside_array(path, read_blocks(path, codec=codec))
+    decoder = RecordDecoder(path, schema)
+    for run in read_records(blocks, end=frame.end_of_records):
+        yield decoder.batch(frame.to_lines(run))
+
+
+def _inside_array(path: Path, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield what stands between the brackets, the last line feed included."""
+    held = b""
+    started = False
+    for block in blocks:
+        held += block
+        if not started and len(held) >= len(_EMPTY):
+            if held == _EMPTY:
+                continue
+            if not held.startswith(_START):
+                msg = f"{path.name}: not an array of records"
+                raise IntegrityError(msg)
+            started, held = True, held[len(_START) :]
+        if started and len(held) > len(_END):
+            yield held[: -len(_END)]
+            held = held[-len(_END) :]
+    if not started and held == _EMPTY:
+        return
+    if held != _END:
+        msg = f"{path.name}: the array is cut"
+        raise IntegrityError(msg)
+    yield b"\n"

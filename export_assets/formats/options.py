@@ -1,0 +1,76 @@
+"""What a person asked of a file, checked and brought to one normal form."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from export_assets.errors import UsageError
+from export_assets.formats.base import FormatOptions
+
+ALIASES = {"gz": "gzip", "zst": "zstd", "uncompressed": "none"}
+SUFFIXES = {"none": "", "gzip": ".gz", "zstd": ".zst"}
+"""File name endings of compressed text formats, by codec."""
+
+_LEVELS = {"gzip": (1, 9, 6), "zstd": (1, 22, 3), "brotli": (1, 11, 4)}
+"""Lowest, highest and default level of the codecs that have one."""
+
+
+def compression_of(name: str, options: FormatOptions, accepted: Sequence[str]) -> str:
+    """Return the codec *options* ask of format *name*, aliases resolved, the default filled in.
+
+    Raises:
+        UsageError: The format does not know the codec.
+    """
+    wanted = (options.compression or accepted[0]).lower()
+    codec = ALIASES.get(wanted, wanted)
+    if codec not in accepted:
+        choice = ", ".join(accepted)
+        msg = f"compression: {name} does not know {options.compression!r}; choose one of {choice}"
+        raise UsageError(msg)
+    return codec
+
+
+def level_of(options: FormatOptions, codec: str) -> int | None:
+    """Return the compression level for *codec*, None where it has none.
+
+    Raises:
+        UsageError: The level is out of the codec's range, or the codec has no levels.
+    """
+    if codec not in _LEVELS:
+        if options.compression_level is not None:
+            choice = ", ".join(_LEVELS)
+            msg = f"compression_level: {codec} has no levels; only {choice} have"
+            raise UsageError(msg)
+        return None
+    low, high, default = _LEVELS[codec]
+    level = default if options.compression_level is None else options.compression_level
+    if not low <= level <= high:
+        msg = f"compression_level: {level} is not a level of {codec}; choose {low} to {high}"
+        raise UsageError(msg)
+    return level
+
+
+def refuse_delimiter(name: str, options: FormatOptions) -> None:
+    """Refuse a delimiter for format *name*, which has none.
+
+    Raises:
+        UsageError: A delimiter was given.
+    """
+    if options.delimiter is not None:
+        msg = f"delimiter: {name} has no delimiter; only csv takes one"
+        raise UsageError(msg)
+
+
+def refuse_pretty(name: str, options: FormatOptions) -> None:
+    """Refuse pretty printing for format *name*, which has one layout.
+
+    Raises:
+        UsageError: Pretty printing was asked for.
+    """
+    if options.pretty:
+        msg = f"pretty: {name} has one layout; only json can be pretty"
+        raise UsageError(msg)
+
+
+def normal_form(codec: str, level: int | None) -> FormatOptions:
+    """Return options that say nothing but the codec and its level."""
+    return replace(FormatOptions(), compression=codec, compression_level=level)

@@ -1,0 +1,121 @@
+"""Bytes to and from text files, compressed or not, in fixed blocks.
+
+What is written is cut into blocks of `BLOCK_BYTES` before it reaches the codec, so the file does
+not depend on how the rows were cut into batches. A zstd file is a row of frames, one a block.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from export_assets.errors import IntegrityError
+
+BLOCK_BYTES = 4 << 20
+
+_GZIP_WINDOW = 31
+"""zlib's own number for a gzip header, which then holds no time and no name."""
+
+Bytes = bytes | memoryview
+
+
+class TextSink:
+    """A new file that takes text as UTF-8 bytes and compresses it on the way."""
+
+    def __init__(self, path: Path, *, codec: str, level: int | None) -> None:
+        self._file = path.open("xb")
+        self._pending = bytearray()
+        self._gzip: Any = None
+        self._zstd: Any = None
+        if codec == "gzip":
+            self._gzip = zlib.compressobj(level if level is not None else -1, wbits=_GZIP_WINDOW)
+        elif codec == "zstd":
+            self._zstd = pa.Codec("zstd", compression_level=level)
+        self._plain = codec == "none"
+        self._blocks = 0
+
+    def write(self, data: Bytes) -> None:
+        """Append *data*."""
+        if self._plain:
+            self._file.write(data)
+            return
+        self._pending += data
+        if len(self._pending) >= BLOCK_BYTES:
+            whole = len(self._pending) // BLOCK_BYTES * BLOCK_BYTES
+            with memoryview(self._pending) as view:
+                for start in range(0, whole, BLOCK_BYTES):
+                    self._compress(view[start : start + BLOCK_BYTES])
+            del self._pending[:whole]
+
+    def close(self) -> None:
+        """Write what is pending and close the file."""
+        if self._file.closed:
+            return
+        try:
+            if not self._plain and (self._pending or not self._blocks):
+                self._compress(memoryview(bytes(self._pending)))
+            if self._gzip is not None:
+                self._file.write(self._gzip.flush())
+        except BaseException:
+            self.abort()
+            raise
+        self._file.close()
+
+    def abort(self) -> None:
+        """Close the file without finishing it."""
+        self._pending.clear()
+        # A full disk is reported again when the buffer is flushed; the file is given up anyway.
+        with suppress(OSError):
+            self._file.close()
+
+    def _compress(self, block: memoryview) -> None:
+        self._blocks += 1
+        if self._gzip is not None:
+            self._file.write(self._gzip.compress(block))
+        else:
+            self._file.write(self._zstd.compress(block, asbytes=True))
+
+
+def read_blocks(path: Path, *, codec: str) -> Iterator[bytes]:
+    """Yield the decompressed content of *path* in blocks.
+
+    Raises:
+        IntegrityError: The compressed stream is damaged or cut.
+    """
+    if codec == "none":
+        with path.open("rb") as file:
+            while block := file.read(BLOCK_BYTES):
+                yield block
+        return
+    if path.stat().st_size == 0:
+        msg = f"{path.name}: the {codec} stream is empty"
+        raise IntegrityError(msg)
+    with pa.OSFile(str(path)) as raw, pa.CompressedInputStream(raw, codec) as stream:
+        while True:
+            try:
+                block = stream.read(BLOCK_BYTES)
+            except OSError as error:
+                msg = f"{path.name}: the {codec} stream is damaged or cut"
+                raise IntegrityError(msg) from error
+            if not block:
+                return
+            yield block
+
+
+def read_records(blocks: Iterator[bytes], *, end: Callable[[bytes], int]) -> Iterator[bytes]:
+    """Yield runs of whole records: *end* gives the length of the whole records at the front.
+
+    The last run is what is left over, whole or not.
+    """
+    rest = b""
+    for block in blocks:
+        buffer = rest + block
+        cut = end(buffer)
+        if cut:
+            yield buffer[:cut]
+        rest = buffer[cut:]
+    if rest:
+        yield rest

@@ -1,0 +1,45 @@
+"""Formats by name."""
+
+import pytest
+
+from export_assets.errors import UsageError
+from export_assets.formats.registry import FORMATS, format_named, resolve_formats
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_found_by_the_name_it_carries(name: str) -> None:
+    assert format_named(name).name == name
+
+
+def test_names_are_found_in_any_case_and_with_blanks_around() -> None:
+    assert format_named(" CSV ").name == "csv"
+
+
+def test_an_unknown_format_is_refused_with_the_list() -> None:
+    with pytest.raises(
+        UsageError,
+        match=r"^Unsupported export format: xml; choose one of parquet, csv, ndjson, json$",
+    ):
+        format_named("xml")
+
+
+def test_a_misspelt_format_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"parqet.*did you mean parquet\?$"):
+        format_named("parqet")
+
+
+def test_all_means_every_format_once() -> None:
+    names = [fmt.name for fmt in resolve_formats(["json", "all", "csv"])]
+
+    assert names == ["json", "parquet", "csv", "ndjson"]
+
+
+def test_formats_keep_the_order_asked_for_and_repeats_are_one() -> None:
+    names = [fmt.name for fmt in resolve_formats(["ndjson", "csv", "ndjson"])]
+
+    assert names == ["ndjson", "csv"]
+
+
+def test_an_unknown_format_among_known_ones_is_refused() -> None:
+    with pytest.raises(UsageError, match="Unsupported export format: xml"):
+        resolve_formats(["csv", "xml"])
