@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from export_assets.config.keypath import KeyPath, dotted
 from export_assets.config.masking import has_secret, is_secret_name
-from export_assets.config.models import SourceConfig
+from export_assets.config.models import SourceConfig, all_tables
 from export_assets.config.overrides import Origin, Override, parse_text, place, put
 from export_assets.config.problems import Problem, problems_of
 from export_assets.config.references import expand, without_references
@@ -93,6 +93,7 @@ def settle_source(
     problems = [Problem(path=at, text=text) for at, text in expanded.problems.items()]
     problems += _literal_secrets(raw)
     tree = expanded.value if isinstance(expanded.value, dict) else {}
+    tree["tables"] = all_tables(tree.get("tables", {}))
     laid, lines = _lay_over(tree, overrides)
     written = {at: text for at, text in expanded.written.items() if not _owner(at, laid)}
     try:
@@ -131,8 +132,8 @@ def _literal_secrets(raw: Mapping[str, object]) -> list[Problem]:
 
 
 def _leaves(value: object, path: KeyPath = ()) -> Iterator[KeyPath]:
-    """Yield the paths of everything under *value* that is not itself a mapping with keys."""
-    if isinstance(value, dict) and value:
+    """Yield the paths of everything under *value* that is not itself a mapping."""
+    if isinstance(value, dict):
         for key, item in value.items():
             yield from _leaves(item, (*path, key))
     elif path:

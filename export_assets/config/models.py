@@ -10,7 +10,7 @@ needs the source itself is decided further up.
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_validator
@@ -18,6 +18,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_
 from export_assets.config.base import Model
 from export_assets.config.cron import check_cron
 from export_assets.config.rules import (
+    NAME_PATTERN,
+    OWNER_PATTERN,
     Cadence,
     ColumnCheck,
     ColumnType,
@@ -46,8 +48,13 @@ def _check_timezone(value: str) -> str:
     return value
 
 
-def _all_tables(value: object) -> object:
-    return {EVERY_OTHER: {}} if value == "all" else value
+def all_tables(value: object) -> object:
+    """Turn `all` into its long form, and tables of which nothing is said into empty ones."""
+    if value == "all":
+        return {EVERY_OTHER: {}}
+    if isinstance(value, Mapping):
+        return {name: {} if table is None else table for name, table in value.items()}
+    return value
 
 
 Timezone = Annotated[str, AfterValidator(_check_timezone)]
@@ -119,15 +126,15 @@ _UNSAID = TableConfig()
 class SourceConfig(Model):
     """A place tables come from, as its YAML file describes it."""
 
-    source: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    source: str = Field(pattern=NAME_PATTERN)
     """Name of the source: lower case letters, digits and underscores."""
-    system: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
+    system: str | None = Field(default=None, pattern=NAME_PATTERN)
     """Built-in system that reads the source, where it is more than a database."""
     url: str = Field(min_length=1, repr=False)
     """Address in SQLAlchemy form or a path; passwords by `${NAME}` only."""
     description: str = ""
     """What the source is, for people."""
-    owners: Names = ()
+    owners: tuple[Annotated[str, Field(pattern=OWNER_PATTERN)], ...] = ()
     """Who answers for the source: e-mail addresses or `team:name`."""
     assume_timezone: Timezone = "UTC"
     """IANA zone in which times without an offset are read."""
@@ -137,10 +144,12 @@ class SourceConfig(Model):
     """Options by format."""
     tables: Annotated[
         Mapping[str, TableConfig],
-        BeforeValidator(_all_tables),
+        BeforeValidator(
+            all_tables, json_schema_input_type=Literal["all"] | Mapping[str, TableConfig]
+        ),
     ] = Field(default_factory=dict)
-    """What differs, by table; `*` is every table not named, and without it the tables named are
-    the only ones (all tables where none is named)."""
+    """What differs, by table, or `all`; the key `*` is every table not named, and without it the
+    tables named are the only ones (all tables where none is named)."""
     types: Mapping[str, ColumnTypeOrName] = Field(default_factory=dict)
     """Types by column name, in every table that has the column."""
     relations: tuple[Relation, ...] = ()

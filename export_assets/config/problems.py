@@ -15,6 +15,7 @@ from export_assets.config.keypath import (
     nearest,
 )
 from export_assets.config.masking import is_secret_name
+from export_assets.config.rules import COLUMN_PATTERN, NAME_PATTERN, OWNER_PATTERN
 
 _SHOWN_CHARACTERS = 60
 
@@ -37,8 +38,9 @@ _BOUNDS = {
     "less_than_equal": "at most {le}",
 }
 _PATTERNS = {
-    r"^[a-z][a-z0-9_]*$": "lower case letters, digits and underscores, a letter first",
-    r"^.+\..+$": "table.column",
+    NAME_PATTERN: "lower case letters, digits and underscores, a letter first",
+    COLUMN_PATTERN: "table.column",
+    OWNER_PATTERN: "an e-mail address or team:name",
 }
 
 
@@ -136,6 +138,8 @@ def _expected(details: Sequence[ErrorDetails]) -> str:
 
 
 def _shown(value: object, path: KeyPath, written: str | None) -> str:
+    if any(is_secret_name(str(part)) for part in path):
+        return "the value given"
     if written is not None:
         return written
     if value is None:
@@ -144,7 +148,7 @@ def _shown(value: object, path: KeyPath, written: str | None) -> str:
         return "a mapping"
     if isinstance(value, list | tuple):
         return "a list"
-    if any(is_secret_name(str(part)) for part in path) or path == ("url",):
+    if path == ("url",):
         return "the value given"
     text = repr(value) if isinstance(value, str) else str(value).lower()
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

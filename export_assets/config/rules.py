@@ -40,6 +40,11 @@ TypeName = Literal[
 
 EncodingName = Literal["native", "iso", "epoch_s", "epoch_ms", "epoch_us"]
 
+NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
+COLUMN_PATTERN = r"^.+\..+$"
+# What Dagster accepts as the owner of an asset.
+OWNER_PATTERN = r"^(team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7})$"
+
 Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
 Bound = StrictInt | StrictFloat | StrictStr
 
@@ -209,9 +214,9 @@ class FormatOptionsConfig(Model):
 class Relation(Model):
     """A reference between two tables that the source does not declare as a foreign key."""
 
-    child: str = Field(alias="from", pattern=r"^.+\..+$")
+    child: str = Field(alias="from", pattern=COLUMN_PATTERN)
     """`table.column` that refers."""
-    parent: str = Field(alias="to", pattern=r"^.+\..+$")
+    parent: str = Field(alias="to", pattern=COLUMN_PATTERN)
     """`table.column` referred to."""
 
     @property

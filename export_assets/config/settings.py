@@ -21,6 +21,9 @@ from export_assets.errors import ConfigError
 
 SETTINGS_FILE = "export_assets.yaml"
 
+# The store's fault injection reads these; they are no settings.
+_TEST_HOOKS = frozenset({"crash", "testing"})
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -142,7 +145,7 @@ def _variables(environ: Mapping[str, str]) -> tuple[dict[str, tuple[str, str]], 
         if not variable.upper().startswith(PREFIX):
             continue
         name = variable[len(PREFIX) :].lower()
-        if name.startswith(f"sources{NEST}"):
+        if name.startswith(f"sources{NEST}") or name in _TEST_HOOKS:
             continue
         if name in Settings.model_fields:
             found[name] = (variable, environ[variable])

@@ -1,5 +1,6 @@
 """The effective configuration for people: every value, where it came from, no secret."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from export_assets.config.keypath import dotted
 from export_assets.config.load import LoadedSource
 from export_assets.config.masking import MASK, is_secret_name, masked
 from export_assets.config.project import Project
+
+_DEFAULT = re.compile(r"(\$\{\w+:-)[^}]+\}")
 
 
 def show(project: Project) -> dict[str, Any]:
@@ -59,14 +62,11 @@ def _shown(value: Any, path: tuple[str, ...], loaded: LoadedSource) -> dict[str,
         shown["value"] = masked(value)
     elif is_secret_name(path[-1]) and path[0] == "options":
         shown["value"] = MASK
-    reference = loaded.references.get(key)
-    inside = [at for at in loaded.references if at.startswith(f"{key}.")]
-    if reference is not None or inside:
-        shown["reference"] = (
-            reference
-            if reference is not None
-            else ", ".join(loaded.references[at] for at in inside)
-        )
+    references = [
+        text for at, text in loaded.references.items() if at == key or at.startswith(f"{key}.")
+    ]
+    if references:
+        shown["reference"] = ", ".join(_DEFAULT.sub(rf"\1{MASK}}}", text) for text in references)
         if path != ("url",):
             shown["value"] = MASK
     return shown
