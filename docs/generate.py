@@ -6,15 +6,17 @@ python -m docs.generate --check    writes nothing, exits 1 where a page is out o
 
 import ast
 import inspect
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from export_assets import errors
+from export_assets.store import manifest
 
 PACKAGE = Path(errors.__file__).parent
 REFERENCE = Path(__file__).parent / "reference"
-GENERATED = "<!-- Written by `make docs` from the code; edit the code instead. -->\n"
+GENERATED = "<!-- Written by `make docs` from the code; edit the code instead. -->"
 
 
 def error_classes() -> list[type[errors.ExportError]]:
@@ -49,6 +51,7 @@ def errors_page() -> str:
     """Return the page about errors and exit codes."""
     tree = inspect.cleandoc(errors.__doc__ or "").split("\n\n")[1]
     lines = [
+        GENERATED,
         "# Errors and exit codes",
         "",
         "Every error raised on purpose is one line for people and one of these classes. A command",
@@ -84,7 +87,15 @@ def errors_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES: dict[str, Callable[[], str]] = {"errors.md": errors_page}
+def manifest_schema() -> str:
+    """Return the JSON Schema of manifests."""
+    return json.dumps(manifest.json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "errors.md": errors_page,
+    "manifest.schema.json": manifest_schema,
+}
 
 
 def stale_pages(directory: Path) -> list[str]:
@@ -93,7 +104,7 @@ def stale_pages(directory: Path) -> list[str]:
         name
         for name, render in PAGES.items()
         if not (directory / name).is_file()
-        or (directory / name).read_text(encoding="utf-8") != GENERATED + render()
+        or (directory / name).read_text(encoding="utf-8") != render()
     ]
 
 
@@ -101,7 +112,7 @@ def write_pages(directory: Path) -> None:
     """Write every page into *directory*."""
     directory.mkdir(parents=True, exist_ok=True)
     for name, render in PAGES.items():
-        (directory / name).write_text(GENERATED + render(), encoding="utf-8")
+        (directory / name).write_text(render(), encoding="utf-8")
 
 
 def main(arguments: list[str]) -> int:
