@@ -40,6 +40,21 @@ class Conformer:
             done.append(raw if raw.dtype == column.dtype else self._convert(raw, column))
         return pl.DataFrame(done)
 
+    def count_misfits(self, frame: pl.DataFrame) -> dict[str, int]:
+        """Count per column the values of *frame* that `conform` would refuse."""
+        found = {}
+        for column in self.schema.columns:
+            raw = frame.get_column(column.name)
+            if raw.dtype == column.dtype:
+                continue
+            try:
+                lost = self._by_type(raw, column).null_count() - raw.null_count()
+            except (pl.exceptions.PolarsError, OverflowError):
+                lost = len(raw) - raw.null_count()
+            if lost:
+                found[column.name] = lost
+        return found
+
     def _convert(self, raw: pl.Series, column: Column) -> pl.Series:
         try:
             converted = self._by_type(raw, column)

@@ -10,7 +10,6 @@ It guards against loss and damage, not against forgery: files carry a sha256 for
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -193,7 +192,7 @@ def _hash_texts(array: pa.Array) -> Hashes:
             value = data[starts[row] : starts[row] + lengths[row]]
             checksum = np.frombuffer(hashlib.sha256(value.data).digest(), dtype="<u8")
             for word in checksum:
-                hashes[row] = _step(hashes[row], word)
+                hashes[row : row + 1] = _step(hashes[row : row + 1], word)
         words = np.ndarray((high - low + 1,), dtype="<u8", buffer=data.data, strides=(1,))
         _absorb(hashes, words, starts, np.where(lengths > _LONG, 0, lengths))
     return _mix(hashes)
@@ -215,8 +214,8 @@ def _absorb(
         position, left = position + 8, left - 8
 
 
-def _step(state: Any, word: Any) -> Any:
-    """Absorb one word into a state; scalars and arrays alike."""
+def _step(state: Hashes, word: Hashes | np.uint64) -> Hashes:
+    """Absorb one word into each state."""
     state = (state ^ word) * _MUL_A
     return state ^ (state >> np.uint64(32))
 

@@ -1,0 +1,109 @@
+"""Columns whose values must not leave as they are: blanked out, or replaced by keyed pseudonyms.
+
+Redacted: every value is null. Anonymised: every value is the HMAC-SHA256 (RFC 2104) of its text
+under a key from the environment, 32 hexadecimal digits of it, so that equal values stay equal
+across tables, columns and runs with the same key and can be joined; null stays null.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+
+from export_assets.errors import ConfigError
+from export_assets.tables.schema import Column, Fidelity, LogicalType, TableSchema
+
+KEY_VARIABLE = "EXPORT_ASSETS_ANONYMIZE_KEY"
+KEY_FILE_VARIABLE = "EXPORT_ASSETS_ANONYMIZE_KEY_FILE"
+_SHORTEST_KEY = 16
+_OPEN_TO_OTHERS = 0o077
+_DIGITS = 32
+
+_REDACTED = Fidelity(verdict="lossy", reason="redacted")
+_ANONYMISED = Fidelity(verdict="lossy", reason="anonymised")
+
+
+class Redactor:
+    """Hides the columns of one table that must be hidden."""
+
+    def __init__(
+        self,
+        schema: TableSchema,
+        *,
+        redacts: Callable[[str], bool],
+        anonymizes: Collection[str],
+        key: bytes | None,
+    ) -> None:
+        """Decide which columns of *schema* to hide.
+
+        Raises:
+            ConfigError: A column is to be anonymised and there is no key.
+        """
+        self._redacted = [name for name in schema.names if redacts(name)]
+        self._anonymised = [name for name in schema.names if name in anonymizes]
+        if self._anonymised and key is None:
+            msg = f"{schema.name}.{self._anonymised[0]}: anonymize needs a key in {KEY_VARIABLE}"
+            raise ConfigError(msg)
+        self._key = key or b""
+        columns = tuple(self._shown(column) for column in schema.columns)
+        self.schema = replace(schema, columns=columns)
+        """The schema of the frames that leave."""
+
+    def apply(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return *frame*, of the schema that came in, as it may leave."""
+        changed = [pl.lit(None, dtype=frame.schema[name]).alias(name) for name in self._redacted]
+        frame = frame.with_columns(changed) if changed else frame
+        for name in self._anonymised:
+            frame = frame.with_columns(self._pseudonyms(frame.get_column(name)))
+        return frame
+
+    def _shown(self, column: Column) -> Column:
+        if column.name in self._redacted:
+            return replace(column, nullable=True, fidelity=_REDACTED)
+        if column.name in self._anonymised:
+            return replace(column, logical=LogicalType.TEXT, fidelity=_ANONYMISED)
+        return column
+
+    def _pseudonyms(self, values: pl.Series) -> pl.Series:
+        texts = values.cast(pl.String)
+        distinct = texts.unique().drop_nulls()
+        hidden = [self._pseudonym(text) for text in distinct.to_list()]
+        mapped = texts.replace_strict(distinct, pl.Series(hidden, dtype=pl.String), default=None)
+        return mapped.alias(values.name)
+
+    def _pseudonym(self, text: str) -> str:
+        return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()[:_DIGITS]
+
+
+def load_key(environ: Mapping[str, str]) -> bytes | None:
+    """Return the key for pseudonyms from the environment or the file it names, None without.
+
+    Raises:
+        ConfigError: The key is shorter than 16 bytes, or the file cannot be read or is open to
+            others.
+    """
+    text = environ.get(KEY_VARIABLE)
+    if text is None:
+        path = environ.get(KEY_FILE_VARIABLE)
+        if path is None:
+            return None
+        text = _read_key_file(Path(path))
+    key = text.strip().encode()
+    if len(key) < _SHORTEST_KEY:
+        msg = f"{KEY_VARIABLE}: the key is shorter than {_SHORTEST_KEY} bytes"
+        raise ConfigError(msg)
+    return key
+
+
+def _read_key_file(path: Path) -> str:
+    try:
+        if path.stat().st_mode & _OPEN_TO_OTHERS:
+            msg = f"{path}: the key file can be read by others; chmod 600 it"
+            raise ConfigError(msg)
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        msg = f"{path}: the key file cannot be read"
+        raise ConfigError(msg) from error
