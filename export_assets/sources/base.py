@@ -78,6 +78,16 @@ class Snapshot(ABC):
     info: SnapshotInfo
 
     @abstractmethod
+    def check(self) -> None:
+        """Return once the snapshot is known to be undamaged; called before anything is published.
+
+        Leaving the snapshot without an exception checks, too.
+
+        Raises:
+            SourceCorrupt: It is damaged, wherever that is.
+        """
+
+    @abstractmethod
     def columns(self, table: str) -> Sequence[str]:
         """Column names of the physical *table*, empty where there is no such table."""
 

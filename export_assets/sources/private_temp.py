@@ -1,0 +1,56 @@
+"""Private temporary directories that are removed with the work, and swept when it was killed."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_PREFIX = "export-assets-snapshot-"
+_LOCK = "owner.lock"
+
+
+@contextmanager
+def private_directory(parent: Path | None = None) -> Iterator[Path]:
+    """Make a directory only this user can enter, and remove it with everything in it.
+
+    Directories that killed processes left in the same place are removed on the way in: a live
+    owner holds a lock on a file inside, which vanishes with the process.
+    """
+    base = parent or Path(tempfile.gettempdir())
+    _sweep(base)
+    directory, descriptor = _make(base)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _make(base: Path) -> tuple[Path, int]:
+    while True:
+        directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
+        descriptor = os.open(directory / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if (directory / _LOCK).exists():
+            return directory, descriptor
+        # A sweeping process came between the two calls above and took it for abandoned.
+        os.close(descriptor)
+
+
+def _sweep(base: Path) -> None:
+    for directory in base.glob(f"{_PREFIX}*"):
+        # Another user's directory, or one that is going away under our hands.
+        with suppress(OSError):
+            _remove_if_abandoned(directory)
+
+
+def _remove_if_abandoned(directory: Path) -> None:
+    descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(directory, ignore_errors=True)
+    finally:
+        os.close(descriptor)

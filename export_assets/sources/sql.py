@@ -1,0 +1,105 @@
+"""SQL text: the one place that quotes identifiers and assembles statements.
+
+Identifiers are quoted by doubling, values are always bound. What comes in as a finished piece of
+SQL is either made here or the statement of a configured view, which its owner wrote on purpose.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+
+def quote(name: str) -> str:
+    """Return *name* as an identifier, whatever characters it holds."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """Return *value* as a string literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def any_of(conditions: Sequence[str]) -> str:
+    """Join *conditions* by OR as a balanced tree: engines limit the depth of an expression."""
+    if len(conditions) == 1:
+        return f"({conditions[0]})"
+    middle = len(conditions) // 2
+    return f"({any_of(conditions[:middle])} or {any_of(conditions[middle:])})"
+
+
+def all_of(conditions: Sequence[str]) -> str:
+    """Join *conditions* by AND."""
+    return " and ".join(f"({condition})" for condition in conditions)
+
+
+def strip_statement(statement: str) -> str:
+    """Return *statement* without the semicolon and the space that end it."""
+    return statement.strip().rstrip(";").rstrip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relation:
+    """Something to select from: a table's quoted name, or a view's statement in parentheses."""
+
+    source: str
+    others: Mapping[str, str]
+    """The other configured views its statement may name, as common table expressions."""
+
+    @property
+    def prefix(self) -> str:
+        """The WITH clause a statement over this relation starts with, or nothing."""
+        if not self.others:
+            return ""
+        clauses = (f"{quote(name)} as ({body}\n)" for name, body in self.others.items())
+        return f"with {', '.join(clauses)} "
+
+
+def table_relation(name: str) -> Relation:
+    """Return the physical table *name* as a relation."""
+    return Relation(source=quote(name), others={})
+
+
+def view_relation(statement: str, others: Mapping[str, str]) -> Relation:
+    """Return a configured view as a relation. The line end closes a comment that ends it."""
+    return Relation(source=f"({statement}\n) as v", others=others)
+
+
+def select(
+    relation: Relation,
+    expressions: Iterable[str],
+    *,
+    where: Sequence[str] = (),
+    order_by: Sequence[str] = (),
+    group_by: Sequence[str] = (),
+    limit: str = "",
+) -> str:
+    """Assemble one SELECT, without its relation's prefix."""
+    parts = [f"select {', '.join(expressions)} from {relation.source}"]
+    if where:
+        parts.append(f"where {all_of(where)}")
+    if group_by:
+        parts.append(f"group by {', '.join(group_by)}")
+    if order_by:
+        parts.append(f"order by {', '.join(order_by)}")
+    if limit:
+        parts.append(limit)
+    return " ".join(parts)
+
+
+def query(relation: Relation, expressions: Iterable[str], *, where: Sequence[str] = ()) -> str:
+    """Assemble one complete SELECT over *relation*."""
+    return relation.prefix + select(relation, expressions, where=where)
+
+
+def after_exemplar(relation: Relation, exemplar: Sequence[str], body: str) -> str:
+    """Put one row of literals, which fixes the types a reader infers, before the rows of *body*."""
+    row = ", ".join(f"{literal} as {quote(f'c{i}')}" for i, literal in enumerate(exemplar))
+    return f"{relation.prefix}select {row} union all select * from ({body})"
+
+
+TEMP_VIEW = "export_assets_probe"
+
+
+def create_temp_view(relation: Relation) -> str:
+    """Return the statement that makes *relation* a temporary view, for its columns' types."""
+    body = relation.prefix + select(relation, ["*"])
+    return f"create temp view {TEMP_VIEW} as {body}"

@@ -1,0 +1,130 @@
+"""SQLite files as a source: a private copy of one moment, read in Arrow batches."""
+
+import hashlib
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from export_assets.errors import NoSpace
+from export_assets.sources.base import SnapshotInfo, Source
+from export_assets.sources.private_temp import private_directory
+from export_assets.sources.sqlite_check import BackgroundCheck
+from export_assets.sources.sqlite_errors import translate
+from export_assets.sources.sqlite_open import (
+    backup,
+    begin_read,
+    check_space,
+    connect,
+    copy_files,
+    has_live_index,
+    journal_of,
+    look,
+    settled_stamp,
+    sidecar,
+)
+from export_assets.sources.sqlite_snapshot import SqliteSnapshot
+
+_WAL_WHOLE = 64 * 1024 * 1024
+_WAL_TAIL = 1024 * 1024
+
+
+class SqliteSource(Source):
+    """One SQLite database file, whatever application is writing it meanwhile."""
+
+    def __init__(
+        self, name: str, path: Path, *, busy_timeout: float = 30.0, temp_dir: Path | None = None
+    ) -> None:
+        self.name = name
+        self.path = path
+        self._busy_timeout = busy_timeout
+        self._temp_dir = temp_dir
+
+    def fingerprint(self) -> str:
+        """Return a stamp of the file, its write-ahead log and the log's content.
+
+        The database is not opened for it: in WAL mode even a reader would leave files behind.
+        """
+        look(self.name, self.path)
+        digest = hashlib.sha256(settled_stamp(self.path).encode())
+        wal = sidecar(self.path, "-wal")
+        try:
+            size = wal.stat().st_size
+            with wal.open("rb") as file:
+                if size > _WAL_WHOLE:
+                    digest.update(file.read(32))
+                    file.seek(size - _WAL_TAIL)
+                digest.update(file.read())
+        except OSError:
+            digest.update(b"no log")
+        return f"sqlite:{digest.hexdigest()[:32]}"
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SqliteSnapshot]:
+        """Copy the database as of one moment and open the copy; see `Source.snapshot`.
+
+        Where the copy does not fit into the temporary space and the database is in WAL mode,
+        one read transaction on the database itself takes its place.
+
+        Raises:
+            NoSpace: The copy does not fit, and a transaction would block the writers.
+        """
+        fingerprint = self.fingerprint()
+        base = self._temp_dir or Path(tempfile.gettempdir())
+        with ExitStack() as stack:
+            directory = stack.enter_context(private_directory(base))
+            taken_at = datetime.now(UTC)
+            copy = directory / "snapshot.db"
+            try:
+                direct = self._copy_or_begin(copy)
+            except sqlite3.Error as error:
+                raise translate(error, self.name) from error
+            info = SnapshotInfo(
+                kind="sqlite-backup" if direct is None else "sqlite-read-transaction",
+                id=fingerprint,
+                taken_at=taken_at,
+            )
+            if direct is not None:
+                connection = stack.enter_context(closing(direct))
+                yield from self._serve(SqliteSnapshot(self.name, info, connection))
+            else:
+                connection = stack.enter_context(closing(connect(copy, busy_timeout=0)))
+                check = BackgroundCheck(copy, self.name)
+                stack.callback(check.abandon)
+                snapshot = SqliteSnapshot(self.name, info, connection, copy=copy, check=check)
+                yield from self._serve(snapshot)
+
+    def _serve(self, snapshot: SqliteSnapshot) -> Iterator[SqliteSnapshot]:
+        yield snapshot
+        snapshot.check()
+
+    def _copy_or_begin(self, copy: Path) -> sqlite3.Connection | None:
+        """Fill *copy*, or return a connection whose read transaction is the snapshot."""
+        wal = journal_of(self.name, self.path) == "wal"
+        try:
+            check_space(self.name, self.path, copy.parent)
+            if wal and not has_live_index(self.path):
+                copy_files(self.name, self.path, copy)
+            else:
+                self._backup(copy, wal=wal)
+        except NoSpace:
+            copy.unlink(missing_ok=True)
+            if not wal:
+                raise
+            return begin_read(self.name, self.path, busy_timeout=self._busy_timeout, wal=True)
+        return None
+
+    def _backup(self, copy: Path, *, wal: bool) -> None:
+        try:
+            source = begin_read(self.name, self.path, busy_timeout=self._busy_timeout, wal=wal)
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorname", "")
+            # A journal that a killed writer left, or an index that may not be mapped.
+            if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
+                copy_files(self.name, self.path, copy)
+                return
+            raise
+        with closing(source):
+            backup(self.name, source, copy)

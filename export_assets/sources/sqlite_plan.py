@@ -1,0 +1,169 @@
+"""What one scan asks of SQLite: expressions and their types, guards, filters, order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from export_assets.errors import UsageError
+from export_assets.sources.base import Scan
+from export_assets.sources.sql import Relation, any_of, quote, select
+from export_assets.sources.sqlite_catalog import CatalogTable
+from export_assets.sources.sqlite_types import Affinity, raw_dtype
+from export_assets.sources.sqlite_window import TimeFilter
+from export_assets.tables.schema import Column, LogicalType
+
+Value = str | int | float | bytes | None
+
+# Fails a statement from within: nothing but a guard that met its case evaluates it.
+_TRIP = "abs(-9223372036854775808)"
+TRIPPED = "integer overflow"
+
+BEYOND_FLOAT = (
+    "typeof({c}) = 'integer' and (cast({c} as real) >= 9223372036854775807.0"
+    " or cast(cast({c} as real) as integer) <> {c})"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """A condition under which reading a column would change a value without saying so."""
+
+    column: str
+    condition: str
+    fact: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One scan, ready to be put to SQLite by either reader."""
+
+    scan: Scan
+    relation: Relation
+    where: tuple[str, ...]
+    values: tuple[Value, ...]
+    order_by: tuple[str, ...]
+    limit: str
+    strict: bool
+    affinities: Mapping[str, Affinity]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns asked for."""
+        return self.scan.schema.columns
+
+    def guards(self) -> tuple[Guard, ...]:
+        """Return the guards the fast reader needs, beyond what it finds out by itself."""
+        found = (
+            _guard(column, self.affinities[column.name], strict=self.strict)
+            for column in self.columns
+        )
+        return tuple(guard for guard in found if guard is not None)
+
+    def body(self, expressions: tuple[str, ...], *, guarded: bool = False) -> str:
+        """Return the SELECT of *expressions*, without the relation's prefix."""
+        where = self.where
+        if guarded and (guards := self.guards()):
+            tripped = any_of([guard.condition for guard in guards])
+            where = (*where, f"case when {tripped} then {_TRIP} else 1 end")
+        return select(
+            self.relation, expressions, where=where, order_by=self.order_by, limit=self.limit
+        )
+
+
+def make_plan(
+    scan: Scan, table: CatalogTable | None, relation: Relation, *, time_filter: TimeFilter | None
+) -> Plan:
+    """Decide how *scan* is put to SQLite; *table* is None for a configured view.
+
+    Raises:
+        UsageError: A filter or an order names a column the relation does not have.
+    """
+    where: list[str] = []
+    values: list[Value] = []
+    if time_filter is not None:
+        where.append(time_filter.condition)
+        values += time_filter.values
+    for name, wanted in scan.where.items():
+        if wanted is None:
+            where.append(f"{quote(name)} is null")
+        else:
+            where.append(f"{quote(name)} = ?")
+            values.append(_bindable(scan, name, wanted))
+    limit = ""
+    if scan.limit is not None or scan.offset:
+        limit = "limit ? offset ?"
+        values += [-1 if scan.limit is None else scan.limit, scan.offset]
+    order_by = _order(scan, table)
+    return Plan(
+        scan=scan,
+        relation=relation,
+        where=tuple(where),
+        values=tuple(values),
+        order_by=order_by,
+        # Without a limit SQLite is free to drop the order of a subquery.
+        limit=limit or ("limit -1" if order_by else ""),
+        strict=table is not None and table.strict,
+        affinities={
+            column.name: "blob" if table is None else table.affinity(column.name)
+            for column in scan.schema.columns
+        },
+    )
+
+
+def _order(scan: Scan, table: CatalogTable | None) -> tuple[str, ...]:
+    names = list(scan.order_by)
+    if scan.time_column is not None and scan.time_column not in names:
+        names.insert(0, scan.time_column)
+    if not names:
+        return ()  # the order of storage, which one snapshot has only one of
+    key = table.primary_key if table is not None else ()
+    names += [name for name in key if name not in names]
+    terms = [quote(name) for name in names]
+    if not key and table is not None and table.rowid is not None:
+        terms.append(table.rowid)
+    return tuple(terms)
+
+
+def _guard(column: Column, affinity: Affinity, *, strict: bool) -> Guard | None:
+    name = quote(column.name)
+    dtype = str(raw_dtype(column))
+    if dtype == "String":
+        if affinity == "text" and not strict:
+            condition = f"typeof({name}) = 'blob'"
+        elif affinity == "text":
+            return None
+        else:
+            condition = f"typeof({name}) in ('integer', 'real', 'blob')"
+        return Guard(column=column.name, condition=condition, fact="holds values that are not text")
+    if dtype == "Binary" and not (strict and affinity == "blob"):
+        condition = f"typeof({name}) = 'text'"
+        return Guard(column=column.name, condition=condition, fact="holds text among its blobs")
+    if dtype == "Float64" and affinity != "real":
+        condition = BEYOND_FLOAT.format(c=name)
+        return Guard(
+            column=column.name,
+            condition=condition,
+            fact="holds integers that a float cannot carry",
+        )
+    return None
+
+
+_WORDS = {"true": 1, "false": 0, "yes": 1, "no": 0}
+
+
+def _bindable(scan: Scan, name: str, wanted: object) -> Value:
+    """Return *wanted* as SQLite compares it with the column called *name*."""
+    logical = next((c.logical for c in scan.schema.columns if c.name == name), None)
+    if isinstance(wanted, bytes):
+        return wanted
+    try:
+        if logical is LogicalType.BOOLEAN and isinstance(wanted, str):
+            lowered = wanted.lower()
+            return _WORDS[lowered] if lowered in _WORDS else int(wanted)
+        if logical in (LogicalType.INTEGER, LogicalType.BOOLEAN) and isinstance(wanted, str | bool):
+            return int(wanted)
+        if logical in (LogicalType.FLOAT, LogicalType.DECIMAL):
+            return float(str(wanted))
+    except ValueError as error:
+        msg = f"{scan.table}.{name}: {wanted!r} is no {logical}"
+        raise UsageError(msg) from error
+    return wanted if isinstance(wanted, int | float | str) else str(wanted)
