@@ -5,7 +5,7 @@ Field names are those of the JSON payloads; a field ending in `_raw` is an undec
 bit mask or scaled number.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -20,6 +20,11 @@ BASAL_RATE_CHANGE: Final = 3
 
 NOT_SET: Final = 65535
 """A rate of a basal delivery that does not apply."""
+
+Status = Literal["value", "high", "low", "hidden"]
+
+STATUSES: Final[dict[int, Status]] = {0: "value", 1: "high", 2: "low", 6: "hidden"}
+"""What the status code of a glucose reading says; any other code is treated as hidden."""
 
 CGM_NAME_PREFIX: Final = "LID_CGM_DATA"
 BASAL_NAME_PREFIX: Final = "LID_BASAL_DELIVERY"

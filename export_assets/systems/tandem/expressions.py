@@ -77,7 +77,8 @@ def local_of_utc(utc: str, zone: str) -> str:
 
 def whole_number(text: str) -> str:
     """Return the expression for *text* as BIGINT, null where it is not a whole number."""
-    return f"CASE WHEN regexp_full_match({text}, '-?[0-9]+(\\.0+)?') THEN try_cast({text} AS BIGINT) END"
+    whole = f"regexp_full_match({text}, '-?[0-9]+(\\.0+)?')"
+    return f"CASE WHEN {whole} THEN try_cast({text} AS BIGINT) END"
 
 
 def valid_json(column: str) -> str:
@@ -116,6 +117,7 @@ def _utc_of_text(text: str, zone: str) -> str:
 
 
 def pump_wall(seconds: str) -> str:
+    """Return the expression for the pump's *seconds*, as text, as its naive wall time."""
     return f"make_timestamp(({whole_number(seconds)} + {PUMP_EPOCH}) * 1000000)"
 
 

@@ -122,7 +122,8 @@ def decode_lacking_fields(con: duckdb.DuckDBPyConnection) -> None:
     )
     con.register("pump_fields", decoded)
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE pump_decoded AS SELECT id, fields::JSON AS fields FROM pump_fields"
+        """CREATE OR REPLACE TEMP TABLE pump_decoded AS
+           SELECT id, fields::JSON AS fields FROM pump_fields"""
     )
     con.unregister("pump_fields")
 

@@ -2,13 +2,13 @@
 
 import base64
 import math
-from collections.abc import Iterable
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from export_assets.systems.tandem.catalogue import EVENT_NAMES, PAYLOAD_BYTES, event_name
+from export_assets.systems.tandem.catalogue import EVENT_NAMES, PAYLOAD_BYTES
 from export_assets.systems.tandem.clock import Instants
 from export_assets.systems.tandem.wire import EVENT_BYTES, EventBlock, encode_events
 
@@ -35,12 +35,22 @@ def payload_fields(block: EventBlock) -> list[dict[str, Any]]:
     return fields
 
 
-def _plain_values(values: np.ndarray[Any, np.dtype[Any]]) -> list[Any]:
+def _plain_values(values: NDArray[Any]) -> list[Any]:
     if values.dtype.kind != "f":
-        return values.tolist()
+        return list(values.tolist())
     # The shortest text of a 32-bit float, not that of the 64-bit float it widens to.
     shortest = (float(str(value)) for value in values)
     return [value if math.isfinite(value) else None for value in shortest]
+
+
+class _Event(NamedTuple):
+    source: int
+    type_id: int
+    seconds: int
+    sequence: int
+    raw: bytes
+    moment: str
+    fields: dict[str, Any]
 
 
 def json_documents(block: EventBlock, instants: Instants, *, dialect: Dialect) -> list[str]:
@@ -51,66 +61,45 @@ def json_documents(block: EventBlock, instants: Instants, *, dialect: Dialect) -
         block.type_id.tolist(),
         block.seconds.tolist(),
         block.sequence.tolist(),
-        _slices(data, EVENT_BYTES),
+        (data[start : start + EVENT_BYTES] for start in range(0, len(data), EVENT_BYTES)),
         instants.iso(),
         payload_fields(block),
         strict=True,
     )
     build = _plain if dialect == "plain" else _named
-    return [_encode(build(*event)).decode() for event in events]
-
-
-def _slices(data: bytes, size: int) -> Iterable[bytes]:
-    return (data[start : start + size] for start in range(0, len(data), size))
+    return [_encode(build(_Event(*event))).decode() for event in events]
 
 
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def _plain(
-    source: int,
-    type_id: int,
-    seconds: int,
-    sequence: int,
-    raw: bytes,
-    moment: str,
-    fields: dict[str, Any],
-) -> dict[str, Any]:
+def _plain(event: _Event) -> dict[str, Any]:
     raw_event = {
-        "source": source,
-        "id": type_id,
-        "timestampRaw": seconds,
-        "seqNum": sequence,
-        "raw": _base64(raw),
+        "source": event.source,
+        "id": event.type_id,
+        "timestampRaw": event.seconds,
+        "seqNum": event.sequence,
+        "raw": _base64(event.raw),
     }
-    return {"raw_event": raw_event, "event_timestamp": moment, "event_id": sequence, **fields}
+    head = {"raw_event": raw_event, "event_timestamp": event.moment, "event_id": event.sequence}
+    return head | event.fields
 
 
-def _named(
-    source: int,
-    type_id: int,
-    seconds: int,
-    sequence: int,
-    raw: bytes,
-    moment: str,
-    fields: dict[str, Any],
-) -> dict[str, Any]:
-    del source, seconds  # this dialect does not carry them
+def _named(event: _Event) -> dict[str, Any]:
     raw_event = {
-        "id": type_id,
+        "id": event.type_id,
         "event_len": EVENT_BYTES,
-        "timestamp": moment,
-        "seqNum": sequence,
-        "eventParams": _base64(raw[-PAYLOAD_BYTES:]),
+        "timestamp": event.moment,
+        "seqNum": event.sequence,
+        "eventParams": _base64(event.raw[-PAYLOAD_BYTES:]),
     }
-    head: dict[str, Any] = {"ID": type_id}
-    if type_id in EVENT_NAMES:
-        head["NAME"] = event_name(type_id)
+    known = event.type_id in EVENT_NAMES
     return {
-        **head,
+        "ID": event.type_id,
+        **({"NAME": EVENT_NAMES[event.type_id]} if known else {}),
         "raw_event": raw_event,
-        "event_timestamp": moment,
-        "event_id": sequence,
-        **fields,
+        "event_timestamp": event.moment,
+        "event_id": event.sequence,
+        **event.fields,
     }

@@ -71,8 +71,8 @@ def decode_events(data: bytes) -> EventBlock:
     events = np.frombuffer(data, dtype=_EVENT, count=whole)
     source_id = events["source_id"].astype(np.uint16)
     return EventBlock(
-        source=source_id >> 12,
-        type_id=source_id & MAX_TYPE_ID,
+        source=(source_id >> 12).astype(np.uint16),
+        type_id=(source_id & MAX_TYPE_ID).astype(np.uint16),
         seconds=events["seconds"].astype(np.uint32),
         sequence=events["sequence"].astype(np.uint32),
         payload=np.ascontiguousarray(events["payload"]),

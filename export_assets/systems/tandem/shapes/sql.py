@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from export_assets.systems.tandem.catalogue import CGM_FSL2, NOT_SET
+from export_assets.systems.tandem.catalogue import CGM_FSL2, NOT_SET, STATUSES
 from export_assets.systems.tandem.expressions import (
     quoted,
     raw_time_utc,
@@ -91,8 +91,8 @@ def select_cgm_readings(columns_of: ColumnsOf) -> str:
     columns = columns_of[CGM_READINGS]
     code, joined = _status_code(columns_of)
     stored = "c.cgm_reading::BIGINT"
-    status = f"""CASE {code}
-        WHEN 0 THEN 'value' WHEN 1 THEN 'high' WHEN 2 THEN 'low'
+    cases = " ".join(f"WHEN {number} THEN '{word}'" for number, word in STATUSES.items())
+    status = f"""CASE {code} {cases}
         ELSE CASE WHEN {code} IS NULL AND c.cgm_reading <> 0 THEN 'value' ELSE 'hidden' END END"""
     reading = (
         f"CASE WHEN {status} = 'value' THEN {stored} END AS cgm_reading, "
