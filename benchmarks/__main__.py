@@ -1,4 +1,4 @@
-"""python -m benchmarks sqlite|growth|all: measure, compare, say which bars are met.
+"""python -m benchmarks sqlite|growth|start|all: measure, compare, say which bars are met.
 
 Exits 1 when a bar is not met or a contender failed, 0 otherwise.
 """
@@ -7,10 +7,12 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from benchmarks import contenders
 from benchmarks.contenders import Contender, Unavailable
 from benchmarks.data import database
+from benchmarks.measure import run_measured
 from benchmarks.report import MEGABYTE, Bar, bars, store, table
 from benchmarks.rounds import Result, run_rounds
 
@@ -29,7 +31,7 @@ PEERS = ("duckdb", "sqlite3 + pyarrow")
 def main(arguments: list[str]) -> int:
     """Run the job asked for and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("job", choices=("sqlite", "growth", "all"))
+    parser.add_argument("job", choices=("sqlite", "growth", "start", "all"))
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--factor", type=int, default=10, help="growth: how much larger")
@@ -37,8 +39,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--work", type=Path, default=HERE / "work")
     parser.add_argument("--results", type=Path, default=HERE / "results")
     options = parser.parse_args(arguments)
-    jobs = {"sqlite": [sqlite], "growth": [growth], "all": [sqlite, growth]}[options.job]
-    return max(job(options) for job in jobs)
+    jobs = {"sqlite": sqlite, "growth": growth, "start": start}
+    chosen = list(jobs.values()) if options.job == "all" else [jobs[options.job]]
+    return max(job(options) for job in chosen)
 
 
 def sqlite(options: argparse.Namespace) -> int:
@@ -69,6 +72,23 @@ def growth(options: argparse.Namespace) -> int:
             grown = large.median("peak") / small.median("peak")
             verdicts.append(Bar(name=name, measured=grown, limit=1.2))
     return conclude("growth", options, [*results[0], *results[1]], verdicts)
+
+
+def start(options: argparse.Namespace) -> int:
+    """Seconds from `export-assets list` to the prompt again, over an empty store."""
+    try:
+        command = [contenders.program(), "list"]
+    except Unavailable as reason:
+        print(f"left out: {reason}")
+        return 1
+    result = Result(job=("list",), contender="export-assets")
+    for _ in range(max(options.rounds, 3)):
+        with TemporaryDirectory() as directory:
+            usage = run_measured(command, directory=Path(directory), environment={}, timeout=60)
+        result.usages.append(usage)
+    print(table([result], []))
+    bar = Bar(name="export-assets list", measured=result.median("wall"), limit=0.6, unit=" s")
+    return conclude("start", options, [result], [bar])
 
 
 def available(names: list[str], work: Path) -> list[Contender]:

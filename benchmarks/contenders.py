@@ -29,10 +29,10 @@ class Unavailable(Exception):
 
 def published() -> Contender:
     """The project, publishing into its store: staged, verified, exchanged, with manifests."""
-    program = _program()
+    executable = program()
 
     def command(database: Path, output: Path, formats: Sequence[str]) -> list[str]:  # noqa: ARG001
-        return [program, "export", str(database), *_flags(formats), "--quiet"]
+        return [executable, "export", str(database), *_flags(formats), "--quiet"]
 
     # The store is `exports` below the working directory, which is the output directory.
     return Contender(name="export-assets", command=command)
@@ -40,11 +40,11 @@ def published() -> Contender:
 
 def to_directory() -> Contender:
     """The project, writing loose files with --output-dir."""
-    program = _program()
+    executable = program()
 
     def command(database: Path, output: Path, formats: Sequence[str]) -> list[str]:
         where = ["--output-dir", str(output), "--overwrite", "--quiet"]
-        return [program, "export", str(database), *_flags(formats), *where]
+        return [executable, "export", str(database), *_flags(formats), *where]
 
     return Contender(name="export-assets --output-dir", command=command)
 
@@ -76,12 +76,17 @@ def duckdb(work: Path) -> Contender:
     return _script("duckdb", str(python), HERE / "peers" / "duckdb_copy.py")
 
 
-def _program() -> str:
-    program = Path(sys.executable).with_name("export-assets")
-    if not program.exists():
+def program() -> str:
+    """Return the command line beside this Python.
+
+    Raises:
+        Unavailable: It is not installed there.
+    """
+    path = Path(sys.executable).with_name("export-assets")
+    if not path.exists():
         msg = "export-assets: not installed beside this Python"
         raise Unavailable(msg)
-    return str(program)
+    return str(path)
 
 
 def _flags(formats: Sequence[str]) -> list[str]:
