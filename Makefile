@@ -57,10 +57,10 @@ types: $(STAMP)  ## Check types, strictly, tests included
 	@$(BIN)/mypy -p benchmarks -p docs
 
 docs: $(STAMP)  ## Regenerate docs/reference from the code
-	@for module in $(REFERENCES); do $(BIN)/python -m $$module; done
+	@for module in $(REFERENCES); do $(BIN)/python -m $$module || exit 1; done
 
 docs-check: $(STAMP)
-	@for module in $(REFERENCES); do $(BIN)/python -m $$module --check; done
+	@for module in $(REFERENCES); do $(BIN)/python -m $$module --check || exit 1; done
 
 dev: $(STAMP)  ## Open the Dagster UI on 127.0.0.1
 	@$(BIN)/export-assets dev
