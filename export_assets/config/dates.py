@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from export_assets.errors import UsageError
 
-_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_RELATIVE = re.compile(r"[Tt]-(\d{1,6})d")
+_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_RELATIVE = re.compile(r"[Tt]-([0-9]{1,6})d")
 
 UtcRange = tuple[datetime | None, datetime | None]
 """`start <= t < end`, both aware and in UTC; None is unbounded."""

@@ -12,6 +12,9 @@ MASK = "***"
 _USERINFO = re.compile(
     r"(?P<before>[a-z][a-z0-9+.\-]*://[^\s/@:?#]*:)[^\s'\"<>]+(?=@)", re.IGNORECASE
 )
+_WHOLE_USERINFO = re.compile(
+    r"(?P<before>^\s*[a-z][a-z0-9+.\-]*://[^/@:?#]*:).+(?=@)", re.IGNORECASE | re.DOTALL
+)
 _NAMES = r"passw(?:or)?d|pwd|secret|token|credential|signature|api_?key|access_?key"
 _PARAMETER = re.compile(
     rf"(?P<before>(?:[?&;\s]|^)[\w.\-]*(?:{_NAMES})[\w.\-]*=)[^\s&;#'\"]+", re.IGNORECASE
@@ -25,10 +28,15 @@ def is_secret_name(name: str) -> bool:
 
 
 def masked(text: str) -> str:
-    """Return *text* with passwords and secret-looking parameters of its URLs as `***`."""
+    """Return *text*, any text, with passwords and secret-looking parameters of URLs as `***`."""
     return _PARAMETER.sub(rf"\g<before>{MASK}", _USERINFO.sub(rf"\g<before>{MASK}", text))
 
 
-def has_secret(text: str) -> bool:
-    """Whether *text* holds something that `masked` would hide."""
-    return masked(text) != text
+def masked_url(url: str) -> str:
+    """Return *url*, one address, with its secrets as `***`, whatever characters they hold."""
+    return masked(_WHOLE_USERINFO.sub(rf"\g<before>{MASK}", url))
+
+
+def has_secret(url: str) -> bool:
+    """Whether *url*, one address, holds something that `masked_url` would hide."""
+    return masked_url(url) != url

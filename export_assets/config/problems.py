@@ -32,10 +32,10 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ("date", "a day written YYYY-MM-DD"),
 )
 _BOUNDS = {
-    "greater_than": "greater than {gt}",
-    "greater_than_equal": "at least {ge}",
-    "less_than": "less than {lt}",
-    "less_than_equal": "at most {le}",
+    "greater_than": "greater than {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "at most {le:g}",
 }
 _PATTERNS = {
     NAME_PATTERN: "lower case letters, digits and underscores, a letter first",
@@ -67,10 +67,16 @@ def problems_of(
     grouped: dict[KeyPath, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
         grouped.setdefault(_place(detail, model), []).append(detail)
-    return [
-        Problem(path=path, text=_text(details, path, model, written.get(path)))
-        for path, details in grouped.items()
-    ]
+    found: list[Problem] = []
+    for path, details in grouped.items():
+        above = next((path[:end] for end in range(1, len(path)) if path[:end] in written), None)
+        if above is None:
+            text = _text(details, path, model, written.get(path))
+            found.append(Problem(path=path, text=text))
+        else:
+            # Keys and values below come from the variable: even naming them would show them.
+            found.append(Problem(path=above, text=f"the value of {written[above]} is not valid"))
+    return list(dict.fromkeys(found))
 
 
 def unknown_key(key: str, valid: Sequence[str]) -> str:
@@ -134,7 +140,7 @@ def _expected(details: Sequence[ErrorDetails]) -> str:
     words = list(dict.fromkeys(wanted))
     if "a number" in words and "a whole number" in words:
         words.remove("a whole number")
-    return " or ".join(", ".join(words).rsplit(", ", 1))
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _shown(value: object, path: KeyPath, written: str | None) -> str:

@@ -50,7 +50,7 @@ Bound = StrictInt | StrictFloat | StrictStr
 
 # The engine that runs `matches` is Rust's, which has neither.
 _UNSUPPORTED_REGEX = re.compile(r"\(\?(?:=|!|<=|<!)|(?<!\\)(?:\\\\)*\\[1-9]")
-_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TEMPORAL = frozenset({"date", "time", "timestamp", "naive_timestamp"})
 
 

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from export_assets.config.keypath import dotted
 from export_assets.config.load import LoadedSource
-from export_assets.config.masking import MASK, is_secret_name, masked
+from export_assets.config.masking import MASK, is_secret_name, masked_url
 from export_assets.config.project import Project
 
 _DEFAULT = re.compile(r"(\$\{\w+:-)[^}]+\}")
@@ -59,7 +59,7 @@ def _shown(value: Any, path: tuple[str, ...], loaded: LoadedSource) -> dict[str,
     key = dotted(path)
     shown: dict[str, Any] = {"value": value, "origin": loaded.origin(key)}
     if path == ("url",):
-        shown["value"] = masked(value)
+        shown["value"] = masked_url(value)
     elif is_secret_name(path[-1]) and path[0] == "options":
         shown["value"] = MASK
     references = [

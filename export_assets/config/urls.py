@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
 
-from export_assets.config.masking import masked
+from export_assets.config.masking import masked_url
 from export_assets.errors import UsageError
 
 UrlKind = Literal["sqlite", "duckdb", "postgresql", "mysql", "other"]
@@ -53,7 +53,7 @@ class SourceUrl:
 
     def __str__(self) -> str:
         """Return the address for people, passwords hidden."""
-        return masked(self.text)
+        return masked_url(self.text)
 
 
 def parse_url(text: str, *, base: Path) -> SourceUrl:
@@ -84,7 +84,7 @@ def parse_url(text: str, *, base: Path) -> SourceUrl:
         return SourceUrl(kind=_kind_of_suffix(path), path=path, text=text)
     kind = _SERVER_DIALECTS.get(scheme.partition("+")[0], "other")
     if not match["rest"].strip("/"):
-        msg = f"{masked(text)}: names no server and no database"
+        msg = f"{masked_url(text)}: names no server and no database"
         raise UsageError(msg)
     return SourceUrl(kind=kind, text=text)
 
@@ -94,17 +94,17 @@ def _path_of_url(text: str, rest: str, *, base: Path) -> Path:
     unknown = [part for part in query.split("&") if part and part not in _HARMLESS_PARAMETERS]
     if unknown:
         name = unknown[0].partition("=")[0]
-        msg = f"{masked(text)}: parameter {name!r} means nothing for a file opened read-only"
+        msg = f"{masked_url(text)}: parameter {name!r} means nothing for a file opened read-only"
         raise UsageError(msg)
     if location and not location.startswith("/"):
         scheme = text.partition(":")[0]
-        msg = f"{masked(text)}: a relative path needs three slashes: {scheme}:///{location}"
+        msg = f"{masked_url(text)}: a relative path needs three slashes: {scheme}:///{location}"
         raise UsageError(msg)
     decoded = unquote(location[1:], errors="surrogateescape")
     if decoded in _IN_MEMORY or decoded.startswith("file:"):
         raise _in_memory(text)
     if "\0" in decoded:
-        msg = f"{masked(text)}: a path holds no NUL character"
+        msg = f"{masked_url(text)}: a path holds no NUL character"
         raise UsageError(msg)
     return _absolute(Path(decoded), base)
 
