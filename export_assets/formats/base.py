@@ -68,6 +68,8 @@ class Format(ABC):
     """The Dagster kind shown in the UI."""
     compressions: tuple[str, ...]
     """Accepted values of `FormatOptions.compression`, the default first."""
+    carries_nonfinite = True
+    """Whether NaN and the infinities are written as such; else they become null and are counted."""
 
     @abstractmethod
     def suffix(self, options: FormatOptions) -> str:

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+
+import polars as pl
 
 from export_assets.errors import IntegrityError
 from export_assets.formats.base import Dialect, Format, FormatOptions, FormatWriter
@@ -30,7 +33,7 @@ class JsonWriter(FormatWriter):
     def __init__(self, sink: TextSink, schema: TableSchema, options: FormatOptions) -> None:
         self._sink = sink
         self._encoder = RecordEncoder(schema)
-        self._pretty = options.pretty
+        self._encode = _pretty_records if options.pretty else _compact_records
         self._started = False
         self._closed = False
 
@@ -38,13 +41,8 @@ class JsonWriter(FormatWriter):
         """Append the rows of *batch*."""
         if not batch.rows:
             return
-        if self._pretty:
-            records = self._encoder.pretty(batch.frame)[:-1].replace(b"\n  }\n", b"\n  },\n")
-        else:
-            # Records hold no line feed, so each one is the end of a record.
-            records = self._encoder.lines(batch.frame)[:-1].replace(b"\n", b",\n")
         self._sink.write(b",\n" if self._started else _START)
-        self._sink.write(records)
+        self._sink.write(self._encode(self._encoder, batch.frame))
         self._started = True
 
     def close(self) -> None:
@@ -70,6 +68,7 @@ class JsonFormat(Format):
     name = "json"
     kind = "json"
     compressions = ("none", "gzip", "zstd")
+    carries_nonfinite = False
 
     def suffix(self, options: FormatOptions) -> str:
         """Return `.json`, `.json.gz` or `.json.zst`."""
@@ -116,46 +115,55 @@ class JsonFormat(Format):
         """
         self.check_options(options)
         codec = compression_of(self.name, options, self.compressions)
-        return _read(path, schema, codec, _PRETTY if options.pretty else _COMPACT)
+        return _read(path, schema, codec=codec, pretty=options.pretty)
 
 
-class _Frame:
-    """How records stand in the array."""
-
-    def __init__(self, *, end: bytes, lines: tuple[tuple[bytes, bytes], ...]) -> None:
-        self.end = end
-        self.lines = lines
-
-    def end_of_records(self, buffer: bytes) -> int:
-        """Return where the last record that another one follows ends."""
-        at = buffer.rfind(self.end + b",\n")
-        return at + len(self.end) + 2 if at >= 0 else 0
-
-    def to_lines(self, records: bytes) -> bytes:
-        """Return *records*, commas between them, as lines of JSON."""
-        for old, new in self.lines:
-            records = records.replace(old, new)
-        return records
+def _compact_records(encoder: RecordEncoder, frame: pl.DataFrame) -> bytes:
+    """Return the records of *frame* with commas between them, a record a line."""
+    # Records hold no line feed, so each one is the end of a record.
+    return encoder.lines(frame)[:-1].replace(b"\n", b",\n")
 
 
-# Strings hold no raw line feed and JSON columns lost theirs, so these never occur in a value.
-_COMPACT = _Frame(end=b"}", lines=((b"},\n", b"}\n"),))
-_PRETTY = _Frame(
-    end=b"\n  }",
-    lines=(
-        (b"\n  },\n", b"}\n"),
-        (b"\n  }\n", b"}\n"),
-        (b"  {\n    ", b"{"),
-        (b",\n    ", b","),
-    ),
+def _pretty_records(encoder: RecordEncoder, frame: pl.DataFrame) -> bytes:
+    """Return the records of *frame* with commas between them, a column a line."""
+    return encoder.pretty(frame)[:-1].replace(b"\n  }\n", b"\n  },\n")
+
+
+# Strings hold no raw line feed and JSON columns lost theirs, so what follows, all of it around
+# line feeds, never occurs inside a value.
+_COMPACT_END = b"}"
+_PRETTY_END = b"\n  }"
+_PRETTY_TO_LINES = (
+    (b"\n  },\n", b"}\n"),
+    (b"\n  }\n", b"}\n"),
+    (b"  {\n    ", b"{"),
+    (b",\n    ", b","),
 )
 
 
-def _read(path: Path, schema: TableSchema, codec: str, frame: _Frame) -> Iterator[Batch]:
+def _read(path: Path, schema: TableSchema, *, codec: str, pretty: bool) -> Iterator[Batch]:
+    end = _PRETTY_END if pretty else _COMPACT_END
+    encode = _pretty_records if pretty else _compact_records
+    decoder = RecordDecoder(path, schema, encode=encode)
     blocks = _inside_array(path, read_blocks(path, codec=codec))
-    decoder = RecordDecoder(path, schema)
-    for run in read_records(blocks, end=frame.end_of_records):
-        yield decoder.batch(frame.to_lines(run))
+    for run in read_records(blocks, end=partial(_end_of_records, end=end + b",\n")):
+        written = run.removesuffix(b"\n").removesuffix(b",")
+        yield decoder.batch(_to_lines(run, pretty=pretty), written)
+
+
+def _end_of_records(buffer: bytes, *, end: bytes) -> int:
+    """Return where the last record that another one follows ends."""
+    at = buffer.rfind(end)
+    return at + len(end) if at >= 0 else 0
+
+
+def _to_lines(records: bytes, *, pretty: bool) -> bytes:
+    """Return *records* without the commas between them, a record a line."""
+    if not pretty:
+        return records.replace(b"},\n", b"}\n")
+    for old, new in _PRETTY_TO_LINES:
+        records = records.replace(old, new)
+    return records
 
 
 def _inside_array(path: Path, blocks: Iterator[bytes]) -> Iterator[bytes]:

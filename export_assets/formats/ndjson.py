@@ -50,6 +50,7 @@ class NdjsonFormat(Format):
     name = "ndjson"
     kind = "ndjson"
     compressions = ("none", "gzip", "zstd")
+    carries_nonfinite = False
 
     def suffix(self, options: FormatOptions) -> str:
         """Return `.ndjson`, `.ndjson.gz` or `.ndjson.zst`."""
@@ -104,7 +105,7 @@ def _read(path: Path, schema: TableSchema, codec: str) -> Iterator[Batch]:
         if not run.endswith(b"\n"):
             msg = f"{path.name}: the last record is cut"
             raise IntegrityError(msg)
-        yield decoder.batch(run)
+        yield decoder.batch(run, run)
 
 
 def _end_of_lines(buffer: bytes) -> int:

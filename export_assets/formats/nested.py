@@ -24,7 +24,7 @@ def nested_to_json(values: pl.Series) -> pl.Series:
     """Return lists or structs as JSON text; null stays null."""
     if values.dtype == pl.String:
         return values
-    if _has_own_form(values.dtype):
+    if has_own_form(values.dtype):
         cell = pl.struct(pl.col("v")).struct.json_encode()
         # json_encode takes a struct: what stands between `{"v":` and `}` is the value.
         text = pl.when(pl.col("v").is_not_null()).then(cell.str.slice(5).str.head(-1))
@@ -42,6 +42,10 @@ def nested_from_json(text: pl.Series, dtype: pl.DataType) -> pl.Series:
     """
     if dtype == pl.String:
         return text
+    if has_own_form(dtype):
+        fast = _decoded_by_polars(text, dtype)
+        if fast is not None:
+            return fast
     values = [None if one is None else _value_of(_decode(one), dtype) for one in text.to_list()]
     return pl.Series(text.name, values, dtype=dtype, strict=True)
 
@@ -63,13 +67,23 @@ def count_not_finite(values: pl.Series) -> int:
     return sum(int((~leaf.is_finite()).sum()) for leaf in floats)
 
 
-def _has_own_form(dtype: pl.DataType) -> bool:
+def _decoded_by_polars(text: pl.Series, dtype: pl.DataType) -> pl.Series | None:
+    """Return what Polars makes of *text* where it makes the same text of that again."""
+    try:
+        values = text.str.json_decode(dtype)
+    except pl.exceptions.PolarsError:
+        return None
+    return values if nested_to_json(values).equals(text) else None
+
+
+def has_own_form(dtype: pl.DataType) -> bool:
+    """Tell whether Polars writes and reads *dtype* as JSON the way this project does."""
     if isinstance(dtype, pl.List | pl.Array):
-        return _has_own_form(_inner(dtype))
+        return has_own_form(_inner(dtype))
     if isinstance(dtype, pl.Struct):
         # Polars writes field names as they are, without escaping them.
         names_are_plain = all(is_plain(field.name) for field in dtype.fields)
-        return names_are_plain and all(_has_own_form(_field(f)) for f in dtype.fields)
+        return names_are_plain and all(has_own_form(_field(f)) for f in dtype.fields)
     return isinstance(dtype, _OWN_FORM)
 
 

@@ -4,7 +4,7 @@ Polars parses ordinary columns fastest but forgives much, so what it read is enc
 same bytes mean the same values. Anything else goes value by value, and there says what is wrong.
 """
 
-from decimal import Decimal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from export_assets.errors import IntegrityError
 from export_assets.formats.cells import from_text
-from export_assets.formats.records import RecordEncoder, stands_alone
+from export_assets.formats.nested import has_own_form, is_plain
+from export_assets.formats.records import RecordEncoder
 from export_assets.tables.batch import Batch
 from export_assets.tables.schema import Column, LogicalType, TableSchema
 
@@ -27,6 +28,9 @@ _decoders: dict[LogicalType, Any] = {
 }
 _string = msgspec.json.Decoder(str | None).decode
 
+_MISFITS = (pa.ArrowException, TypeError, ValueError, OverflowError)
+"""What reading a text as a type raises besides the errors of Polars and msgspec."""
+
 _DIRECT = {
     LogicalType.BOOLEAN: pl.Boolean(),
     LogicalType.INTEGER: pl.Int64(),
@@ -37,40 +41,61 @@ _DIRECT = {
 class RecordDecoder:
     """Turns lines of one file back into batches."""
 
-    def __init__(self, path: Path, schema: TableSchema) -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: TableSchema,
+        *,
+        encode: Callable[[RecordEncoder, pl.DataFrame], bytes] = RecordEncoder.lines,
+    ) -> None:
         self._name = path.name
         self._schema = schema
         self._rows = 0
-        self._ordinary = not any(stands_alone(column) for column in schema.columns)
-        self._direct = {c.name: _DIRECT.get(c.logical, pl.String()) for c in schema.columns}
+        self._encode = encode
+        self._verbatim = [c for c in schema.columns if _is_verbatim(c)]
+        self._direct = {c.name: _fast_type(c) for c in schema.columns if not _is_verbatim(c)}
+        self._fast_enough = all(is_plain(column.name) for column in self._verbatim)
+        if self._verbatim and self._fast_enough:
+            self._raws = _raw_decoder([column.name for column in self._verbatim])
 
-    def batch(self, lines: bytes) -> Batch:
-        """Return the rows of *lines*, whole lines each ended by a line feed.
+    def batch(self, lines: bytes, written: bytes) -> Batch:
+        """Return the rows of *lines*, whole records each ended by a line feed.
+
+        *written* is what `encode` must make of those rows where the file is as we write it.
 
         Raises:
             IntegrityError: A line is not a record of the table.
         """
-        frame = self._fast(lines) if self._ordinary else None
+        frame = self._fast(lines, written) if self._fast_enough else None
         if frame is None:
             frame = self._exact(lines)
         self._rows += frame.height
         return Batch(frame)
 
-    def _fast(self, lines: bytes) -> pl.DataFrame | None:
+    def _fast(self, lines: bytes, written: bytes) -> pl.DataFrame | None:
         try:
-            texts = pl.read_ndjson(lines, schema=self._direct)
-            frame = self._typed(texts)
-        except (pl.exceptions.PolarsError, pa.ArrowException, ValueError):
+            columns = self._parsed(lines)
+            frame = pl.DataFrame([self._values(column, columns) for column in self._schema.columns])
+        except (pl.exceptions.PolarsError, msgspec.MsgspecError, *_MISFITS):
             return None
-        return frame if RecordEncoder(self._schema).lines(frame) == lines else None
+        same = self._encode(RecordEncoder(self._schema), frame) == written
+        return frame if same else None
 
-    def _typed(self, texts: pl.DataFrame) -> pl.DataFrame:
-        changed = [
-            from_text(column, texts[column.name])
-            for column in self._schema.columns
-            if texts.schema[column.name] != column.dtype
-        ]
-        return texts.with_columns(changed)
+    def _parsed(self, lines: bytes) -> dict[str, pl.Series]:
+        columns: dict[str, pl.Series] = {}
+        if self._direct:
+            columns = dict(pl.read_ndjson(lines, schema=self._direct).to_dict())
+        if self._verbatim:
+            rows = [msgspec.structs.astuple(row) for row in self._raws.decode_lines(lines)]
+            for column, raws in zip(self._verbatim, zip(*rows, strict=True), strict=True):
+                parse = _parser(column)
+                values = [parse(raw) for raw in raws]
+                columns[column.name] = pl.Series(column.name, values, dtype=pl.String)
+        return columns
+
+    def _values(self, column: Column, columns: dict[str, pl.Series]) -> pl.Series:
+        values = columns[column.name]
+        return values if values.dtype == column.dtype else from_text(column, values)
 
     def _exact(self, lines: bytes) -> pl.DataFrame:
         names = list(self._schema.names)
@@ -94,24 +119,36 @@ class RecordDecoder:
                     what = f"column {column.name} does not hold {column.logical}"
                     msg = f"{self._name}: record {number}, {what}"
                     raise IntegrityError(msg) from error
-        return pl.DataFrame(
-            [self._column(c, v) for c, v in zip(self._schema.columns, cells, strict=True)]
-        )
+        columns = zip(self._schema.columns, cells, strict=True)
+        return pl.DataFrame([self._column(column, values) for column, values in columns])
 
     def _column(self, column: Column, values: list[Any]) -> pl.Series:
         direct = _DIRECT.get(column.logical, pl.String())
         try:
             return from_text(column, pl.Series(column.name, values, dtype=direct, strict=True))
-        except (
-            pl.exceptions.PolarsError,
-            msgspec.MsgspecError,
-            pa.ArrowException,
-            TypeError,
-            ValueError,
-            OverflowError,
-        ) as error:
+        except (pl.exceptions.PolarsError, msgspec.MsgspecError, *_MISFITS) as error:
             msg = f"{self._name}: column {column.name} does not hold {column.logical}"
             raise IntegrityError(msg) from error
+
+
+def _is_verbatim(column: Column) -> bool:
+    """Tell whether the JSON text of *column* must be taken as it stands."""
+    if column.logical is LogicalType.NESTED:
+        return not has_own_form(column.dtype)
+    return column.logical is LogicalType.JSON
+
+
+def _fast_type(column: Column) -> pl.DataType:
+    if column.logical is LogicalType.NESTED:
+        return column.dtype
+    # A decimal comes as the text of a float: where that is not exact, encoding again shows it.
+    return _DIRECT.get(column.logical, pl.String())
+
+
+def _raw_decoder(names: list[str]) -> msgspec.json.Decoder[Any]:
+    fields = [(f"f{index}", msgspec.Raw) for index in range(len(names))]
+    rename = {f"f{index}": name for index, name in enumerate(names)}
+    return msgspec.json.Decoder(msgspec.defstruct("Raws", fields, rename=rename))
 
 
 def _parser(column: Column) -> Any:  # noqa: ANN401 - one function a type
@@ -145,7 +182,7 @@ def _number_text(raw: msgspec.Raw) -> str | None:
     if data[:1] == b'"':
         msg = "a string, not a number"
         raise ValueError(msg)
-    return str(Decimal(data.decode()))
+    return data.decode()
 
 
 def _nested_text(raw: msgspec.Raw) -> str | None:

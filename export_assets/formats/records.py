@@ -8,6 +8,7 @@ JSON string holding that text. So SQL NULL, JSON `null` and the empty text stay 
 
 import io
 import re
+from collections import deque
 from collections.abc import Mapping
 
 import msgspec
@@ -93,6 +94,8 @@ class RecordEncoder:
 
     def _json_values(self, texts: pl.Series) -> pl.Series:
         """Return JSON text per cell: containers as they are, other text as a JSON string."""
+        if _all_clean(texts):
+            return texts.fill_null("null")
         values = []
         respaced = 0
         for text in texts.to_list():
@@ -139,6 +142,18 @@ class RecordEncoder:
         return pieces
 
 
+def _all_clean(texts: pl.Series) -> bool:
+    """Tell whether all of *texts* are objects and arrays that stand in a line as they are."""
+    shape = r"^(?:\{[^\r\n]*\}|\[[^\r\n]*\])$"
+    if not texts.str.contains(shape).all(ignore_nulls=True):
+        return False
+    try:
+        deque(map(_is_json, texts.drop_nulls().to_list()), maxlen=0)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
+
+
 def _container(text: str) -> str | None:
     """Return the object or array *text* is, on one line, or None where it is neither."""
     bare = text.strip(_SPACES)
@@ -146,7 +161,7 @@ def _container(text: str) -> str | None:
         return None
     try:
         _is_json(bare)
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
+    except (msgspec.DecodeError, RecursionError):
         return None
     return _LINE_BREAK.sub(" ", bare) if "\n" in bare or "\r" in bare else bare
 
