@@ -29,6 +29,7 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ("mapping", "a mapping of keys"),
     ("dict", "a mapping of keys"),
     ("model", "a mapping of keys"),
+    ("path", "a path"),
     ("date", "a day written YYYY-MM-DD"),
 )
 _BOUNDS = {

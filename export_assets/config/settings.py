@@ -150,7 +150,10 @@ def _variables(environ: Mapping[str, str]) -> tuple[dict[str, tuple[str, str]], 
         if name in Settings.model_fields:
             found[name] = (variable, environ[variable])
             continue
-        guess = nearest(name, (*Settings.model_fields, f"sources{NEST}"))
+        head, nest, rest = name.partition(NEST)
+        guess = nearest(head, ("sources",) if nest else Settings.model_fields)
+        if guess and nest:
+            guess = f"{guess}{NEST}{rest}"
         hint = f", did you mean {PREFIX}{guess.upper()}?" if guess else ""
         lines.append(f"{variable}: unknown variable{hint}")
     return found, lines
