@@ -8,14 +8,13 @@
 The order of steps is specified in docs/on-disk-format.md.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from export_assets.errors import DestConflict, DestLocked, DestPermission, IntegrityError, NoSpace
+from export_assets.errors import DestConflict, DestLocked, DestPermission, IntegrityError
 from export_assets.store.durable import directory as directory_fd
 from export_assets.store.durable import refuse_links, subdirectory
 from export_assets.store.filesystem import REAL, Filesystem
@@ -23,12 +22,10 @@ from export_assets.store.layout import ExportKey, lock_path, partition_dir, stag
 from export_assets.store.lock import HeldLock, partition_lock
 from export_assets.store.manifest import MANIFEST_NAME, Manifest, parse_manifest
 from export_assets.store.recovery import leftovers, recover
+from export_assets.store.space import check_space
 from export_assets.store.staging import Staging
 from export_assets.store.tree import scan_exports, scan_partitions
 from export_assets.translate import translating
-
-_MARGIN_BYTES = 64 * 1024 * 1024
-_MARGIN_FACTOR = 1.2
 
 
 class Unchecked(Enum):
@@ -128,7 +125,7 @@ class LocalStore:
         subject = f"{key}/{directory}"
         with self._hold(key, directory, run_id, timeout=timeout) as held:
             with translating(subject):
-                self._check_space(held.dir_fd, subject, estimated_bytes)
+                check_space(held.dir_fd, subject=subject, estimated_bytes=estimated_bytes)
                 previous = self._previous(path, subject, replace_damaged=replace_damaged)
                 _check_expected(previous, expected_run_id, subject)
                 staging = Staging(
@@ -238,16 +235,6 @@ class LocalStore:
             msg = f"{subject}: {path} holds files but no manifest; move it away first"
             raise DestConflict(msg)
         return previous
-
-    def _check_space(self, dir_fd: int, subject: str, estimated_bytes: int) -> None:
-        if estimated_bytes <= 0:
-            return
-        disk = os.fstatvfs(dir_fd)
-        free = disk.f_bavail * disk.f_frsize
-        needed = int(estimated_bytes * _MARGIN_FACTOR) + _MARGIN_BYTES
-        if free < needed:
-            msg = f"{subject}: needs {needed:,} bytes, {self.root} has {free:,} free"
-            raise NoSpace(msg)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -142,6 +142,12 @@ def encode_manifest(manifest: Manifest) -> bytes:
     return encode_document(manifest)
 
 
+def seal_manifest(manifest: Manifest) -> Manifest:
+    """Return *manifest* with the checksum it is written with."""
+    checksum = document_checksum(msgspec.to_builtins(manifest))
+    return msgspec.structs.replace(manifest, checksum=checksum)
+
+
 def decode_manifest(data: bytes) -> Manifest:
     """Parse the JSON form and check it against its checksum.
 
@@ -209,7 +215,8 @@ def document_checksum(document: Document) -> str:
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of manifests."""
-    schema = msgspec.json.schema(Manifest)
+    # Through JSON, so that defaults are what a file can hold: lists, not tuples.
+    schema: Document = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(Manifest)))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Manifest of a published partition",

@@ -62,8 +62,8 @@ class Slice:
     run_id: str
     """The generation looked at; another one is not deleted in its place."""
     start: datetime | None = None
-    """Start of its window; without one it is never deleted."""
     end: datetime | None = None
+    """Its window; where either bound is open it is never deleted."""
     bytes: int = 0
 
     def __str__(self) -> str:
@@ -108,7 +108,7 @@ def slice_of(published: Published) -> Slice:
 def plan_prune(partitions: Iterable[Slice], keep: Keep, now: datetime) -> PrunePlan:
     """Decide which of *partitions* stay; each export is judged by itself.
 
-    Kept whatever the rules say: partitions without a start, those that have not ended by *now*,
+    Kept whatever the rules say: partitions without a bounded window, those that have not ended by *now*,
     and the newest of each export.
 
     Args:
@@ -165,11 +165,10 @@ def _always(item: Slice, keep: Keep, now: datetime) -> list[str]:
     """Return the rules that keep *item* whatever else there is."""
     if keep.everything:
         return ["no policy"]
-    if item.start is None:
+    if item.start is None or item.end is None:
         return ["no window"]
-    end = item.end or item.start
-    rules = ["not over"] if end > now else []
-    if keep.all_within_days and end > now - timedelta(days=keep.all_within_days):
+    rules = ["not over"] if item.end > now else []
+    if keep.all_within_days and item.end > now - timedelta(days=keep.all_within_days):
         rules.append("all_within_days")
     return rules
 

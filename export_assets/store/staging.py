@@ -13,7 +13,13 @@ from export_assets.store.durable import create, put_in_place, sync
 from export_assets.store.filesystem import Filesystem
 from export_assets.store.hashing import hash_file
 from export_assets.store.layout import ExportKey, aside_name, staging_name
-from export_assets.store.manifest import MANIFEST_NAME, FileRecord, Manifest, encode_manifest
+from export_assets.store.manifest import (
+    MANIFEST_NAME,
+    FileRecord,
+    Manifest,
+    encode_manifest,
+    seal_manifest,
+)
 from export_assets.translate import translating
 
 FILE_MODE = 0o640
@@ -120,12 +126,13 @@ class Staging:
 
     def _numbered(self, manifest: Manifest) -> Manifest:
         before = self.previous
-        return msgspec.structs.replace(
+        numbered = msgspec.structs.replace(
             manifest,
             generation=before.generation + 1 if before else 1,
             previous_run_id=before.run_id if before else None,
             run_id=self.run_id,
         )
+        return seal_manifest(numbered)
 
     def _make_durable(self, manifest: Manifest) -> None:
         fs = self._filesystem

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from export_assets.errors import ExportError, IntegrityError
+from export_assets.store.directory_record import FileEntry, read_record
 from export_assets.store.hashing import hash_file, hash_threads
 from export_assets.store.manifest import MANIFEST_NAME, FileRecord, Manifest, read_manifest
 from export_assets.store.staging import walk
@@ -97,6 +98,26 @@ def verify_partitions(
                 future.cancel()
 
 
+def verify_directory(directory: Path) -> list[Finding]:
+    """Compare the files of an ad-hoc *directory* with its record; other files are not judged."""
+    try:
+        record = read_record(directory)
+    except (ExportError, OSError) as error:
+        return [_unreadable(directory, error, "manifest")]
+    if record is None:
+        return [_finding(directory, "manifest", "holds no record")]
+    with ThreadPoolExecutor(hash_threads()) as pool:
+        checked = pool.map(lambda entry: _check_entry(directory, entry), record.files)
+        return [finding for found in checked for finding in found]
+
+
+def _check_entry(directory: Path, entry: FileEntry) -> list[Finding]:
+    path = directory / entry.path
+    if not path.exists():
+        return [_finding(path, "missing", "listed in the record but missing")]
+    return _check_file(path, entry, lambda: entry.rows)
+
+
 def _verify(path: Path, count_rows: RowCounter | None, pool: ThreadPoolExecutor | None) -> Verdict:
     """Verify one partition, again where it was replaced meanwhile."""
     for _ in range(_ATTEMPTS):
@@ -113,13 +134,19 @@ def _verify_once(
     try:
         manifest = read_manifest(path / MANIFEST_NAME)
         present = dict(walk(path))
-    except (IntegrityError, OSError) as error:
+    except IntegrityError as error:
+        finding = _unreadable(path, error, "manifest")
+        return Verdict(path=path, manifest=None, findings=(finding,))
+    except OSError as error:
         return Verdict(path=path, manifest=None, findings=(_unreadable(path, error),))
 
     def check(record: FileRecord) -> list[Finding]:
         if record.path not in present:
             return [_finding(path / record.path, "missing", "listed in the manifest but missing")]
-        return _check_file(path / record.path, record, manifest, count_rows)
+        part = path / record.path
+        if count_rows is None:
+            return _check_file(part, record, lambda: record.rows)
+        return _check_file(part, record, lambda: count_rows(part, manifest))
 
     checked = pool.map(check, manifest.files) if pool else map(check, manifest.files)
     findings = [finding for found in checked for finding in found]
@@ -131,9 +158,7 @@ def _verify_once(
     return Verdict(path=path, manifest=manifest, findings=tuple(findings))
 
 
-def _check_file(
-    path: Path, record: FileRecord, manifest: Manifest, count_rows: RowCounter | None
-) -> list[Finding]:
+def _check_file(path: Path, record: FileRecord, rows_of: Callable[[], int]) -> list[Finding]:
     try:
         size, sha256 = hash_file(path)
         if size != record.bytes:
@@ -142,7 +167,7 @@ def _check_file(
         if sha256 != record.sha256:
             fact = f"has SHA-256 {sha256}, its manifest says {record.sha256}"
             return [_finding(path, "sha256", fact)]
-        rows = record.rows if count_rows is None else count_rows(path, manifest)
+        rows = rows_of()
     except (ExportError, OSError) as error:
         return [_unreadable(path, error)]
     if rows != record.rows:
@@ -154,17 +179,17 @@ def _finding(path: Path, problem: Problem, fact: str) -> Finding:
     return Finding(path=path, problem=problem, message=f"{path}: {fact}")
 
 
-def _unreadable(path: Path, error: Exception) -> Finding:
+def _unreadable(path: Path, error: Exception, problem: Problem = "unreadable") -> Finding:
     if isinstance(error, FileNotFoundError) and str(error.filename).endswith(MANIFEST_NAME):
         return _finding(path, "manifest", "holds no manifest")
-    problem: Problem = "manifest" if isinstance(error, IntegrityError) else "unreadable"
     told = translate(error, subject=str(path), side="source")
     return Finding(path=path, problem=problem, message=str(told))
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: Path) -> tuple[int, int, int] | None:
     try:
         status = path.stat(follow_symlinks=False)
     except OSError:
         return None
-    return status.st_dev, status.st_ino
+    # The number of a removed directory is soon used again.
+    return status.st_dev, status.st_ino, status.st_ctime_ns

@@ -1,0 +1,255 @@
+"""Exports into a directory of the user's choice: flat files, whole or absent, with a record.
+
+with DirectoryTarget(directory, stamp, run_id=run_id) as target:
+    name = target.file_name("orders", ".csv")
+    if not target.skips(name):
+        ...                                       write target.staged(name)
+        target.publish(name, rows=812, source="shop", table="orders", fmt="csv")
+target.outcomes                                   what became of each file
+"""
+
+import fcntl
+import os
+import re
+import secrets
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from export_assets.errors import UsageError
+from export_assets.store.directory_record import FileEntry, locked, read_record, update_record
+from export_assets.store.durable import directory as directory_fd
+from export_assets.store.durable import sync
+from export_assets.store.filesystem import DIRECTORY_FLAGS, REAL, Filesystem
+from export_assets.store.hashing import hash_file
+from export_assets.store.layout import is_visible, run_name, safe_name
+from export_assets.store.manifest import FileRecord
+from export_assets.store.space import check_space
+from export_assets.store.staging import FILE_MODE
+from export_assets.translate import translating
+
+_STAGING = re.compile(r"\.export_assets\.[A-Za-z0-9_-]{1,40}\.tmp\Z")
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one file."""
+
+    path: Path
+    status: Literal["written", "replaced", "skipped"]
+    """`skipped`: a file of that name exists and may not be replaced."""
+    record: FileRecord | None = None
+    """None where skipped."""
+
+
+class DirectoryTarget:
+    """One command's exports into one directory. Threads may stage; one at a time publishes.
+
+    Attributes:
+        directory: Where the files go; created on entering.
+        outcomes: What became of each file, in order of publishing.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        stamp: datetime,
+        *,
+        run_id: str,
+        overwrite: bool = False,
+        estimated_bytes: int = 0,
+        filesystem: Filesystem = REAL,
+    ) -> None:
+        self.directory = directory.resolve()
+        self.outcomes: list[Outcome] = []
+        self._stamp = stamp.astimezone(UTC)
+        self._run_id = run_id
+        self._overwrite = overwrite
+        self._estimated_bytes = estimated_bytes
+        self._filesystem = filesystem
+        self._entries: list[FileEntry] = []
+        # One run may open the same directory twice.
+        self._staging = f".export_assets.{run_name(run_id)[:31]}-{secrets.token_hex(4)}.tmp"
+        self._open = ExitStack()
+        self._dir_fd = -1
+        self._staging_fd = -1
+
+    def __enter__(self) -> Self:
+        """Create the directory where it is missing, and a place to stage in.
+
+        Raises:
+            DestPermission: It cannot be created or written.
+            DestConflict: It holds a `_manifest.json` that is no record of ours.
+            IntegrityError: Its record is damaged.
+            NoSpace: The disk has no room for the estimate.
+        """
+        with ExitStack() as opening, translating(str(self.directory)):
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._dir_fd = opening.enter_context(directory_fd(self.directory))
+            read_record(self.directory)
+            check_space(
+                self._dir_fd, subject=str(self.directory), estimated_bytes=self._estimated_bytes
+            )
+            with locked(self._dir_fd):
+                self._sweep()
+                self._filesystem.mkdir(self._staging, dir_fd=self._dir_fd, mode=0o700)
+                self._staging_fd = _hold(self._staging, self._dir_fd)
+                # Removed before it is unlocked, or a sweeper would remove it at the same time.
+                opening.callback(os.close, self._staging_fd)
+                opening.callback(self._remove, self._staging)
+            self._filesystem.at("adhoc_staged")
+            self._open = opening.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Record what was published, also when the block failed; remove what was not."""
+        with self._open:
+            if self._entries:
+                try:
+                    self._record(add=tuple(self._entries))
+                except Exception:
+                    # The first failure is the one to tell; the files are complete without it.
+                    if error is None:
+                        raise
+
+    def file_name(self, table: str, suffix: str) -> str:
+        """Return `<table>_<YYYYMMDD_HHMMSS><suffix>`, the stamp in UTC."""
+        return f"{safe_name(table)}_{self._stamp:%Y%m%d_%H%M%S}{suffix}"
+
+    def skips(self, name: str) -> bool:
+        """Whether a file called *name* exists and may not be replaced; notes it as skipped.
+
+        Raises:
+            UsageError: *name* is no plain file name.
+        """
+        path = self.directory / _check_name(name)
+        if self._overwrite or not _lexists(path):
+            return False
+        self.outcomes.append(Outcome(path=path, status="skipped"))
+        return True
+
+    def staged(self, name: str) -> Path:
+        """Return where to write the file that will be called *name*; nothing is there yet.
+
+        Raises:
+            UsageError: *name* is no plain file name.
+        """
+        return self.directory / self._staging / _check_name(name)
+
+    def publish(self, name: str, *, rows: int, source: str, table: str, fmt: str) -> Outcome:
+        """Make the staged file *name* durable and put it in place in one step.
+
+        Raises:
+            ExportError: The disk refused; what was there before is still there.
+        """
+        path = self.directory / name
+        with translating(str(path)):
+            size, sha256 = hash_file(self.staged(name))
+            sync(name, dir_fd=self._staging_fd, mode=FILE_MODE, filesystem=self._filesystem)
+            self._filesystem.at("adhoc_synced")
+            status = self._put(name)
+            self._filesystem.at("adhoc_published")
+        if status == "skipped":
+            return self._note(Outcome(path=path, status=status))
+        entry = FileEntry(
+            path=name,
+            bytes=size,
+            rows=rows,
+            sha256=sha256,
+            source=source,
+            table=table,
+            format=fmt,
+            created_at=self._stamp,
+            run_id=self._run_id,
+        )
+        self._entries.append(entry)
+        return self._note(Outcome(path=path, status=status, record=entry))
+
+    def discard(self, name: str) -> None:
+        """Remove the staged file *name* where there is one."""
+        self.staged(name).unlink(missing_ok=True)
+
+    def _put(self, name: str) -> Literal["written", "replaced", "skipped"]:
+        fs = self._filesystem
+        try:
+            fs.rename_new(name, name, dir_fd=self._dir_fd, from_fd=self._staging_fd)
+        except FileExistsError:
+            if not self._overwrite:
+                self.discard(name)
+                return "skipped"
+            # Between replacing the file and recording it nothing may vouch for the wrong one.
+            self._record(forget=frozenset({name}))
+            fs.rename(name, name, dir_fd=self._dir_fd, from_fd=self._staging_fd)
+            fs.fsync(self._dir_fd)
+            return "replaced"
+        fs.fsync(self._dir_fd)
+        return "written"
+
+    def _note(self, outcome: Outcome) -> Outcome:
+        self.outcomes.append(outcome)
+        return outcome
+
+    def _record(
+        self, *, add: tuple[FileEntry, ...] = (), forget: frozenset[str] = frozenset()
+    ) -> None:
+        with translating(str(self.directory)):
+            update_record(
+                self.directory,
+                add=add,
+                forget=forget,
+                dir_fd=self._dir_fd,
+                run=run_name(self._run_id),
+                filesystem=self._filesystem,
+            )
+
+    def _sweep(self) -> None:
+        """Remove staging directories whose run is dead: nobody holds their lock."""
+        with os.scandir(self._dir_fd) as entries:
+            names = [entry.name for entry in entries if _STAGING.match(entry.name)]
+        for name in names:
+            try:
+                fd = _hold(name, self._dir_fd)
+            except OSError:
+                continue
+            self._remove(name)
+            os.close(fd)
+
+    def _remove(self, name: str) -> None:
+        with suppress(OSError):
+            self._filesystem.remove_tree(name, dir_fd=self._dir_fd)
+
+
+def _hold(name: str, dir_fd: int) -> int:
+    """Open and lock a staging directory.
+
+    Raises:
+        BlockingIOError: A living run holds it.
+    """
+    fd = os.open(name, DIRECTORY_FLAGS, dir_fd=dir_fd)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _check_name(name: str) -> str:
+    plain = is_visible(name) and not {"/", "\\", "\0"} & set(name)
+    if not name or not plain or len(os.fsencode(name)) > _LONGEST_NAME:
+        msg = f"file name {name!r}: not a plain name of at most {_LONGEST_NAME} bytes"
+        raise UsageError(msg)
+    return name
+
+
+def _lexists(path: Path) -> bool:
+    return path.is_symlink() or path.exists()
