@@ -17,6 +17,7 @@ _TABLE_KEYS = frozenset(
         "checks",
         "columns",
         "exclude_columns",
+        "expose",
         "max_rows_per_file",
         "order_by",
         "partition_by",

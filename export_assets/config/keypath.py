@@ -5,9 +5,10 @@ import re
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Literal, TypeGuard, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 KeyPath = tuple[str | int, ...]
@@ -59,7 +60,7 @@ def is_mapping(annotation: object) -> bool:
 
 def is_text(annotation: object) -> bool:
     """Whether values of *annotation* are text and nothing else."""
-    return annotation is str or bool(literals(annotation))
+    return annotation in (str, Path, SecretStr) or bool(literals(annotation))
 
 
 def is_optional(model: type[BaseModel], path: Sequence[str | int]) -> bool:

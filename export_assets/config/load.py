@@ -136,7 +136,7 @@ def _leaves(value: object, path: KeyPath = ()) -> Iterator[KeyPath]:
     if isinstance(value, dict):
         for key, item in value.items():
             yield from _leaves(item, (*path, key))
-    elif path:
+    else:
         yield path
 
 

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_
 
 from export_assets.config.base import Model
 from export_assets.config.cron import check_cron
+from export_assets.config.masking import SECRET_GLOBS
 from export_assets.config.rules import (
     NAME_PATTERN,
     OWNER_PATTERN,
@@ -36,7 +37,7 @@ from export_assets.config.rules import (
 EVERY_OTHER = "*"
 """The key of `tables` that stands for every table not named."""
 
-DEFAULT_REDACT = ("*password*", "*secret*", "*token*", "*api_key*")
+DEFAULT_REDACT = SECRET_GLOBS
 
 
 def _check_timezone(value: str) -> str:
@@ -93,6 +94,8 @@ class TableConfig(Model):
     """Columns that order the rows, instead of time and key."""
     redact: Names = ()
     """Columns whose values never leave, over the source's patterns."""
+    expose: Names = ()
+    """Columns exported although a pattern of the source would redact them."""
     anonymize: Names = ()
     """Columns whose values are replaced by keyed hashes that still join."""
     checks: tuple[ColumnCheck, ...] = ()
@@ -109,6 +112,7 @@ class TableConfig(Model):
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
         _refuse_overlap("redact", self.redact, "anonymize", self.anonymize)
+        _refuse_overlap("redact", self.redact, "expose", self.expose)
         _refuse_overlap("columns", self.columns or (), "exclude_columns", self.exclude_columns)
         return self
 
@@ -198,11 +202,15 @@ class SourceConfig(Model):
         return (DEFAULT_REDACT if self.redact_defaults else ()) + self.redact
 
     def redacts(self, table: str, column: str) -> bool:
-        """Whether the values of *column* never leave; patterns ignore case."""
+        """Whether the values of *column* never leave.
+
+        The table's own lists decide first, by exact name; patterns ignore case.
+        """
+        config = self.table(table)
+        if column in config.redact or column in config.expose:
+            return column in config.redact
         folded = column.casefold()
-        return column in self.table(table).redact or any(
-            fnmatchcase(folded, glob.casefold()) for glob in self.redact_globs
-        )
+        return any(fnmatchcase(folded, glob.casefold()) for glob in self.redact_globs)
 
     def keep_of(self, table: str) -> Keep | None:
         """Return the retention of *table*, None to keep everything."""

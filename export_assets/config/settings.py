@@ -7,9 +7,9 @@ are joined here by hand because every value must know where it came from.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, SecretStr, ValidationError
 
 from export_assets.config.base import Model
 from export_assets.config.keypath import KeyPath, nearest
@@ -27,21 +27,32 @@ _TEST_HOOKS = frozenset({"crash", "testing"})
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
+def _not_empty(value: object) -> object:
+    # An empty path is the home itself, which nobody means.
+    if value == "":
+        msg = "must not be empty"
+        raise ValueError(msg)
+    return value
+
+
+Directory = Annotated[Path, BeforeValidator(_not_empty, json_schema_input_type=Path)]
+
+
 class SettingsFile(Model):
     """The project's settings, as `export_assets.yaml` may give them."""
 
-    exports_dir: Path = Path("exports")
+    exports_dir: Directory = Path("exports")
     """Where published partitions go; relative to the project's home."""
-    sources_dir: Path = Path("sources")
+    sources_dir: Directory = Path("sources")
     """Where the YAML files of the sources lie; relative to the project's home."""
-    temp_dir: Path | None = None
+    temp_dir: Directory | None = None
     """Where snapshots are kept while they are read; the system's own place where not given."""
     log_level: LogLevel = "info"
     """Least serious event that is logged."""
     allow_delete: bool = False
     """Permission to delete sources' files after they were archived and proven; no flag replaces
     it."""
-    anonymize_key: SecretStr | None = Field(default=None)
+    anonymize_key: SecretStr | None = None
     """Key of the hashes that replace anonymized values; by `${NAME}` only."""
 
 
@@ -174,5 +185,7 @@ def _read_file(
     if isinstance(key, str) and without_references(key):
         text = "holds a secret; put it into an environment variable and write ${NAME} for it"
         problems.append(Problem(path=("anonymize_key",), text=text))
+    wrong = {problem.path[0] for problem in problems}
     values = expanded.value if isinstance(expanded.value, dict) else {}
-    return values, problems, expanded.written
+    right = {name: value for name, value in values.items() if name not in wrong}
+    return right, problems, expanded.written

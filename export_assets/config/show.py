@@ -60,8 +60,8 @@ def _shown(value: Any, path: tuple[str, ...], loaded: LoadedSource) -> dict[str,
     shown: dict[str, Any] = {"value": value, "origin": loaded.origin(key)}
     if path == ("url",):
         shown["value"] = masked_url(value)
-    elif is_secret_name(path[-1]) and path[0] == "options":
-        shown["value"] = MASK
+    elif path[0] == "options":
+        shown["value"] = MASK if is_secret_name(path[-1]) else _without_secrets(value)
     references = [
         text for at, text in loaded.references.items() if at == key or at.startswith(f"{key}.")
     ]
@@ -70,3 +70,7 @@ def _shown(value: Any, path: tuple[str, ...], loaded: LoadedSource) -> dict[str,
         if path != ("url",):
             shown["value"] = MASK
     return shown
+
+
+def _without_secrets(value: object) -> object:
+    return masked_url(value) if isinstance(value, str) else value

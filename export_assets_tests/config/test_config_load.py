@@ -67,6 +67,10 @@ def mistakes(tmp_path: Path, text: str, environ: Mapping[str, str] | None = None
         ("redact_defaults: perhaps", "redact_defaults: must be true or false, not 'perhaps'"),
         ("description: 12", "description: must be text, not 12"),
         ("description: [a]", "description: must be text, not a list"),
+        ("description:", "description: must be text, not empty"),
+        ("freshness: {a: 1}", "freshness: must be a number, not a mapping"),
+        ("options: {my_token: [1]}", "options.my_token: must be true or false, a number or text, "),
+        (f"busy_timeout: {'x' * 200}", f"busy_timeout: must be a number, not '{'x' * 59}…"),
         ("keep: 30", "keep: must be a mapping of keys, not 30"),
         ("keep: {}", "keep: keeps nothing; leave it out to keep everything"),
         ("keep: {daily: 1.5}", "keep.daily: must be a whole number, not 1.5"),
@@ -171,6 +175,21 @@ def test_a_variable_with_a_wrong_value_is_named_and_its_value_is_not(
     assert found
     assert "hunter2" not in "\n".join(found)
     assert "${VALUE}" in found[0]
+
+
+def test_secrets_of_the_wrong_kind_are_not_repeated(tmp_path: Path) -> None:
+    text = "source: shop\nurl: 12345\ntables: {t: {types: {user_password: hunter2}}}\n"
+
+    found = mistakes(tmp_path, text)
+
+    assert found[0] == "shop.yaml: url: must be text, not the value given"
+    assert "hunter2" not in found[1]
+
+
+def test_a_variable_that_is_no_yaml_is_named_and_its_value_is_not(tmp_path: Path) -> None:
+    found = mistakes(tmp_path, "source: shop\nurl: x\nkeep: ${KEEP}\n", {"KEEP": "{hunter2"})
+
+    assert found == ["shop.yaml: keep: the value is not YAML"]
 
 
 def test_a_reference_takes_its_default_when_unset_or_empty(tmp_path: Path) -> None:

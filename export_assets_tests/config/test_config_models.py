@@ -129,6 +129,16 @@ def test_redaction_adds_to_the_defaults_until_they_are_dropped() -> None:
     assert not dropped.redacts("any", "password")
 
 
+def test_a_table_may_expose_a_column_that_only_looks_secret() -> None:
+    config = source(tables={"t": {"expose": ["has_password"]}, "*": {}})
+
+    assert not config.redacts("t", "has_password")
+    assert config.redacts("t", "password")
+    assert config.redacts("u", "has_password")
+    with pytest.raises(ValidationError, match="column a is both in redact and in expose"):
+        source(tables={"t": {"redact": ["a"], "expose": ["a"]}})
+
+
 def test_a_relation_may_name_a_table_with_dots() -> None:
     config = source(relations=[{"from": "public.orders.customer_id", "to": "customers.id"}])
 
@@ -174,7 +184,7 @@ def test_checks_that_cannot_be_meant_are_refused(check: dict[str, Any], message:
         {"ge": 0},
         {"ge": 5, "le": 5},
         {"gt": -1.5, "lt": 3},
-        {"ge": "2024-01-01"},
+        {"ge": "2024-01-01", "lt": "2025-01-01"},
         {"isin": ["a", 1, True, 1.5]},
         {"matches": r"^\d+\\1[(?]"},
         {"not_null": True, "unique": True, "severity": "warn"},

@@ -102,8 +102,8 @@ def test_everything_wrong_in_every_file_is_told_at_once(home: Path) -> None:
     assert mistakes(home, environ) == [
         "sources/b.yaml: source: 'shop' is already described by sources/a.yaml",
         (
-            "sources/c.yaml: line 2, column 1: while parsing a flow node, did not find expected node "
-            "content"
+            "sources/c.yaml: line 2, column 1: while parsing a flow node, "
+            "did not find expected node content"
         ),
         "EXPORT_ASSETS_SOURCES__QQ__URL: no source 'qq'",
         (

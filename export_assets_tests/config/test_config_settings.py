@@ -80,6 +80,17 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
     assert load(write(tmp_path, "# nothing\n")).settings.log_level == "info"
 
 
+def test_text_of_variables_is_taken_as_it_is(tmp_path: Path) -> None:
+    loaded = load(
+        tmp_path, EXPORT_ASSETS_ANONYMIZE_KEY="0123 # key", EXPORT_ASSETS_EXPORTS_DIR="a: [b"
+    )
+
+    settings = loaded.settings
+    assert settings.anonymize_key is not None
+    assert settings.anonymize_key.get_secret_value() == "0123 # key"
+    assert settings.exports_dir == tmp_path / "a: [b"
+
+
 def test_the_key_is_never_shown(tmp_path: Path) -> None:
     home = write(tmp_path, "anonymize_key: ${KEY}\n")
 
@@ -103,6 +114,7 @@ def test_the_key_is_never_shown(tmp_path: Path) -> None:
         ("exports_dir: [a]\n", "export_assets.yaml: exports_dir: must be a path, not a list"),
         ("exports_dir: ${UNSET}\n", "export_assets.yaml: exports_dir: environment variable UNSET"),
         ("anonymize_key: hunter2\n", "export_assets.yaml: anonymize_key: holds a secret; put it"),
+        ("exports_dir: ''\n", "export_assets.yaml: exports_dir: must not be empty"),
         ("- a\n", "export_assets.yaml: must be a mapping of keys"),
         ("a: [\n", "export_assets.yaml: line 2, column 1: "),
     ],

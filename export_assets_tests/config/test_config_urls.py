@@ -124,6 +124,10 @@ def test_a_directory_is_something_else_and_a_pipe_is_not_waited_for(tmp_path: Pa
     assert parse_url("pipe", base=tmp_path).kind == "sqlite"
 
 
+def test_a_name_no_file_can_have_is_left_to_whoever_opens_it(tmp_path: Path) -> None:
+    assert parse_url("a" * 300, base=tmp_path).kind == "sqlite"
+
+
 def test_a_home_directory_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
 
