@@ -53,9 +53,14 @@ class Relation:
         return f"with {', '.join(clauses)} "
 
 
-def table_relation(name: str) -> Relation:
-    """Return the physical table *name* as a relation."""
-    return Relation(source=quote(name), others={})
+def table_relation(*names: str) -> Relation:
+    """Return the physical table called *names*, its schema first where it has one."""
+    return Relation(source=".".join(map(quote, names)), others={})
+
+
+def alias(expression: str, name: str) -> str:
+    """Give the result column of *expression* a *name*."""
+    return f"{expression} as {quote(name)}"
 
 
 def view_relation(statement: str, others: Mapping[str, str]) -> Relation:

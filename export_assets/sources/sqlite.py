@@ -10,25 +10,20 @@ from pathlib import Path
 
 from export_assets.errors import NoSpace
 from export_assets.sources.base import SnapshotInfo, Source
+from export_assets.sources.files import check_space, hash_log, look, settled_stamp, sidecar
 from export_assets.sources.private_temp import private_directory
 from export_assets.sources.sqlite_check import BackgroundCheck
 from export_assets.sources.sqlite_errors import translate
 from export_assets.sources.sqlite_open import (
     backup,
     begin_read,
-    check_space,
     connect,
     copy_files,
+    database_files,
     has_live_index,
     journal_of,
-    look,
-    settled_stamp,
-    sidecar,
 )
 from export_assets.sources.sqlite_snapshot import SqliteSnapshot
-
-_WAL_WHOLE = 64 * 1024 * 1024
-_WAL_TAIL = 1024 * 1024
 
 
 class SqliteSource(Source):
@@ -48,17 +43,9 @@ class SqliteSource(Source):
         The database is not opened for it: in WAL mode even a reader would leave files behind.
         """
         look(self.name, self.path)
-        digest = hashlib.sha256(settled_stamp(self.path).encode())
-        wal = sidecar(self.path, "-wal")
-        try:
-            size = wal.stat().st_size
-            with wal.open("rb") as file:
-                if size > _WAL_WHOLE:
-                    digest.update(file.read(32))
-                    file.seek(size - _WAL_TAIL)
-                digest.update(file.read())
-        except OSError:
-            digest.update(b"no log")
+        path = self.path.resolve()
+        digest = hashlib.sha256(settled_stamp(database_files(path)).encode())
+        digest.update(hash_log(sidecar(path, "-wal")))
         return f"sqlite:{digest.hexdigest()[:32]}"
 
     @contextmanager
@@ -102,28 +89,29 @@ class SqliteSource(Source):
 
     def _copy_or_begin(self, copy: Path) -> sqlite3.Connection | None:
         """Fill *copy*, or return a connection whose read transaction is the snapshot."""
-        wal = journal_of(self.name, self.path) == "wal"
+        path = self.path.resolve()  # what lies beside it lies beside the file, not the link
+        wal = journal_of(self.name, path) == "wal"
         try:
-            check_space(self.name, self.path, copy.parent)
-            if wal and not has_live_index(self.path):
-                copy_files(self.name, self.path, copy)
+            check_space(self.name, database_files(path), copy.parent)
+            if wal and not has_live_index(path):
+                copy_files(self.name, path, copy)
             else:
-                self._backup(copy, wal=wal)
+                self._backup(path, copy, wal=wal)
         except NoSpace:
             copy.unlink(missing_ok=True)
             if not wal:
                 raise
-            return begin_read(self.name, self.path, busy_timeout=self._busy_timeout, wal=True)
+            return begin_read(self.name, path, busy_timeout=self._busy_timeout, wal=True)
         return None
 
-    def _backup(self, copy: Path, *, wal: bool) -> None:
+    def _backup(self, path: Path, copy: Path, *, wal: bool) -> None:
         try:
-            source = begin_read(self.name, self.path, busy_timeout=self._busy_timeout, wal=wal)
+            source = begin_read(self.name, path, busy_timeout=self._busy_timeout, wal=wal)
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorname", "")
             # A journal that a killed writer left, or an index that may not be mapped.
             if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
-                copy_files(self.name, self.path, copy)
+                copy_files(self.name, path, copy)
                 return
             raise
         with closing(source):

@@ -1,9 +1,8 @@
 """Looking at every value of a SQLite table: storage classes in SQL, the rest by converting."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 import polars as pl
 
@@ -15,42 +14,54 @@ from export_assets.tables.conform import Conformer
 from export_assets.tables.mismatch import ValueMismatch
 from export_assets.tables.schema import Column, Encoding, Fidelity, LogicalType, TableSchema
 
-_AGGREGATES = (
-    "sum(typeof({c}) = 'integer')",
-    "sum(typeof({c}) = 'real')",
-    "sum(typeof({c}) = 'text')",
-    "sum(typeof({c}) = 'blob')",
-    f"sum({BEYOND_FLOAT})",
-    "min(case when typeof({c}) in ('integer', 'real') and {c} <> 0 then cast({c} as real) end)",
-    "max(case when typeof({c}) in ('integer', 'real') and {c} <> 0 then cast({c} as real) end)",
+_COUNTS = (
+    "count({c})",
+    "count(*) filter (where typeof({c}) = 'integer')",
+    "count(*) filter (where typeof({c}) = 'real')",
+    "count(*) filter (where typeof({c}) = 'blob')",
+)
+_NUMBER = "typeof({c}) in ('integer', 'real')"
+_RANGES = (
+    f"count(*) filter (where {BEYOND_FLOAT})",
+    f"min(case when {_NUMBER} and {{c}} <> 0 then cast({{c}} as real) end)",
+    f"max(case when {_NUMBER} and {{c}} <> 0 then cast({{c}} as real) end)",
 )
 # SQLite limits the columns of a result to 2,000 by default.
-_COLUMNS_PER_QUERY = 2_000 // len(_AGGREGATES)
+_COLUMNS_PER_QUERY = 400
+
+Run = Callable[[str], Sequence[Sequence[float | None]]]
 
 
-def count_classes(
-    run: Callable[[str], Sequence[Sequence[float | None]]],
-    relation: Relation,
-    columns: Sequence[Column],
-) -> dict[str, Classes]:
-    """Count the storage classes of *columns* in one pass for as many as one query takes."""
+def count_classes(run: Run, relation: Relation, columns: Sequence[Column]) -> dict[str, Classes]:
+    """Count the storage classes of *columns*: one pass, and one more where numbers surprise."""
+    names = [column.name for column in columns]
     found: dict[str, Classes] = {}
-    for start in range(0, len(columns), _COLUMNS_PER_QUERY):
-        some = columns[start : start + _COLUMNS_PER_QUERY]
-        expressions = [form.format(c=quote(one.name)) for one in some for form in _AGGREGATES]
+    for name, (values, integers, reals, blobs) in _measure(run, relation, names, _COUNTS).items():
+        counts = [int(count or 0) for count in (integers, reals, blobs)]
+        texts = int(values or 0) - sum(counts)
+        found[name] = Classes(integers=counts[0], reals=counts[1], blobs=counts[2], texts=texts)
+    surprising = [column.name for column in columns if _surprises(column, found[column.name])]
+    for name, (beyond, low, high) in _measure(run, relation, surprising, _RANGES).items():
+        found[name] = replace(found[name], beyond_float=int(beyond or 0), low=low, high=high)
+    return found
+
+
+def _surprises(column: Column, classes: Classes) -> bool:
+    whole = column.logical in (LogicalType.INTEGER, LogicalType.BOOLEAN)
+    return bool(classes.numbers) and not (whole and classes.integers == classes.values)
+
+
+def _measure(
+    run: Run, relation: Relation, names: Sequence[str], forms: Sequence[str]
+) -> dict[str, Sequence[float | None]]:
+    """Evaluate the aggregates *forms* over each column called *names*."""
+    found = {}
+    for start in range(0, len(names), _COLUMNS_PER_QUERY):
+        some = names[start : start + _COLUMNS_PER_QUERY]
+        expressions = [form.format(c=quote(name)) for name in some for form in forms]
         row = run(query(relation, expressions))[0]
-        for position, column in enumerate(some):
-            part = row[position * len(_AGGREGATES) : (position + 1) * len(_AGGREGATES)]
-            integers, reals, texts, blobs, beyond = (int(value or 0) for value in part[:5])
-            found[column.name] = Classes(
-                integers=integers,
-                reals=reals,
-                texts=texts,
-                blobs=blobs,
-                beyond_float=beyond,
-                low=part[5],
-                high=part[6],
-            )
+        for position, name in enumerate(some):
+            found[name] = row[position * len(forms) : (position + 1) * len(forms)]
     return found
 
 
@@ -78,28 +89,6 @@ def profile_values(
         for name, count in misfits.items():
             schema = schema.with_column(_demote(schema.column(name), classes[name], count))
         return schema
-
-
-def measure_times(
-    frames: Iterator[pl.DataFrame], schema: TableSchema, *, assume_timezone: str
-) -> tuple[datetime | None, datetime | None]:
-    """Return the first and the last instant of the one column of *schema*, in UTC."""
-    column = schema.columns[0]
-    if column.logical not in TEMPORAL or column.logical is LogicalType.TIME:
-        return None, None
-    conformer = Conformer(schema, assume_timezone=assume_timezone)
-    lows, highs = [], []
-    for frame in frames:
-        values = conformer.conform(frame).get_column(column.name)
-        instants = values.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-        if instants.null_count() < len(instants):
-            lows.append(instants.min())
-            highs.append(instants.max())
-    first = pl.Series(lows, dtype=pl.Datetime("us", "UTC")).min()
-    last = pl.Series(highs, dtype=pl.Datetime("us", "UTC")).max()
-    if not isinstance(first, datetime) or not isinstance(last, datetime):
-        return None, None
-    return first, last
 
 
 def _needs_judging(column: Column) -> bool:

@@ -1,5 +1,6 @@
 """One moment of a SQLite database: discovery, counting, profiling and scanning."""
 
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -28,14 +29,17 @@ from export_assets.sources.sqlite_catalog import (
 from export_assets.sources.sqlite_check import BackgroundCheck, quick_check
 from export_assets.sources.sqlite_errors import translate
 from export_assets.sources.sqlite_plan import TRIPPED, Plan, make_plan
-from export_assets.sources.sqlite_profile import count_classes, measure_times, profile_values
+from export_assets.sources.sqlite_profile import count_classes, profile_values
 from export_assets.sources.sqlite_rows import is_converted, scan_rows
 from export_assets.sources.sqlite_scan import DriverError, scan_arrow
 from export_assets.sources.sqlite_types import describe_column, says
 from export_assets.sources.sqlite_widen import by_values, fit
 from export_assets.sources.sqlite_window import TimeFilter, can_judge, oddities, window_filter
+from export_assets.sources.times import measure_times
 from export_assets.tables.mismatch import ValueMismatch
 from export_assets.tables.schema import Column, TableSchema
+
+_LACKS = re.compile(r"no such (module|function|collation)")
 
 
 class SqliteSnapshot(Snapshot):
@@ -151,10 +155,16 @@ class SqliteSnapshot(Snapshot):
         if self._copy is None or self._is_virtual(scan.table) or self._needs_rows(plan):
             yield from scan_rows(self._connection, self._lock, plan)
             return
+        started = False
         try:
-            yield from scan_arrow(self._copy, plan)
+            for frame in scan_arrow(self._copy, plan):
+                started = True
+                yield frame
         except DriverError as error:
-            raise self._explain(error, plan) from error
+            if started or not _LACKS.search(str(error)):
+                raise self._explain(error, plan) from error
+            # A view may use what this Python's SQLite has and the driver's own has not.
+            yield from scan_rows(self._connection, self._lock, plan)
 
     def _plan(self, scan: Scan) -> Plan:
         names = tuple(column.name for column in self._declared(scan.table))
