@@ -39,6 +39,12 @@ class Window:
         """Whether either side is bounded."""
         return self.start is not None or self.end is not None
 
+    def holds(self, other: "Window") -> bool:
+        """Whether *other* lies wholly inside."""
+        after = self.start is None or (other.start is not None and other.start >= self.start)
+        before = self.end is None or (other.end is not None and other.end <= self.end)
+        return after and before
+
 
 @dataclass(frozen=True, kw_only=True)
 class TimePartitions:

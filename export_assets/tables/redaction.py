@@ -7,9 +7,8 @@ across tables, columns and runs with the same key and can be joined; null stays 
 
 import hashlib
 import hmac
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import replace
-from pathlib import Path
 
 import polars as pl
 
@@ -17,9 +16,7 @@ from export_assets.errors import ConfigError
 from export_assets.tables.schema import Column, Fidelity, LogicalType, TableSchema
 
 KEY_VARIABLE = "EXPORT_ASSETS_ANONYMIZE_KEY"
-KEY_FILE_VARIABLE = "EXPORT_ASSETS_ANONYMIZE_KEY_FILE"
 _SHORTEST_KEY = 16
-_OPEN_TO_OTHERS = 0o077
 _DIGITS = 32
 
 _REDACTED = Fidelity(verdict="lossy", reason="redacted")
@@ -40,12 +37,15 @@ class Redactor:
         """Decide which columns of *schema* to hide.
 
         Raises:
-            ConfigError: A column is to be anonymised and there is no key.
+            ConfigError: A column is to be anonymised and there is no key of 16 bytes or more.
         """
         self._redacted = [name for name in schema.names if redacts(name)]
         self._anonymised = [name for name in schema.names if name in anonymizes]
         if self._anonymised and key is None:
             msg = f"{schema.name}.{self._anonymised[0]}: anonymize needs a key in {KEY_VARIABLE}"
+            raise ConfigError(msg)
+        if self._anonymised and len(key or b"") < _SHORTEST_KEY:
+            msg = f"{KEY_VARIABLE}: the key is shorter than {_SHORTEST_KEY} bytes"
             raise ConfigError(msg)
         self._key = key or b""
         columns = tuple(self._shown(column) for column in schema.columns)
@@ -76,34 +76,3 @@ class Redactor:
 
     def _pseudonym(self, text: str) -> str:
         return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()[:_DIGITS]
-
-
-def load_key(environ: Mapping[str, str]) -> bytes | None:
-    """Return the key for pseudonyms from the environment or the file it names, None without.
-
-    Raises:
-        ConfigError: The key is shorter than 16 bytes, or the file cannot be read or is open to
-            others.
-    """
-    text = environ.get(KEY_VARIABLE)
-    if text is None:
-        path = environ.get(KEY_FILE_VARIABLE)
-        if path is None:
-            return None
-        text = _read_key_file(Path(path))
-    key = text.strip().encode()
-    if len(key) < _SHORTEST_KEY:
-        msg = f"{KEY_VARIABLE}: the key is shorter than {_SHORTEST_KEY} bytes"
-        raise ConfigError(msg)
-    return key
-
-
-def _read_key_file(path: Path) -> str:
-    try:
-        if path.stat().st_mode & _OPEN_TO_OTHERS:
-            msg = f"{path}: the key file can be read by others; chmod 600 it"
-            raise ConfigError(msg)
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        msg = f"{path}: the key file cannot be read"
-        raise ConfigError(msg) from error

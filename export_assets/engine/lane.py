@@ -1,0 +1,217 @@
+"""One format of one table: a thread that writes what it is fed, closes it and reads it back.
+
+The lanes of a table run side by side; the libraries that write and read release the GIL. A lane
+keeps going when one partition fails: the failure is kept, its later rows are dropped.
+"""
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, Full, Queue
+from threading import Event, Thread
+
+from export_assets.engine.destination import Destination, Slot
+from export_assets.engine.tables import TablePlan
+from export_assets.errors import ExportError, InternalError
+from export_assets.formats.base import Format, FormatOptions, FormatWriter
+from export_assets.store.manifest import FileRecord
+from export_assets.tables.batch import Batch
+from export_assets.tables.digest import Digest, DigestBuilder
+from export_assets.tables.schema import Fidelity, TableSchema
+from export_assets.translate import translate
+
+_QUEUED_BATCHES = 2
+_WAIT = 0.2
+
+Message = tuple[str, Batch | None] | None
+
+
+@dataclass(kw_only=True)
+class Written:
+    """One partition as a lane left it: written, closed and read back, not yet visible."""
+
+    key: str
+    slot: Slot | None = None
+    """None where the destination keeps what it has."""
+    files: list[FileRecord] = field(default_factory=list)
+    read_back: Digest | None = None
+    fidelity: dict[str, Fidelity] = field(default_factory=dict)
+    error: ExportError | None = None
+
+
+class Lane(Thread):
+    """Writes the partitions of one table in one format."""
+
+    def __init__(
+        self,
+        plan: TablePlan,
+        schema: TableSchema,
+        fmt: Format,
+        options: FormatOptions,
+        destination: Destination,
+        *,
+        open_writers: int,
+        max_rows_per_file: int | None,
+    ) -> None:
+        super().__init__(name=f"{plan.name}-{fmt.name}", daemon=True)
+        self.format = fmt
+        self.options = options
+        self.written: dict[str, Written] = {}
+        self._plan = plan
+        self._schema = schema
+        self._destination = destination
+        self._open_writers = open_writers
+        self._max_rows = max_rows_per_file if destination.splits else None
+        self._queue: Queue[Message] = Queue(_QUEUED_BATCHES)
+        self._stopped = Event()
+        self._parts: OrderedDict[str, _Part] = OrderedDict()
+        self._builders: dict[str, DigestBuilder] = {}
+        self._next_part: Counter[str] = Counter()
+
+    def put(self, key: str, batch: Batch | None) -> None:
+        """Hand over rows of partition *key*; None makes the partition exist even without rows.
+
+        Raises:
+            InternalError: The lane is dead.
+        """
+        self._send((key, batch))
+
+    def finish(self) -> None:
+        """Wait until everything handed over is written, closed and read back."""
+        self._send(None)
+        self.join()
+
+    def stop(self) -> None:
+        """End the thread as soon as it can and drop what is open."""
+        self._stopped.set()
+        if self.ident is not None:
+            self.join()
+
+    def run(self) -> None:
+        """Take messages until the last; see `put`."""
+        try:
+            while (message := self._receive()) is not None:
+                self._guard(message[0], self._write, *message)
+            while self._parts and not self._stopped.is_set():
+                self._guard(next(iter(self._parts)), self._close_oldest)
+            for key, builder in self._builders.items():
+                self.written[key].read_back = builder.digest()
+        finally:
+            for part in self._parts.values():
+                part.writer.abort()
+            self._stopped.set()
+
+    def _send(self, message: Message) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._queue.put(message, timeout=_WAIT)
+            except Full:
+                continue
+            return
+        msg = f"{self.name}: the writer stopped before its rows were handed over"
+        raise InternalError(msg)
+
+    def _receive(self) -> Message:
+        while not self._stopped.is_set():
+            try:
+                return self._queue.get(timeout=_WAIT)
+            except Empty:
+                continue
+        return None
+
+    def _guard(self, key: str, action: Callable[..., None], *values: object) -> None:
+        """Run *action*; what goes wrong is the failure of partition *key* alone."""
+        try:
+            action(*values)
+        except BaseException as error:  # noqa: BLE001 - Polars panics are no Exception
+            if part := self._parts.pop(key, None):
+                part.writer.abort()
+            written = self.written.setdefault(key, Written(key=key))
+            subject = f"{self._plan.name}/{self.format.name}/{key}"
+            written.error = translate(error, subject=subject)
+
+    def _write(self, key: str, batch: Batch | None) -> None:
+        written = self._taken(key)
+        if written.error is not None or written.slot is None:
+            return
+        if batch is None:
+            if not self._next_part[key]:
+                self._part(written, written.slot)
+            return
+        for piece in self._pieces(key, batch):
+            part = self._part(written, written.slot)
+            part.writer.write(piece)
+            part.rows += piece.rows
+            if self._max_rows is not None and part.rows >= self._max_rows:
+                self._close(key)
+
+    def _pieces(self, key: str, batch: Batch) -> list[Batch]:
+        """Cut *batch* where a part is full."""
+        if self._max_rows is None:
+            return [batch]
+        open_part = self._parts.get(key)
+        room = self._max_rows - (open_part.rows if open_part else 0)
+        frame, pieces = batch.frame, []
+        while frame.height:
+            pieces.append(Batch(frame.slice(0, room)))
+            frame, room = frame.slice(room), self._max_rows
+        return pieces
+
+    def _taken(self, key: str) -> Written:
+        """Return the record of partition *key*, taking its slot the first time."""
+        if key not in self.written:
+            self.written[key] = Written(key=key)
+            suffix = self.format.suffix(self.options)
+            self.written[key].slot = self._destination.open(
+                self._plan, self.format.name, suffix, key
+            )
+        return self.written[key]
+
+    def _part(self, written: Written, slot: Slot) -> "_Part":
+        """Return the open part of a partition, opening the next one where there is none."""
+        key = written.key
+        if key in self._parts:
+            self._parts.move_to_end(key)
+            return self._parts[key]
+        while len(self._parts) >= self._open_writers:
+            self._guard(next(iter(self._parts)), self._close_oldest)
+        path = slot.part(self._next_part[key], self.format.suffix(self.options))
+        self._next_part[key] += 1
+        metadata = {"source_table": self._plan.name, "partition": key}
+        writer = self.format.open(path, self._schema, self.options, metadata)
+        self._parts[key] = _Part(path=path, writer=writer)
+        return self._parts[key]
+
+    def _close_oldest(self) -> None:
+        self._close(next(iter(self._parts)))
+
+    def _close(self, key: str) -> None:
+        """Finish a part and prove it: what it reads back as is added to the partition's digest."""
+        part = self._parts[key]
+        part.writer.close()
+        del self._parts[key]
+        written = self.written[key]
+        for column, fidelity in part.writer.fidelity().items():
+            written.fidelity[column] = _worse(written.fidelity.get(column), fidelity)
+        builder = self._builders.setdefault(key, DigestBuilder(self._schema))
+        for batch in self.format.read(part.path, self._schema, self.options):
+            if self._stopped.is_set():
+                return
+            builder.update(batch)
+        if written.slot is not None:
+            written.files.append(written.slot.record(part.path, part.rows))
+
+
+@dataclass(kw_only=True)
+class _Part:
+    path: Path
+    writer: FormatWriter
+    rows: int = 0
+
+
+def _worse(old: Fidelity | None, new: Fidelity) -> Fidelity:
+    """Add up the same finding over the parts of a partition."""
+    if old is None:
+        return new
+    return Fidelity(verdict=new.verdict, reason=new.reason, count=old.count + new.count)

@@ -1,0 +1,185 @@
+"""What the last passes over a source covered, so that an unchanged source is not read again.
+
+Kept in `<exports>/.state/<source>.json`. Only an optimisation: losing or damaging it costs one
+pass. It is believed only where the manifests it names are still published.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import suppress
+
+import msgspec
+
+from export_assets.config.rules import FormatName
+from export_assets.engine.manifests import code_version, effective_hash
+from export_assets.engine.report import ExportRecord
+from export_assets.engine.request import ExportRequest
+from export_assets.engine.slicing import whole_partitions
+from export_assets.engine.workspace import ConfiguredSource
+from export_assets.errors import IntegrityError
+from export_assets.store.durable import write_durably
+from export_assets.store.layout import ExportKey, safe_name
+from export_assets.store.local import LocalStore
+from export_assets.tables.partitions import UNDATED, NoPartitions, Partitions, TimePartitions
+
+STATE = ".state"
+_DONE = {"success", "empty", "unchanged"}
+
+
+class TableState(msgspec.Struct, kw_only=True):
+    """What is known of one table in one format."""
+
+    config_hash: str
+    complete: bool = False
+    """Whether every partition the source has is among `partitions`."""
+    partitions: dict[str, str] = {}
+    """Run id of the published generation by partition key."""
+
+
+class SourceState(msgspec.Struct, kw_only=True):
+    """What is known of a source at one fingerprint."""
+
+    fingerprint: str
+    code_version: str
+    tables: list[str] = []
+    """Every table and view, in the source's order."""
+    formats: dict[str, dict[str, TableState]] = {}
+    """By table, then format."""
+
+
+class PassMemory:
+    """Recalls and remembers passes over one source."""
+
+    def __init__(self, store: LocalStore, source: ConfiguredSource, request: ExportRequest) -> None:
+        self._store = store
+        self._source = source
+        self._request = request
+        self._path = store.root / STATE / f"{safe_name(source.name)}.json"
+        self._usable = request.output_dir is None and not request.overwrite
+
+    def tables(self, fingerprint: str) -> list[str] | None:
+        """Return the tables of the source at *fingerprint*, None where they are not known."""
+        state = self._load(fingerprint)
+        return state.tables if state is not None and self._usable else None
+
+    def recall(
+        self, table: str, formats: Sequence[str], fingerprint: str
+    ) -> list[ExportRecord] | None:
+        """Return `unchanged` records where nothing of *table* needs to be read again."""
+        state = self._load(fingerprint)
+        if state is None or not self._usable:
+            return None
+        records: list[ExportRecord] = []
+        for fmt in formats:
+            known = state.formats.get(table, {}).get(fmt)
+            if known is None or known.config_hash != self._hash(table, fmt):
+                return None
+            found = self._published(table, fmt, known)
+            if found is None:
+                return None
+            records += found
+        return records
+
+    def remember(
+        self,
+        tables: Sequence[str],
+        table: str,
+        records: Sequence[ExportRecord],
+        fingerprint: str,
+    ) -> None:
+        """Note what *records* say is published now, unless that is known already."""
+        if self._request.output_dir is not None:
+            return
+        key = self._stamp(fingerprint)
+        state = self._load(fingerprint) or SourceState(fingerprint=key, code_version=code_version())
+        before = msgspec.json.encode(state)
+        state.tables = list(tables)
+        for fmt in {record.format for record in records}:
+            self._note(state, table, fmt, [item for item in records if item.format == fmt])
+        after = msgspec.json.encode(state)
+        if after != before:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            write_durably(self._path, after + b"\n")
+
+    def _note(
+        self, state: SourceState, table: str, fmt: str, records: Sequence[ExportRecord]
+    ) -> None:
+        config_hash = self._hash(table, fmt)
+        known = state.formats.setdefault(table, {}).get(fmt)
+        if known is None or known.config_hash != config_hash:
+            known = TableState(config_hash=config_hash)
+            state.formats[table][fmt] = known
+        for record in records:
+            if record.status in _DONE and record.manifest is not None:
+                known.partitions[record.partition] = record.manifest.run_id
+        everything = not self._request.partitions and not self._request.window.bounded
+        if everything and all(record.status in _DONE for record in records):
+            known.complete = True
+
+    def _published(self, table: str, fmt: str, known: TableState) -> list[ExportRecord] | None:
+        partitions = partitions_of(self._source, table)
+        keys = self._keys(partitions, known)
+        if keys is None:
+            return None
+        records = []
+        for key in keys:
+            manifest = None
+            with suppress(IntegrityError):
+                manifest = self._store.manifest(
+                    ExportKey(self._source.name, table, fmt), partitions.directory(key)
+                )
+            if manifest is None or manifest.run_id != known.partitions[key]:
+                return None
+            records.append(
+                ExportRecord(
+                    source=self._source.name,
+                    table=table,
+                    format=fmt,
+                    partition=key,
+                    status="unchanged",
+                    rows=manifest.rows,
+                    bytes=manifest.bytes,
+                    manifest=manifest,
+                )
+            )
+        return records
+
+    def _keys(self, partitions: Partitions, known: TableState) -> list[str] | None:
+        """Return the keys asked for, None where the memory does not cover them."""
+        if self._request.partitions:
+            covered = all(key in known.partitions for key in self._request.partitions)
+            return list(self._request.partitions) if covered else None
+        if not known.complete:
+            return None
+        if not self._request.window.bounded or not isinstance(partitions, TimePartitions):
+            return sorted(known.partitions)
+        window = whole_partitions(partitions, self._request.window)
+        return [
+            key
+            for key in sorted(known.partitions)
+            if key != UNDATED and window.holds(partitions.window(key))
+        ]
+
+    def _hash(self, table: str, fmt: str) -> str:
+        name: FormatName = fmt  # type: ignore[assignment]  # a registry name
+        return effective_hash(self._source.config, table, name, self._request)
+
+    def _stamp(self, fingerprint: str) -> str:
+        text = f"{self._source.url.text} {fingerprint}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+    def _load(self, fingerprint: str) -> SourceState | None:
+        try:
+            state = msgspec.json.decode(self._path.read_bytes(), type=SourceState)
+        except (OSError, msgspec.DecodeError):
+            return None
+        current = state.fingerprint == self._stamp(fingerprint)
+        return state if current and state.code_version == code_version() else None
+
+
+def partitions_of(source: ConfiguredSource, table: str) -> Partitions:
+    """Return how *table* is sliced in the store."""
+    rule = source.config.table(table).partition_by
+    if rule is None:
+        return NoPartitions()
+    return TimePartitions(column=rule.column, every=rule.every, start=rule.start)

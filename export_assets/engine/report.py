@@ -1,0 +1,97 @@
+"""What a run did: one record per table, format and partition, and the verdict over all."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from export_assets.errors import ExportError
+from export_assets.store.manifest import Manifest
+from export_assets.tables.contract import CheckOutcome
+
+Status = Literal["success", "empty", "unchanged", "skipped", "failed"]
+
+EXIT_WARNINGS = 3
+EXIT_PARTIAL = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRecord:
+    """What became of one partition of one table in one format."""
+
+    source: str
+    table: str
+    format: str
+    partition: str
+    status: Status
+    rows: int = 0
+    bytes: int = 0
+    path: Path | None = None
+    seconds: float = 0.0
+    error: str | None = None
+    exit_code: int = 0
+    """Of the error, 0 where there is none."""
+    retriable: bool = False
+    """Whether running again may help."""
+    manifest: Manifest | None = None
+    checks: Sequence[CheckOutcome] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportReport:
+    """Everything a run did."""
+
+    source: str
+    run_id: str
+    started_at: datetime
+    seconds: float
+    records: Sequence[ExportRecord]
+    warnings: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def rows(self) -> int:
+        """Rows over all records, each format counted."""
+        return sum(record.rows for record in self.records)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes over all records."""
+        return sum(record.bytes for record in self.records)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Records by status."""
+        return dict(Counter(record.status for record in self.records))
+
+    @property
+    def failed(self) -> list[ExportRecord]:
+        """Records that failed."""
+        return [record for record in self.records if record.status == "failed"]
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of the run: 0, 3 with warnings, 4 where part failed, else the failure's own."""
+        failed = self.failed
+        if failed:
+            codes = {record.exit_code for record in failed}
+            alone = len(failed) == len(self.records) and len(codes) == 1
+            return codes.pop() if alone else EXIT_PARTIAL
+        if self.warnings or any(record.status == "skipped" for record in self.records):
+            return EXIT_WARNINGS
+        return 0
+
+
+def failure(source: str, table: str, fmt: str, partition: str, error: ExportError) -> ExportRecord:
+    """Return the record of something that failed with *error*."""
+    return ExportRecord(
+        source=source,
+        table=table,
+        format=fmt,
+        partition=partition,
+        status="failed",
+        error=str(error),
+        exit_code=error.exit_code,
+        retriable=error.retriable,
+    )

@@ -1,0 +1,82 @@
+"""What a person, a sensor or a program asks for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from export_assets.errors import UsageError
+from export_assets.formats.base import FormatOptions
+from export_assets.tables.partitions import Window
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest:
+    """Which tables, formats and rows, and where to.
+
+    Without `output_dir` partitions are published in the store; with it, each table becomes one
+    file per format in that directory.
+    """
+
+    tables: tuple[str, ...] = ()
+    """Tables by name; empty for all that the configuration selects."""
+    include: tuple[str, ...] = ()
+    """Tables exported besides those the configuration selects."""
+    exclude: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    """Format names; empty for those configured per table."""
+    options: Mapping[str, FormatOptions] = field(default_factory=dict)
+    """Options by format name, instead of those configured."""
+    window: Window = field(default_factory=Window)
+    """Rows by time; in the store only whole partitions are published."""
+    partitions: tuple[str, ...] = ()
+    """Partition keys, each published even where it holds no row."""
+    columns: tuple[str, ...] = ()
+    where: Mapping[str, object] = field(default_factory=dict)
+    order_by: tuple[str, ...] = ()
+    limit: int | None = None
+    offset: int = 0
+    output_dir: Path | None = None
+    overwrite: bool = False
+    """Replace files of the same name in `output_dir`; in the store, publish unchanged rows too."""
+    fetch_latest: bool = False
+    """Run the system's upstream steps first, where it has any."""
+    lock_timeout: float = 0.0
+    """Seconds to wait for a partition that another run holds."""
+
+    def __post_init__(self) -> None:
+        """Refuse combinations that cannot be.
+
+        Raises:
+            UsageError: Rows are filtered or cut, and no output directory is given.
+        """
+        if self.output_dir is None and self.filters:
+            msg = f"{self.filters[0]}: a published partition is complete; add an output directory"
+            raise UsageError(msg)
+        if self.partitions and self.window.bounded:
+            msg = "partitions and a date range: give one of them"
+            raise UsageError(msg)
+        if (self.limit or 0) < 0 or self.offset < 0:
+            msg = "limit and offset: must not be negative"
+            raise UsageError(msg)
+
+    @property
+    def filters(self) -> list[str]:
+        """Names of the options given that leave rows or columns out, other than by time."""
+        given = {
+            "columns": self.columns,
+            "where": self.where,
+            "limit": self.limit is not None,
+            "offset": self.offset,
+            "order-by": self.order_by,
+        }
+        return [name for name, value in given.items() if value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What identifies one run and how it talks to the outside."""
+
+    id: str
+    now: datetime
+    """Aware; the one clock reading of the run."""

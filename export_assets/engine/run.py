@@ -1,0 +1,287 @@
+"""The main flow: plan → snapshot → read once → write every format → check → publish → report."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+from export_assets.config.rules import ColumnCheck
+from export_assets.engine.destination import Destination, DirectoryDestination, StoreDestination
+from export_assets.engine.judge import Judge
+from export_assets.engine.lane import Lane
+from export_assets.engine.memory import PassMemory
+from export_assets.engine.report import ExportRecord, ExportReport, failure
+from export_assets.engine.request import ExportRequest, Run
+from export_assets.engine.scope import vanished_keys
+from export_assets.engine.table_pass import PassResult, Progress, read_table, silent
+from export_assets.engine.tables import TablePlan, define_views, plan_table, select_tables
+from export_assets.engine.upstream import fetch_latest
+from export_assets.engine.workspace import ConfiguredSource, Workspace
+from export_assets.errors import ExportError, IntegrityError
+from export_assets.formats.base import Format, FormatOptions
+from export_assets.formats.registry import format_named, resolve_formats
+from export_assets.sources.base import Snapshot
+from export_assets.store.adhoc import DirectoryTarget
+from export_assets.tables.contract import Contract
+from export_assets.tables.mismatch import ValueMismatch
+from export_assets.tables.partitions import ALL, TimePartitions
+from export_assets.tables.redaction import Redactor
+from export_assets.translate import translate
+
+_UNORDERED_WRITERS = 16
+
+Opener = Callable[[ExitStack], Destination]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exporter:
+    """Exports one source: holds what every step of one run needs."""
+
+    workspace: Workspace
+    source: ConfiguredSource
+    request: ExportRequest
+    run: Run
+    progress: Progress = silent
+
+    def export(self) -> ExportReport:
+        """Run the whole flow; failures of tables are in the report.
+
+        Raises:
+            UsageError: The request names what does not exist; nothing was read.
+            SourceError: The source cannot be opened; nothing was written.
+        """
+        started = time.perf_counter()
+        warnings: list[str] = []
+        self._check_options()
+        if self.request.fetch_latest:
+            warnings += fetch_latest(self.source)
+        records = self._recalled()
+        if records is None:
+            records = self._exported()
+        return ExportReport(
+            source=self.source.name,
+            run_id=self.run.id,
+            started_at=self.run.now,
+            seconds=round(time.perf_counter() - started, 6),
+            records=records,
+            warnings=warnings,
+        )
+
+    def _recalled(self) -> list[ExportRecord] | None:
+        """Return the records of a run that has nothing to do, without opening the source."""
+        memory = self._memory
+        fingerprint = self.source.source.fingerprint()
+        tables = memory.tables(fingerprint)
+        if tables is None:
+            return None
+        records: list[ExportRecord] = []
+        for name in select_tables(tables, self.source.config, self.request):
+            known = memory.recall(name, [fmt.name for fmt in self._formats(name)], fingerprint)
+            if known is None:
+                return None
+            records += known
+        return records
+
+    def _exported(self) -> list[ExportRecord]:
+        records: list[ExportRecord] = []
+        config, system = self.source.config, self.source.system
+        with self.source.source.snapshot() as snapshot, self._destinations() as destinations:
+            define_views(snapshot, config, system)
+            names = select_tables(snapshot.tables(), config, self.request)
+            plans = [plan_table(name, snapshot, config, system, self.request) for name in names]
+            for plan in plans:
+                records += self._export_table(plan, snapshot, destinations)
+        return records
+
+    def _export_table(
+        self, plan: TablePlan, snapshot: Snapshot, destinations: Opener
+    ) -> list[ExportRecord]:
+        """Export one table in all its formats; whatever goes wrong is in the records."""
+        started = time.perf_counter()
+        fingerprint = snapshot.info.id
+        formats = [fmt.name for fmt in self._formats(plan.name)]
+        known = self._memory.recall(plan.name, formats, fingerprint)
+        if known is not None:
+            return known
+        try:
+            try:
+                records = self._pass(plan, snapshot, destinations)
+            except ValueMismatch:
+                records = self._pass(self._profiled(plan, snapshot), snapshot, destinations)
+            self._memory.remember(snapshot.tables(), plan.name, records, fingerprint)
+        except BaseException as error:
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
+            translated = translate(error, subject=plan.name, side="source")
+            records = self._all_failed(plan, translated)
+        seconds = round(time.perf_counter() - started, 6)
+        return [replace(record, seconds=seconds) for record in records]
+
+    def _pass(
+        self, plan: TablePlan, snapshot: Snapshot, destinations: Opener
+    ) -> list[ExportRecord]:
+        """Read the table once into every format, prove what was written, publish it."""
+        redactor = self._redactor(plan)
+        contract = Contract(redactor.schema, self._checks(plan))
+        with ExitStack() as slots:
+            lanes = self._lanes(plan, redactor, destinations(slots))
+            try:
+                for lane in lanes:
+                    lane.start()
+                result = read_table(
+                    plan,
+                    snapshot,
+                    self.request,
+                    assume_timezone=self.source.config.assume_timezone,
+                    redactor=redactor,
+                    contract=contract,
+                    vanished=lambda seen: self._vanished(plan, seen),
+                    lanes=lanes,
+                    progress=self.progress,
+                )
+                for lane in lanes:
+                    lane.finish()
+            finally:
+                for lane in lanes:
+                    lane.stop()
+            snapshot.check()
+            self._check_count(plan, snapshot, result)
+            return self._published(plan, snapshot, result, lanes)
+
+    def _published(
+        self, plan: TablePlan, snapshot: Snapshot, result: PassResult, lanes: Sequence[Lane]
+    ) -> list[ExportRecord]:
+        judge = Judge(
+            config=self.source.config,
+            plan=plan,
+            result=result,
+            snapshot=snapshot.info,
+            request=self.request,
+            run=self.run,
+        )
+        return [
+            judge.publish(lane, lane.written[key]) for lane in lanes for key in sorted(lane.written)
+        ]
+
+    def _profiled(self, plan: TablePlan, snapshot: Snapshot) -> TablePlan:
+        """Look at every value and take types that hold for all of them.
+
+        Raises:
+            ValueMismatch: The configuration insists on a type that does not hold.
+        """
+        zone = self.source.config.assume_timezone
+        profiled = snapshot.profile(plan.name, plan.schema, assume_timezone=zone)
+        for name in plan.pinned & set(profiled.names):
+            if profiled.column(name) != plan.schema.column(name):
+                kind = plan.schema.column(name).logical
+                raise ValueMismatch(plan.name, name, f"values are no exact {kind}, as configured")
+        return replace(plan, schema=profiled)
+
+    def _check_count(self, plan: TablePlan, snapshot: Snapshot, result: PassResult) -> None:
+        """Compare the rows read with the rows the snapshot counts, where all were wanted.
+
+        Raises:
+            IntegrityError: They differ.
+        """
+        request = self.request
+        if request.window.bounded or request.partitions or request.filters:
+            return
+        counted = snapshot.count(plan.name)
+        if counted != result.rows_read:
+            msg = f"{plan.name}: the source counts {counted} rows, {result.rows_read} were read"
+            raise IntegrityError(msg)
+
+    def _lanes(self, plan: TablePlan, redactor: Redactor, destination: Destination) -> list[Lane]:
+        return [
+            Lane(
+                plan,
+                redactor.schema,
+                fmt,
+                self._options(plan.name, fmt),
+                destination,
+                open_writers=_UNORDERED_WRITERS,
+                max_rows_per_file=self.source.config.table(plan.name).max_rows_per_file,
+            )
+            for fmt in self._formats(plan.name)
+        ]
+
+    def _redactor(self, plan: TablePlan) -> Redactor:
+        config = self.source.config
+        return Redactor(
+            plan.schema.select(plan.exported),
+            redacts=lambda column: config.redacts(plan.name, column),
+            anonymizes=config.table(plan.name).anonymize,
+            key=self.workspace.anonymize_key,
+        )
+
+    def _vanished(self, plan: TablePlan, seen: frozenset[str]) -> frozenset[str]:
+        if self.request.output_dir is not None:
+            return frozenset()
+        formats = [fmt.name for fmt in self._formats(plan.name)]
+        return vanished_keys(
+            self.workspace.store,
+            self.source.name,
+            plan=plan,
+            formats=formats,
+            request=self.request,
+            seen=seen,
+        )
+
+    def _all_failed(self, plan: TablePlan, error: ExportError) -> list[ExportRecord]:
+        key = self.request.partitions[0] if self.request.partitions else ALL
+        partitioned = isinstance(plan.partitions, TimePartitions)
+        many = len(self.request.partitions) > 1 or (partitioned and not self.request.partitions)
+        return [
+            failure(self.source.name, plan.name, fmt.name, "*" if many else key, error)
+            for fmt in self._formats(plan.name)
+        ]
+
+    @contextmanager
+    def _destinations(self) -> Iterator[Opener]:
+        """Open where the files go: the store per table, an output directory for the whole run."""
+        request = self.request
+        if request.output_dir is None:
+            store, name = self.workspace.store, self.source.name
+            yield lambda slots: StoreDestination(
+                store, name, self.run.id, slots, request.lock_timeout
+            )
+            return
+        target = DirectoryTarget(
+            request.output_dir, self.run.now, run_id=self.run.id, overwrite=request.overwrite
+        )
+        with target:
+            yield lambda slots: DirectoryDestination(target)  # noqa: ARG005 - one for all tables
+
+    def _formats(self, table: str) -> tuple[Format, ...]:
+        return resolve_formats(self.request.formats or self.source.config.formats_of(table))
+
+    def _options(self, table: str, fmt: Format) -> FormatOptions:
+        """Return the options of *table* in *fmt*: those of the request over those configured."""
+        if fmt.name in self.request.options:
+            return self.request.options[fmt.name]
+        name = fmt.name
+        configured = self.source.config.format_options_of(table, name)  # type: ignore[arg-type]  # a registry name
+        return FormatOptions(**configured.given())
+
+    def _check_options(self) -> None:
+        """Refuse formats and options before anything is read.
+
+        Raises:
+            UsageError: A format does not exist, or cannot honour an option.
+        """
+        for name, options in self.request.options.items():
+            format_named(name).check_options(options)
+        for table in ("*", *self.source.config.tables):
+            for fmt in self._formats(table):
+                fmt.check_options(self._options(table, fmt))
+
+    def _checks(self, plan: TablePlan) -> Sequence[ColumnCheck]:
+        """Return the checks of columns that are exported; a request may leave some out."""
+        checks = self.source.config.table(plan.name).checks
+        if not self.request.columns:
+            return checks
+        return [check for check in checks if check.column in plan.exported]
+
+    @property
+    def _memory(self) -> PassMemory:
+        return PassMemory(self.workspace.store, self.source, self.request)

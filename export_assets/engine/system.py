@@ -1,0 +1,79 @@
+"""The seam of a built-in system: what is peculiar to it beyond its YAML."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from export_assets.config.models import SourceConfig
+from export_assets.config.urls import SourceUrl
+from export_assets.tables.schema import TableSchema
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One upstream step of a system: it derives a table from others inside the source."""
+
+    name: str
+    table: str
+    """The table it fills."""
+    depends_on: tuple[str, ...] = ()
+    """Tables it reads."""
+    description: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepReport:
+    """What one step did, as counters by name."""
+
+    step: str
+    counts: Mapping[str, int]
+
+
+class System(ABC):
+    """A built-in system."""
+
+    name: str
+
+    @property
+    @abstractmethod
+    def yaml(self) -> Path:
+        """The system's configuration file."""
+
+    @abstractmethod
+    def make_sample(self, url: SourceUrl, config: SourceConfig) -> str:
+        """Generate the sample data at *url* and return a line that describes it.
+
+        Deterministic; data that is there already stays.
+
+        Raises:
+            UsageError: *url* is no place sample data can be made at.
+        """
+
+    def views(
+        self, columns_of: Mapping[str, Sequence[str]], config: SourceConfig
+    ) -> Mapping[str, str]:
+        """Return derived tables by name, as SELECT statements over the physical tables."""
+        del columns_of, config
+        return {}
+
+    def annotate(self, schema: TableSchema) -> TableSchema:
+        """Add what the source cannot tell of a table: keys, descriptions, better types."""
+        return schema
+
+    def steps(self) -> Sequence[Step]:
+        """Upstream steps, in the order they run."""
+        return ()
+
+    def run_step(self, step: str, url: SourceUrl, config: SourceConfig) -> StepReport:
+        """Run one upstream step in the source.
+
+        Raises:
+            SourceError: The source cannot be written now.
+            UsageError: There is no such step.
+        """
+        del url, config
+        from export_assets.errors import UsageError
+
+        msg = f"{self.name}: has no step {step}"
+        raise UsageError(msg)

@@ -1,0 +1,121 @@
+"""One pass over one table: read once, check and count every row, feed every lane."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from export_assets.engine.lane import Lane
+from export_assets.engine.request import ExportRequest
+from export_assets.engine.slicing import Slicer
+from export_assets.engine.tables import TablePlan
+from export_assets.sources.base import Scan, Snapshot
+from export_assets.tables.batch import Batch
+from export_assets.tables.conform import Conformer
+from export_assets.tables.contract import Contract, PartitionContract
+from export_assets.tables.digest import DigestBuilder
+from export_assets.tables.redaction import Redactor
+from export_assets.tables.schema import TableSchema
+from export_assets.tables.statistics import StatisticsBuilder
+
+Progress = Callable[[str, int], None]
+"""Called with a table's name and how many more of its rows were read."""
+
+
+def silent(table: str, rows: int) -> None:
+    """Report progress to nobody."""
+    del table, rows
+
+
+class PartitionFacts:
+    """What was counted of one partition's rows on their way in."""
+
+    def __init__(self, schema: TableSchema, contract: Contract) -> None:
+        self.digest = DigestBuilder(schema)
+        self.statistics = StatisticsBuilder(schema)
+        self.contract: PartitionContract = contract.start()
+
+    def update(self, batch: Batch) -> None:
+        """Count the rows of *batch*."""
+        self.digest.update(batch)
+        self.statistics.update(batch.frame)
+        self.contract.update(batch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassResult:
+    """What one pass saw."""
+
+    rows_read: int
+    facts: dict[str, PartitionFacts]
+    coerced: int
+    schema: TableSchema
+    """Of the rows that left, after redaction."""
+
+
+def read_table(
+    plan: TablePlan,
+    snapshot: Snapshot,
+    request: ExportRequest,
+    *,
+    assume_timezone: str,
+    redactor: Redactor,
+    contract: Contract,
+    vanished: Callable[[frozenset[str]], frozenset[str]],
+    lanes: Sequence[Lane],
+    progress: Progress,
+) -> PassResult:
+    """Read the rows wanted once and hand every lane the same batches, partition by partition.
+
+    *vanished* tells, of the keys seen, which others must be written without rows.
+
+    Raises:
+        ValueMismatch: A value does not fit its column's type; the lanes hold a torn pass.
+        SourceError: The source failed.
+    """
+    slicer = Slicer(plan, request)
+    conformer = Conformer(plan.schema, assume_timezone=assume_timezone)
+    facts: dict[str, PartitionFacts] = {}
+    rows_read = 0
+    for raw in snapshot.scan(_scan(plan, request, slicer, assume_timezone)):
+        rows_read += raw.height
+        frame = conformer.conform(raw)
+        for key, rows in slicer.split(frame):
+            batch = _leaving(rows, plan, redactor)
+            if key not in facts:
+                facts[key] = PartitionFacts(redactor.schema, contract)
+            # Lanes first: they write while this thread counts.
+            for lane in lanes:
+                lane.put(key, batch)
+            facts[key].update(batch)
+        progress(plan.name, raw.height)
+    for key in sorted(vanished(frozenset(facts))):
+        facts[key] = PartitionFacts(redactor.schema, contract)
+        for lane in lanes:
+            lane.put(key, None)
+    return PassResult(
+        rows_read=rows_read,
+        facts=facts,
+        coerced=sum(conformer.coerced.values()),
+        schema=redactor.schema,
+    )
+
+
+def _leaving(rows: pl.DataFrame, plan: TablePlan, redactor: Redactor) -> Batch:
+    if len(plan.exported) != rows.width:
+        rows = rows.select(plan.exported)
+    return Batch(redactor.apply(rows))
+
+
+def _scan(plan: TablePlan, request: ExportRequest, slicer: Slicer, assume_timezone: str) -> Scan:
+    return Scan(
+        table=plan.name,
+        schema=plan.schema,
+        window=slicer.window,
+        time_column=plan.time_column,
+        assume_timezone=assume_timezone,
+        order_by=plan.order_by,
+        where=request.where,
+        limit=request.limit,
+        offset=request.offset,
+    )

@@ -1,0 +1,194 @@
+"""From discovery and configuration to what exactly is exported of one table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from export_assets.config.models import SourceConfig
+from export_assets.config.rules import ColumnType
+from export_assets.engine.request import ExportRequest
+from export_assets.engine.system import System
+from export_assets.errors import UsageError
+from export_assets.sources.base import Snapshot
+from export_assets.tables.partitions import NoPartitions, Partitions, TimePartitions
+from export_assets.tables.schema import LogicalType, TableSchema
+
+_TIMES = {LogicalType.TIMESTAMP, LogicalType.NAIVE_TIMESTAMP, LogicalType.DATE}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TablePlan:
+    """One table as it is read: its columns as the source holds them, its slices, its order."""
+
+    schema: TableSchema
+    """Every column that is read, before redaction."""
+    exported: tuple[str, ...]
+    """The columns that leave; one more is read where a time filter needs it."""
+    partitions: Partitions
+    time_column: str | None
+    """Column that windows speak of; None where the table has none."""
+    order_by: tuple[str, ...]
+    pinned: frozenset[str] = frozenset()
+    """Columns whose type the configuration fixes: profiling does not change them."""
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self.schema.name
+
+
+def define_views(snapshot: Snapshot, config: SourceConfig, system: System | None) -> None:
+    """Add the derived tables of the system and of the configuration to *snapshot*."""
+    views: dict[str, str] = {}
+    if system is not None:
+        columns_of = {name: snapshot.columns(name) for name in snapshot.tables()}
+        views.update(system.views(columns_of, config))
+    views.update({name: table.query for name, table in config.tables.items() if table.query})
+    if views:
+        snapshot.define(views)
+
+
+def select_tables(
+    present: Sequence[str], config: SourceConfig, request: ExportRequest
+) -> list[str]:
+    """Return the names of the tables to export, in the source's order.
+
+    Raises:
+        UsageError: A name is none of *present*, or nothing is left to export.
+    """
+    for name in (*request.tables, *request.include, *request.exclude):
+        check_table_name(name, present)
+    wanted = set(request.tables) or {name for name in present if config.selects(name)}
+    wanted = (wanted | set(request.include)) - set(request.exclude)
+    if not wanted:
+        msg = f"{config.source}: no table is left to export"
+        raise UsageError(msg)
+    return [name for name in present if name in wanted]
+
+
+def check_table_name(name: str, present: Sequence[str]) -> None:
+    """Refuse a table that does not exist, naming the nearest and all valid ones.
+
+    Raises:
+        UsageError: *name* is none of *present*.
+    """
+    if name in present:
+        return
+    nearest = get_close_matches(name, present, n=1, cutoff=0.4)
+    starting = [table for table in present if table.startswith(name)]
+    hint = (starting or nearest or [""])[0]
+    suggestion = f" Did you mean '{hint}'?" if hint else ""
+    msg = f"Invalid table name '{name}'.{suggestion} Valid names: {', '.join(present)}"
+    raise UsageError(msg)
+
+
+def plan_table(
+    name: str,
+    snapshot: Snapshot,
+    config: SourceConfig,
+    system: System | None,
+    request: ExportRequest,
+) -> TablePlan:
+    """Decide columns, types, slices and order of one table.
+
+    Raises:
+        UsageError: Configuration or request name columns the table does not have, or ask for a
+            time range of a table without a time.
+    """
+    schema = snapshot.describe(name)
+    if system is not None:
+        schema = system.annotate(schema)
+    table = config.table(name)
+    types = {
+        column: kind for column, kind in config.types_of(name).items() if column in schema.names
+    }
+    schema = _typed(schema, types)
+    schema = _described(schema, config)
+    partitions, time_column = _slices(schema, config, request)
+    columns = _columns(schema, config, request, time_column)
+    order_by = request.order_by or table.order_by or schema.primary_key
+    _check_columns(name, schema, (*order_by, *request.where))
+    hidden = () if time_column is None or time_column in columns else (time_column,)
+    return TablePlan(
+        schema=schema.select((*columns, *hidden)),
+        exported=columns,
+        partitions=partitions,
+        time_column=time_column,
+        order_by=tuple(column for column in order_by if column != time_column),
+        pinned=frozenset(types),
+    )
+
+
+def _typed(schema: TableSchema, types: Mapping[str, ColumnType]) -> TableSchema:
+    for name, kind in types.items():
+        column = replace(
+            schema.column(name),
+            logical=LogicalType(kind.type),
+            encoding=kind.encoding,
+            precision=kind.precision,
+            scale=kind.scale,
+        )
+        schema = schema.with_column(column)
+    return schema
+
+
+def _described(schema: TableSchema, config: SourceConfig) -> TableSchema:
+    table = config.table(schema.name)
+    _check_columns(schema.name, schema, table.primary_key)
+    for name, text in table.column_descriptions.items():
+        _check_columns(schema.name, schema, (name,))
+        schema = schema.with_column(replace(schema.column(name), description=text))
+    return replace(
+        schema,
+        primary_key=table.primary_key or schema.primary_key,
+        description=table.description or schema.description,
+    )
+
+
+def _slices(
+    schema: TableSchema, config: SourceConfig, request: ExportRequest
+) -> tuple[Partitions, str | None]:
+    rule = config.table(schema.name).partition_by
+    if rule is None:
+        if request.window.bounded:
+            msg = f"{schema.name}: has no time to filter by; set partition_by for it"
+            raise UsageError(msg)
+        if request.partitions and request.partitions != ("all",):
+            msg = f"{schema.name}: is not partitioned; its one partition is 'all'"
+            raise UsageError(msg)
+        return NoPartitions(), None
+    _check_columns(schema.name, schema, (rule.column,))
+    if schema.column(rule.column).logical not in _TIMES:
+        kind = schema.column(rule.column).logical
+        msg = f"{schema.name}.{rule.column}: is {kind}, partition_by needs a date or timestamp"
+        raise UsageError(msg)
+    if request.output_dir is not None and not request.partitions:
+        return NoPartitions(), rule.column
+    by_time = TimePartitions(column=rule.column, every=rule.every, start=rule.start)
+    return by_time, rule.column
+
+
+def _columns(
+    schema: TableSchema, config: SourceConfig, request: ExportRequest, time_column: str | None
+) -> tuple[str, ...]:
+    table = config.table(schema.name)
+    for names in (request.columns, table.columns or (), table.exclude_columns):
+        _check_columns(schema.name, schema, names)
+    chosen = request.columns or table.columns or schema.names
+    chosen = tuple(name for name in chosen if name not in table.exclude_columns)
+    if not chosen:
+        msg = f"{schema.name}: no column is left to export"
+        raise UsageError(msg)
+    if time_column is not None and time_column not in chosen and not request.columns:
+        msg = f"{schema.name}: partition column {time_column} must be among the exported columns"
+        raise UsageError(msg)
+    return chosen
+
+
+def _check_columns(table: str, schema: TableSchema, names: Sequence[str]) -> None:
+    for name in names:
+        if name not in schema.names:
+            nearest = get_close_matches(name, schema.names, n=1)
+            hint = f", did you mean {nearest[0]}?" if nearest else ""
+            msg = f"{table}: source has no column {name}{hint}"
+            raise UsageError(msg)

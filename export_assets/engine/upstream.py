@@ -1,0 +1,46 @@
+"""Upstream steps of a system: bringing its derived tables up to date before they are read."""
+
+from collections.abc import Iterator
+
+from export_assets.engine.system import StepReport
+from export_assets.engine.workspace import ConfiguredSource
+from export_assets.errors import DestinationError, SourceBusy, SourceMissing
+
+
+def run_steps(source: ConfiguredSource) -> Iterator[StepReport]:
+    """Run every upstream step of *source* in order, where it has a system with steps.
+
+    Raises:
+        SourceError: The source cannot be written now.
+    """
+    if source.system is not None:
+        for step in source.system.steps():
+            yield source.system.run_step(step.name, source.url, source.config)
+
+
+def fetch_latest(source: ConfiguredSource) -> list[str]:
+    """Run the upstream steps and return what a person should know about it.
+
+    A source that cannot be written is no failure: what is there is exported, and said so.
+
+    Raises:
+        SourceCorrupt: The source is damaged.
+    """
+    notes = []
+    try:
+        for report in run_steps(source):
+            odd = {
+                name: count
+                for name, count in report.counts.items()
+                if count and name not in {"read", "inserted", "present"}
+            }
+            if odd:
+                facts = ", ".join(
+                    f"{count} {name.replace('_', ' ')}" for name, count in odd.items()
+                )
+                notes.append(f"{source.name}: {report.step}: {facts}")
+    except (SourceBusy, SourceMissing, DestinationError) as error:
+        if isinstance(error, SourceMissing) and source.url.path and not source.url.path.exists():
+            raise
+        notes.append(f"{source.name}: not fetched, exporting what is there: {error}")
+    return notes

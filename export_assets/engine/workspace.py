@@ -1,0 +1,124 @@
+"""Everything a command or a definition works with: configuration, sources, systems, the store."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from export_assets.config.load import LoadedSource
+from export_assets.config.models import SourceConfig
+from export_assets.config.project import Project
+from export_assets.config.urls import SourceUrl, parse_url
+from export_assets.engine.system import System
+from export_assets.errors import UsageError
+from export_assets.sources.base import Source
+from export_assets.sources.registry import open_source
+from export_assets.store.local import LocalStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfiguredSource:
+    """A source with what the configuration and its system say about it."""
+
+    config: SourceConfig
+    url: SourceUrl
+    system: System | None
+    temp_dir: Path | None
+
+    @property
+    def name(self) -> str:
+        """The source's name."""
+        return self.config.source
+
+    @cached_property
+    def source(self) -> Source:
+        """The place itself.
+
+        Raises:
+            UsageError: There is no reader for this kind of address.
+        """
+        return open_source(
+            self.name, self.url, busy_timeout=self.config.busy_timeout, temp_dir=self.temp_dir
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """A loaded project with its systems."""
+
+    project: Project
+    systems: Mapping[str, System]
+
+    @cached_property
+    def store(self) -> LocalStore:
+        """The store of published partitions."""
+        return LocalStore(self.project.settings.exports_dir)
+
+    @property
+    def anonymize_key(self) -> bytes | None:
+        """Key of the pseudonyms, None where there is none."""
+        secret = self.project.settings.anonymize_key
+        return secret.get_secret_value().encode() if secret is not None else None
+
+    def source(self, name: str, *, url: str | None = None) -> ConfiguredSource:
+        """Return a configured source by name, or make one of a database's URL or path.
+
+        Args:
+            name: A configured source, a database URL, or the path of a database file.
+            url: Address to read a configured source from, instead of its own.
+
+        Raises:
+            UsageError: *name* is neither; the message names the nearest source.
+            ConfigError: The address cannot be understood.
+        """
+        if name in self.project.sources:
+            return self._configured(self.project.sources[name], name, url)
+        if _looks_like_address(name, self.project.settings.home):
+            return self._ad_hoc(name)
+        self.project.source(name)
+        raise AssertionError
+
+    def configured(self) -> list[ConfiguredSource]:
+        """Return every source of the configuration."""
+        return [self.source(name) for name in self.project.sources]
+
+    def _configured(self, loaded: LoadedSource, name: str, url: str | None) -> ConfiguredSource:
+        settings = self.project.settings
+        address = self.project.url_of(name) if url is None else parse_url(url, base=settings.home)
+        system = loaded.config.system
+        return ConfiguredSource(
+            config=loaded.config,
+            url=address,
+            system=self.systems[system] if system else None,
+            temp_dir=settings.temp_dir,
+        )
+
+    def _ad_hoc(self, address: str) -> ConfiguredSource:
+        settings = self.project.settings
+        url = parse_url(address, base=settings.home)
+        config = SourceConfig(source=source_name(url), url=address)
+        return ConfiguredSource(config=config, url=url, system=None, temp_dir=settings.temp_dir)
+
+
+def source_name(url: SourceUrl) -> str:
+    """Return a valid source name for an address: the file's stem in snake case."""
+    stem = url.path.stem if url.path is not None else url.text.rpartition("/")[2]
+    name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
+    return name if re.match(r"[a-z]", name) else f"db_{name}".rstrip("_")
+
+
+def _looks_like_address(text: str, home: Path) -> bool:
+    return "://" in text or "/" in text or "." in text or (home / text).is_file()
+
+
+def need_system(source: ConfiguredSource) -> System:
+    """Return the system of *source*.
+
+    Raises:
+        UsageError: It has none.
+    """
+    if source.system is None:
+        msg = f"{source.name}: is no built-in system"
+        raise UsageError(msg)
+    return source.system

@@ -1,0 +1,31 @@
+"""The built-in systems by name, and the workspace that knows them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from export_assets.config.project import load_project
+from export_assets.engine.system import System
+from export_assets.engine.workspace import Workspace
+
+SYSTEMS: dict[str, System] = {}
+
+
+def load_workspace(
+    home: Path | None = None,
+    *,
+    environ: Mapping[str, str],
+    flags: Mapping[str, object] | None = None,
+) -> Workspace:
+    """Load the configuration with the built-in systems.
+
+    Args:
+        home: The project's directory, None for `EXPORT_ASSETS_HOME` or the working directory.
+        environ: The environment.
+        flags: Settings given on the command line, None for those not given.
+
+    Raises:
+        ConfigError: Something is wrong; one line for each thing that is.
+    """
+    builtin = {name: system.yaml for name, system in SYSTEMS.items()}
+    project = load_project(home, environ=environ, builtin=builtin, flags=flags)
+    return Workspace(project=project, systems=SYSTEMS)
