@@ -131,7 +131,9 @@ _TEXTS: tuple[tuple[str, _Pair, str], ...] = (
 # "permission denied" stays a bug.
 _LIBRARIES = ("polars", "pyarrow", "_duckdb", "duckdb", "sqlite3", "adbc_driver_manager")
 
-_PASSWORD_IN_URL = re.compile(r"(?P<start>[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@]*:)[^\s]*?@(?=[^\s@]*)")
+# Up to the last @ of the word: a password with an unescaped @ is masked whole, at the price of
+# masking too much where a path holds one.
+_PASSWORD_IN_URL = re.compile(r"(?P<start>[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@]*:)\S*@")
 _SECRET_SETTING = re.compile(
     r"(?P<start>\b(?:password|passwd|pwd|secret|token|access_key|secret_key|api_key)\b"
     r"[\"']?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|[^\s&;,\"']+)",

@@ -108,8 +108,8 @@ def slice_of(published: Published) -> Slice:
 def plan_prune(partitions: Iterable[Slice], keep: Keep, now: datetime) -> PrunePlan:
     """Decide which of *partitions* stay; each export is judged by itself.
 
-    Kept whatever the rules say: partitions without a bounded window, those that have not ended by *now*,
-    and the newest of each export.
+    Kept whatever the rules say: partitions without a bounded window, those that have not ended
+    by *now*, and the newest of each export.
 
     Args:
         partitions: Partitions of any number of exports, in any order.
