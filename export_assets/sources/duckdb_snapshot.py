@@ -69,12 +69,14 @@ class DuckDbSnapshot(Snapshot):
         Raises:
             UsageError: A statement is no SELECT that works on this database.
         """
+        before = dict(self._views)
         self._views.update({name: strip_statement(sql) for name, sql in views.items()})
-        for name in views:
-            try:
+        try:
+            for name in views:
                 self._types(name)
-            except duckdb.Error as error:
-                raise translate(error, f"{self._name}: view {name}") from error
+        except duckdb.Error as error:
+            self._views = before
+            raise translate(error, f"{self._name}: view {name}") from error
 
     def tables(self) -> Sequence[str]:
         """See `Snapshot.tables`."""

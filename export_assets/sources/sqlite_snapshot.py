@@ -86,9 +86,16 @@ class SqliteSnapshot(Snapshot):
         Raises:
             UsageError: A statement is no SELECT that works on this database.
         """
+        before = dict(self._views)
         self._views.update({name: strip_statement(sql) for name, sql in views.items()})
-        for name in views:
-            self._fetch(f"{self._name}: view {name}", query(self._relation(name), ["1"]), stop=True)
+        try:
+            for name in views:
+                self._fetch(
+                    f"{self._name}: view {name}", query(self._relation(name), ["1"]), rows=0
+                )
+        except ExportError:
+            self._views = before
+            raise
 
     def tables(self) -> Sequence[str]:
         """See `Snapshot.tables`."""
@@ -260,10 +267,12 @@ class SqliteSnapshot(Snapshot):
     def _run(self, statement: str) -> list[tuple[int, ...]]:
         return self._fetch(self._name, statement)
 
-    def _fetch(self, name: str, statement: str, *, stop: bool = False) -> list[tuple[int, ...]]:
+    def _fetch(
+        self, name: str, statement: str, *, rows: int | None = None
+    ) -> list[tuple[int, ...]]:
         with self._lock, closing(self._connection.cursor()) as cursor:
             try:
                 cursor.execute(statement)
-                return [] if stop else cursor.fetchall()
+                return cursor.fetchall() if rows is None else cursor.fetchmany(rows)
             except sqlite3.Error as error:
                 raise translate(error, name) from error
