@@ -6,8 +6,11 @@ from pathlib import Path
 from export_assets.config.project import load_project
 from export_assets.engine.system import System
 from export_assets.engine.workspace import Workspace
+from export_assets.systems.tandem.system import TandemSystem
 
-SYSTEMS: dict[str, System] = {}
+SYSTEMS: dict[str, System] = {
+    "tandem": TandemSystem(),
+}
 
 
 def load_workspace(
