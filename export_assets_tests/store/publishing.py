@@ -49,14 +49,18 @@ class NoExchange(Choosy):
 
 
 class Recording(Choosy):
-    """Counts how often each point is passed."""
+    """Notes which points are passed, in order."""
 
     def __init__(self, *, exchanges: bool = True) -> None:
         super().__init__(exchanges=exchanges)
-        self.points: Counter[str] = Counter()
+        self.order: list[str] = []
+
+    @property
+    def points(self) -> Counter[str]:
+        return Counter(self.order)
 
     def at(self, point: str) -> None:
-        self.points[point] += 1
+        self.order.append(point)
 
 
 class Failing(Choosy):

@@ -30,6 +30,7 @@ from export_assets_tests.store.publishing import (
     KEY,
     Failing,
     NoExchange,
+    Recording,
     ShortWrites,
     beside,
     manifest_for,
@@ -238,6 +239,67 @@ def test_a_directory_that_may_not_be_written_is_refused(open_dir: Path) -> None:
         parent.chmod(0o755)
 
     assert beside(root) == ["all"]
+
+
+PART = ["open", "chmod", "fsync"]
+UNTIL_COMMIT = [
+    *("mkdir", "staged", "open"),
+    *(PART * 2),
+    *("parts_synced", "open", "write", "chmod", "fsync", "manifest_synced"),
+    *("open", "chmod", "fsync", "staging_synced"),
+]
+
+
+@pytest.mark.parametrize(
+    ("exchanges", "commit"),
+    [
+        (True, ["exchange"]),
+        (
+            False,
+            [
+                "exchange",
+                "rename_new",
+                "set_aside",
+                "rename_new",
+                "replaced",
+                "fsync",
+                "rename_new",
+            ],
+        ),
+    ],
+    ids=["exchange", "two renames"],
+)
+def test_everything_is_synced_before_it_is_visible_and_visible_before_the_old_is_removed(
+    tmp_path: Path, commit: list[str], *, exchanges: bool
+) -> None:
+    publish(tmp_path, "r1")
+    recording = Recording(exchanges=exchanges)
+
+    publish(tmp_path, "r2", filesystem=recording)
+
+    after = ["published", "fsync", "parent_synced", "remove_tree", "old_removed"]
+    assert recording.order == [*UNTIL_COMMIT, *commit, *after]
+
+
+def test_what_a_dead_run_renamed_is_synced_before_what_it_replaced_is_removed(
+    tmp_path: Path,
+) -> None:
+    publish(tmp_path, "r1")
+    (tmp_path.joinpath(*KEY.parts) / ".all.dead.tmp").mkdir()
+    recording = Recording()
+
+    publish(tmp_path, "r2", filesystem=recording)
+
+    assert recording.order[:4] == ["fsync", "remove_tree", "fsync", "mkdir"]
+
+
+def test_a_removal_is_synced_before_the_content_goes(tmp_path: Path) -> None:
+    publish(tmp_path, "r1")
+    recording = Recording()
+
+    LocalStore(tmp_path, filesystem=recording).remove(KEY, "all", "prune")
+
+    assert recording.order == ["rename_new", "unpublished", "fsync", "remove_tree", "fsync"]
 
 
 def error_of_publishing(root: Path, failing: Failing) -> ExportError | None:
