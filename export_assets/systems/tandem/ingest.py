@@ -12,20 +12,19 @@ import pyarrow as pa
 from export_assets.systems.tandem.catalogue import PAYLOAD_BYTES
 from export_assets.systems.tandem.clock import DEFAULT_PUMP_TIMEZONE, instants_of, zone_of
 from export_assets.systems.tandem.connection import transaction
-from export_assets.systems.tandem.expressions import local_of_utc
 from export_assets.systems.tandem.payloads import Dialect, json_documents, payload_fields
 from export_assets.systems.tandem.report import IngestReport
 from export_assets.systems.tandem.schema import (
     RAW_EVENTS,
     advance_sequence,
+    as_stored,
     create_missing_tables,
     next_id,
     read_layout,
+    stored_expression,
 )
 from export_assets.systems.tandem.sql import arrived_raw_events, insert_raw_events
 from export_assets.systems.tandem.wire import EVENT_BYTES, decode_base64, decode_events
-
-_ZONED = "TIMESTAMP WITH TIME ZONE"
 
 
 def ingest_payloads(
@@ -55,7 +54,7 @@ def ingest_payloads(
     """
     block = decode_events(decode_base64(payload_base64))
     instants = instants_of(block.seconds, pump_timezone=pump_timezone)
-    stored_zone = zone_of(assume_timezone)
+    zone = zone_of(assume_timezone)
     arrived = pa.table(
         {
             "type_id": pa.array(block.type_id.astype(np.int64)),
@@ -64,32 +63,20 @@ def ingest_payloads(
             "document": pa.array(json_documents(block, instants, dialect=dialect), pa.string()),
         }
     )
-    moment = now or datetime.now(UTC)
     with transaction(con):
         create_missing_tables(con)
         layout = read_layout(con)
         columns = layout[RAW_EVENTS]
+        known = arrived_raw_events(layout, assume_timezone=zone.key, pump_timezone=pump_timezone)
         serial = pump_serial if "pump_serial" in columns else None
-        con.register("pump_payload", arrived)
-        known = arrived_raw_events(
-            layout, assume_timezone=stored_zone.key, pump_timezone=pump_timezone
-        )
-        con.execute(f"CREATE OR REPLACE TEMP TABLE pump_arrived AS {known}", {"serial": serial})
-        con.unregister("pump_payload")
-        found = con.execute("SELECT count(*) FROM pump_arrived").fetchone()
-        inserted = int(found[0]) if found else 0
+        inserted = _keep_arrived(con, arrived, known, serial=serial)
         if inserted:
-            zoned = columns.get("event_timestamp") == _ZONED
-            stamp = "timezone('UTC', n.utc)" if zoned else local_of_utc("n.utc", stored_zone.key)
-            values: dict[str, object] = {}
-            if "created" in columns:
-                values["created"] = (
-                    moment
-                    if columns["created"] == _ZONED
-                    else moment.astimezone(stored_zone).replace(tzinfo=None)
-                )
-            if "pump_serial" in columns:
-                values["serial"] = serial
+            stamp = stored_expression("n.utc", columns.get("event_timestamp", ""), zone)
+            given: dict[str, object] = {
+                "created": as_stored(now or datetime.now(UTC), columns.get("created", ""), zone),
+                "pump_serial": serial,
+            }
+            values = {name: value for name, value in given.items() if name in columns}
             con.execute(insert_raw_events(layout, next_id(con, RAW_EVENTS), stamp=stamp), values)
             advance_sequence(con, RAW_EVENTS)
         con.execute("DROP TABLE temp.pump_arrived")
@@ -101,6 +88,19 @@ def ingest_payloads(
         ambiguous=instants.ambiguous,
         nonexistent=instants.nonexistent,
     )
+
+
+def _keep_arrived(
+    con: duckdb.DuckDBPyConnection, arrived: pa.Table, known: str, *, serial: str | None
+) -> int:
+    """Fill `pump_arrived` with the events of *arrived* that are new, and count them."""
+    con.register("pump_payload", arrived)
+    try:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE pump_arrived AS {known}", {"serial": serial})
+    finally:
+        con.unregister("pump_payload")
+    found = con.execute("SELECT count(*) FROM pump_arrived").fetchone()
+    return int(found[0]) if found else 0
 
 
 def decode_lacking_fields(con: duckdb.DuckDBPyConnection) -> None:

@@ -9,15 +9,12 @@ arrives twice changes no count. A row nothing can be made of is counted and stay
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import duckdb
 
-from export_assets.errors import SourceMissing
 from export_assets.systems.tandem.catalogue import BASAL_NAME_PREFIX, CGM_NAME_PREFIX
 from export_assets.systems.tandem.clock import DEFAULT_PUMP_TIMEZONE, zone_of
 from export_assets.systems.tandem.connection import open_for_refresh, transaction
-from export_assets.systems.tandem.expressions import local_of_utc
 from export_assets.systems.tandem.ingest import decode_lacking_fields
 from export_assets.systems.tandem.report import RefreshReport, StepReport
 from export_assets.systems.tandem.schema import (
@@ -26,9 +23,12 @@ from export_assets.systems.tandem.schema import (
     EVENTS,
     RAW_EVENTS,
     advance_sequence,
+    as_stored,
     create_missing_tables,
     next_id,
     read_layout,
+    require_columns,
+    stored_expression,
 )
 from export_assets.systems.tandem.sql import (
     insert_derived,
@@ -40,7 +40,15 @@ from export_assets.systems.tandem.sql import (
     unknown_names,
 )
 
-_ZONED = "TIMESTAMP WITH TIME ZONE"
+_EVENT_COLUMNS = (
+    "id",
+    "raw_events_id",
+    "created",
+    "timestamp",
+    "event_id",
+    "event_name",
+    "event_data",
+)
 
 
 def refresh_all(
@@ -60,17 +68,12 @@ def refresh_all(
 
     Raises:
         ConfigError: A zone is unknown.
-        SourceMissing: There is no file, or it has no table `raw_events`.
+        SourceMissing: There is no file, or a table or column the steps need is not in it.
         SourceBusy: Somebody else holds the file.
         SourceCorrupt: It is not a DuckDB database.
         DestPermission: It may not be written.
     """
     with open_for_refresh(path) as con:
-        if RAW_EVENTS not in read_layout(con):
-            msg = f"{path}: has no table {RAW_EVENTS}"
-            raise SourceMissing(msg)
-        with transaction(con):
-            create_missing_tables(con)
         events = refresh_events(
             con, pump_timezone=pump_timezone, assume_timezone=assume_timezone, now=now
         )
@@ -92,12 +95,15 @@ def refresh_events(
 
     Raises:
         ConfigError: A zone is unknown.
+        SourceMissing: A table or a column the step needs is not there.
     """
     pump_zone, stored_zone = zone_of(pump_timezone).key, zone_of(assume_timezone)
-    layout = read_layout(con)
-    zoned = layout[EVENTS]["timestamp"] == _ZONED
-    stamp = "timezone('UTC', utc)" if zoned else local_of_utc("utc", stored_zone.key)
+    require_columns(read_layout(con), RAW_EVENTS, ("id", "raw_event_data"))
     with transaction(con):
+        create_missing_tables(con, (EVENTS,))
+        layout = read_layout(con)
+        require_columns(layout, EVENTS, _EVENT_COLUMNS)
+        stamp = stored_expression("utc", layout[EVENTS]["timestamp"], stored_zone)
         read = _count(con, RAW_EVENTS)
         pending = pending_events(layout, assume_timezone=stored_zone.key, pump_timezone=pump_zone)
         _keep(con, "pump_pending", pending)
@@ -107,7 +113,7 @@ def refresh_events(
         malformed = _problems(con)
         unknown = dict(con.execute(unknown_names("pump_new")).fetchall())
         if inserted:
-            created = _created(layout[EVENTS], stored_zone, now)
+            created = as_stored(now or datetime.now(UTC), layout[EVENTS]["created"], stored_zone)
             con.execute(insert_events(next_id(con, EVENTS)), [created])
             advance_sequence(con, EVENTS)
         _drop(con, ("pump_pending", "pump_new", "pump_decoded"))
@@ -124,23 +130,53 @@ def refresh_events(
 
 
 def refresh_cgm_readings(con: duckdb.DuckDBPyConnection) -> StepReport:
-    """Add a reading for every glucose event that has none."""
-    return _derive(con, CGM_READINGS, pending_readings(), prefix=CGM_NAME_PREFIX)
+    """Add a reading for every glucose event that has none.
+
+    Raises:
+        SourceMissing: A table or a column the step needs is not there.
+    """
+    return _derive(
+        con,
+        CGM_READINGS,
+        pending_readings(),
+        prefix=CGM_NAME_PREFIX,
+        columns=("cgm_reading",),
+    )
 
 
 def refresh_basal_deliveries(con: duckdb.DuckDBPyConnection) -> StepReport:
-    """Add a delivery for every basal delivery event that has none."""
-    return _derive(con, BASAL_DELIVERIES, pending_deliveries(), prefix=BASAL_NAME_PREFIX)
+    """Add a delivery for every basal delivery event that has none.
+
+    Raises:
+        SourceMissing: A table or a column the step needs is not there.
+    """
+    return _derive(
+        con,
+        BASAL_DELIVERIES,
+        pending_deliveries(),
+        prefix=BASAL_NAME_PREFIX,
+        columns=("profile_basal_rate", "algorithm_basal_rate", "temp_basal_rate"),
+    )
 
 
-def _derive(con: duckdb.DuckDBPyConnection, table: str, pending: str, *, prefix: str) -> StepReport:
+def _derive(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    pending: str,
+    *,
+    prefix: str,
+    columns: tuple[str, ...],
+) -> StepReport:
+    needed = ("id", "timestamp", "event_name", "event_data")
+    require_columns(read_layout(con), EVENTS, needed)
     with transaction(con):
+        create_missing_tables(con, (table,))
+        require_columns(read_layout(con), table, ("id", "events_id", "timestamp", *columns))
         read = _count(con, f"{EVENTS} WHERE starts_with(event_name, '{prefix}')")
         _keep(con, "pump_pending", pending)
         malformed = _problems(con)
         inserted = _count(con, "pump_pending") - sum(malformed.values())
         if inserted:
-            columns = [c for c in read_layout(con)[table] if c not in _LINK_COLUMNS]
             con.execute(insert_derived(table, next_id(con, table), columns))
             advance_sequence(con, table)
         _drop(con, ("pump_pending",))
@@ -151,9 +187,6 @@ def _derive(con: duckdb.DuckDBPyConnection, table: str, pending: str, *, prefix:
         present=read - inserted - sum(malformed.values()),
         malformed=malformed,
     )
-
-
-_LINK_COLUMNS = ("id", "events_id", "timestamp")
 
 
 def _keep(con: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
@@ -181,10 +214,3 @@ def _problems(con: duckdb.DuckDBPyConnection) -> Mapping[str, int]:
     query = """SELECT problem, count(*) FROM pump_pending WHERE problem IS NOT NULL
                GROUP BY ALL ORDER BY ALL"""
     return dict(con.execute(query).fetchall())
-
-
-def _created(columns: Mapping[str, str], zone: ZoneInfo, now: datetime | None) -> datetime:
-    moment = now or datetime.now(UTC)
-    if columns["created"] == _ZONED:
-        return moment
-    return moment.astimezone(zone).replace(tzinfo=None)

@@ -35,6 +35,7 @@ _SENSORS: Final = (CGM_G7, CGM_GXB, CGM_FSL2)
 _WARM_UP_BEATS: Final = 24
 _HIGH, _LOW = 400, 40
 _SUSPEND_BELOW: Final = 75
+_MISJUDGED: Final = 260.0
 _HIDDEN_SHARE: Final = 0.002
 _SKIPPED_SHARE: Final = 0.03
 _SUSPENDED, _BY_PROFILE, _BY_TEMP, _BY_ALGORITHM = range(4)
@@ -116,9 +117,12 @@ def _glucose(rng: np.random.Generator, days: int) -> NDArray[np.float64]:
     for day in range(days):
         for meal_hour in (7.5, 12.5, 19.0):
             begin = int((day * 24 + meal_hour + rng.normal(0, 0.5)) * 12)
-            since = np.arange(max(0, 72))
-            rise = rng.gamma(4.0, 29.0) * (since / 9) * np.exp(1 - since / 9)
-            dip = rng.gamma(2.0, 14.0) * np.exp(-(((since - 40) / 10) ** 2))
+            since = np.arange(72)
+            # Now and then a meal is misjudged: too little insulin one day, too much the next.
+            high = _MISJUDGED if (day % 4, meal_hour) == (1, 19.0) else 0.0
+            low = _MISJUDGED / 2 if (day % 4, meal_hour) == (2, 12.5) else 0.0
+            rise = (rng.gamma(4.0, 26.0) + high) * (since / 9) * np.exp(1 - since / 9)
+            dip = (rng.gamma(2.0, 14.0) + low) * np.exp(-(((since - 40) / 10) ** 2))
             end = min(len(curve), begin + len(since))
             curve[begin:end] += (rise - dip)[: end - begin]
     drift = np.empty(len(beats))
@@ -206,18 +210,18 @@ def _boluses(rng: np.random.Generator, days: int) -> Iterator[_Stream]:
     """Yield the start and end of deliveries of boluses, and their completion."""
     count = days * 6
     begin = np.sort(rng.integers(0, days * _DAY - 1_200, count))
-    units = np.round(rng.gamma(3.0, 1.1, count) + 0.1, 2)
+    milliunits = np.round(rng.gamma(3.0, 1.1, count) * 100 + 10).astype(np.int64) * 10
+    units = milliunits / 1_000
     number = 4_000 + np.arange(count)
     for status, delay in ((1, 4), (0, 150)):
-        delivered = units * 1_000 if status == 0 else np.zeros(count)
         payload = encode_payload(
             280,
             bolusID=number,
             bolusDeliveryStatus_raw=status,
             bolusType_raw=17,
             bolusSource_raw=rng.choice([1, 7, 8], count),
-            requestedNow=units * 1_000,
-            deliveredTotal=delivered,
+            requestedNow=milliunits,
+            deliveredTotal=milliunits * (status == 0),
         )
         yield _Stream(at=begin + delay, type_id=np.full(count, 280), payload=payload)
     completed = encode_payload(

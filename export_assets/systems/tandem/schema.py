@@ -1,10 +1,15 @@
 """The physical tables of a pump database: what is there, and creating what is missing."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import duckdb
+
+from export_assets.errors import SourceMissing
+from export_assets.systems.tandem.expressions import local_of_utc
 
 RAW_EVENTS: Final = "raw_events"
 EVENTS: Final = "events"
@@ -13,6 +18,11 @@ BASAL_DELIVERIES: Final = "basal_deliveries"
 
 TABLES: Final = (CGM_READINGS, BASAL_DELIVERIES, EVENTS, RAW_EVENTS)
 """The exported tables, in the order people ask for them."""
+
+ZONED: Final = "TIMESTAMP WITH TIME ZONE"
+"""How DuckDB names the type that holds instants."""
+
+_REFERENCES_EVENTS: Final = " REFERENCES events (id)"
 
 _CREATE: Final[dict[str, str]] = {
     RAW_EVENTS: """
@@ -71,14 +81,59 @@ def read_layout(con: duckdb.DuckDBPyConnection) -> Layout:
     return layout
 
 
-def create_missing_tables(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-    """Create the tables that are not there, empty, and return their names."""
+def create_missing_tables(
+    con: duckdb.DuckDBPyConnection, tables: Collection[str] = TABLES
+) -> tuple[str, ...]:
+    """Create those of *tables* that are not there, empty, and return their names.
+
+    Readings and deliveries refer to `events` by a foreign key where its id is declared unique.
+    """
     present = read_layout(con)
-    missing = tuple(table for table in _CREATE if table not in present)
+    missing = tuple(table for table in _CREATE if table in tables and table not in present)
     for table in missing:
         con.execute(f"CREATE SEQUENCE IF NOT EXISTS {table}_id_seq")
-        con.execute(_CREATE[table])
+        statement = _CREATE[table]
+        if not _has_unique_id(con, EVENTS):
+            statement = statement.replace(_REFERENCES_EVENTS, "")
+        con.execute(statement)
     return missing
+
+
+def require_columns(layout: Layout, table: str, needed: Collection[str]) -> None:
+    """Check that *table* has the columns *needed*.
+
+    Raises:
+        SourceMissing: The table or one of the columns is not there.
+    """
+    present = layout.get(table)
+    if present is None:
+        msg = f"{table}: there is no such table"
+        raise SourceMissing(msg)
+    missing = [column for column in needed if column not in present]
+    if missing:
+        msg = f"{table}: has no column {', '.join(missing)}"
+        raise SourceMissing(msg)
+
+
+def _has_unique_id(con: duckdb.DuckDBPyConnection, table: str) -> bool:
+    row = con.execute(
+        """SELECT count(*) FROM duckdb_constraints()
+           WHERE database_name = current_database() AND schema_name = 'main'
+             AND table_name = ? AND constraint_type IN ('PRIMARY KEY', 'UNIQUE')
+             AND constraint_column_names = ['id']""",
+        [table],
+    ).fetchone()
+    return row is not None and row[0] > 0
+
+
+def as_stored(moment: datetime, declared: str, zone: ZoneInfo) -> datetime:
+    """Return the aware *moment* as a column *declared* so holds it: naive ones in *zone*."""
+    return moment if declared == ZONED else moment.astimezone(zone).replace(tzinfo=None)
+
+
+def stored_expression(utc: str, declared: str, zone: ZoneInfo) -> str:
+    """Return the expression for naive *utc* as a column *declared* so holds it."""
+    return f"timezone('UTC', {utc})" if declared == ZONED else local_of_utc(utc, zone.key)
 
 
 def next_id(con: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -227,7 +227,7 @@ def insert_derived(table: str, first_id: int, columns: Collection[str]) -> str:
 def insert_raw_events(layout: Layout, first_id: int, *, stamp: str) -> str:
     """Return the statement that adds the rows of `pump_arrived` to `raw_events`, unless known.
 
-    The parameters are the pump's serial number and, where the table has it, `created`.
+    The parameters are `created` and `pump_serial`, as far as the table has them.
 
     Args:
         layout: The physical tables.
@@ -242,7 +242,7 @@ def insert_raw_events(layout: Layout, first_id: int, *, stamp: str) -> str:
     if "created" in columns:
         values["created"] = "$created"
     if "pump_serial" in columns:
-        values["pump_serial"] = "$serial"
+        values["pump_serial"] = "$pump_serial"
     if "event_timestamp" in columns:
         values["event_timestamp"] = stamp
     return f"""

@@ -101,17 +101,23 @@ def encode_payload(type_id: int, **fields: NDArray[Any] | float) -> NDArray[np.v
     """Return payloads of *type_id* with *fields* filled in and every other byte zero.
 
     Raises:
-        ValueError: *type_id* has no such field.
+        ValueError: *type_id* has no such field, or a value does not fit it.
     """
     layout = PAYLOADS[type_id]
     unknown = sorted(set(fields) - set(layout.names or ()))
     if unknown:
         msg = f"event {type_id}: has no field {', '.join(unknown)}"
         raise ValueError(msg)
-    size = max((np.size(values) for values in fields.values()), default=1)
-    payload = np.zeros(size, dtype=layout)
+    shape = np.broadcast_shapes((1,), *(np.shape(values) for values in fields.values()))
+    payload = np.zeros(shape, dtype=layout)
     for name, values in fields.items():
-        payload[name] = values
+        given = np.asarray(values)
+        fitted = given.astype(layout[name])
+        # A cast wraps silently what does not fit.
+        if fitted.dtype.kind != "f" and np.any(fitted != given):
+            msg = f"event {type_id}: a value of {name} is no {layout[name].name}"
+            raise ValueError(msg)
+        payload[name] = fitted
     return payload.view(f"V{PAYLOAD_BYTES}")
 
 
