@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from export_assets.config.rules import FormatOptionsConfig
 from export_assets.errors import UsageError
-from export_assets.formats.base import FormatOptions
 from export_assets.tables.partitions import Window
 
 
@@ -25,8 +25,8 @@ class ExportRequest:
     exclude: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
     """Format names; empty for those configured per table."""
-    options: Mapping[str, FormatOptions] = field(default_factory=dict)
-    """Options by format name, instead of those configured."""
+    options: Mapping[str, FormatOptionsConfig] = field(default_factory=dict)
+    """Options by format name, over those configured."""
     window: Window = field(default_factory=Window)
     """Rows by time; in the store only whole partitions are published."""
     partitions: tuple[str, ...] = ()

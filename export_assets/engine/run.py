@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
@@ -19,7 +20,7 @@ from export_assets.engine.upstream import fetch_latest
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import ExportError, IntegrityError
 from export_assets.formats.base import Format, FormatOptions
-from export_assets.formats.registry import format_named, resolve_formats
+from export_assets.formats.registry import resolve_formats
 from export_assets.sources.base import Snapshot
 from export_assets.store.adhoc import DirectoryTarget
 from export_assets.tables.contract import Contract
@@ -29,6 +30,7 @@ from export_assets.tables.redaction import Redactor
 from export_assets.translate import translate
 
 _UNORDERED_WRITERS = 16
+_PUBLISHERS = 8
 
 Opener = Callable[[ExitStack], Destination]
 
@@ -99,32 +101,42 @@ class Exporter:
         """Export one table in all its formats; whatever goes wrong is in the records."""
         started = time.perf_counter()
         fingerprint = snapshot.info.id
-        formats = [fmt.name for fmt in self._formats(plan.name)]
-        known = self._memory.recall(plan.name, formats, fingerprint)
-        if known is not None:
+        known: list[ExportRecord] = []
+        formats: list[Format] = []
+        for fmt in self._formats(plan.name):
+            recalled = self._memory.recall(plan.name, [fmt.name], fingerprint)
+            if recalled is None:
+                formats.append(fmt)
+            known += recalled or []
+        if not formats:
             return known
         try:
             try:
-                records = self._pass(plan, snapshot, destinations)
+                records = self._pass(plan, formats, snapshot, destinations)
             except ValueMismatch:
-                records = self._pass(self._profiled(plan, snapshot), snapshot, destinations)
+                plan = self._profiled(plan, snapshot)
+                records = self._pass(plan, formats, snapshot, destinations)
             self._memory.remember(snapshot.tables(), plan.name, records, fingerprint)
         except BaseException as error:
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
             translated = translate(error, subject=plan.name, side="source")
-            records = self._all_failed(plan, translated)
+            records = self._all_failed(plan, formats, translated)
         seconds = round(time.perf_counter() - started, 6)
-        return [replace(record, seconds=seconds) for record in records]
+        return known + [replace(record, seconds=seconds) for record in records]
 
     def _pass(
-        self, plan: TablePlan, snapshot: Snapshot, destinations: Opener
+        self,
+        plan: TablePlan,
+        formats: Sequence[Format],
+        snapshot: Snapshot,
+        destinations: Opener,
     ) -> list[ExportRecord]:
         """Read the table once into every format, prove what was written, publish it."""
         redactor = self._redactor(plan)
         contract = Contract(redactor.schema, self._checks(plan))
         with ExitStack() as slots:
-            lanes = self._lanes(plan, redactor, destinations(slots))
+            lanes = self._lanes(plan, formats, redactor, destinations(slots))
             try:
                 for lane in lanes:
                     lane.start()
@@ -135,7 +147,7 @@ class Exporter:
                     assume_timezone=self.source.config.assume_timezone,
                     redactor=redactor,
                     contract=contract,
-                    vanished=lambda seen: self._vanished(plan, seen),
+                    vanished=lambda seen: self._vanished(plan, formats, seen),
                     lanes=lanes,
                     progress=self.progress,
                 )
@@ -159,9 +171,10 @@ class Exporter:
             request=self.request,
             run=self.run,
         )
-        return [
-            judge.publish(lane, lane.written[key]) for lane in lanes for key in sorted(lane.written)
-        ]
+        pairs = [(lane, lane.written[key]) for lane in lanes for key in sorted(lane.written)]
+        # Publishing is mostly waiting for the disk, which serves several at once better.
+        with ThreadPoolExecutor(min(_PUBLISHERS, len(pairs) or 1)) as publishers:
+            return list(publishers.map(lambda pair: judge.publish(*pair), pairs))
 
     def _profiled(self, plan: TablePlan, snapshot: Snapshot) -> TablePlan:
         """Look at every value and take types that hold for all of them.
@@ -191,7 +204,13 @@ class Exporter:
             msg = f"{plan.name}: the source counts {counted} rows, {result.rows_read} were read"
             raise IntegrityError(msg)
 
-    def _lanes(self, plan: TablePlan, redactor: Redactor, destination: Destination) -> list[Lane]:
+    def _lanes(
+        self,
+        plan: TablePlan,
+        formats: Sequence[Format],
+        redactor: Redactor,
+        destination: Destination,
+    ) -> list[Lane]:
         return [
             Lane(
                 plan,
@@ -202,7 +221,7 @@ class Exporter:
                 open_writers=_UNORDERED_WRITERS,
                 max_rows_per_file=self.source.config.table(plan.name).max_rows_per_file,
             )
-            for fmt in self._formats(plan.name)
+            for fmt in formats
         ]
 
     def _redactor(self, plan: TablePlan) -> Redactor:
@@ -214,26 +233,29 @@ class Exporter:
             key=self.workspace.anonymize_key,
         )
 
-    def _vanished(self, plan: TablePlan, seen: frozenset[str]) -> frozenset[str]:
+    def _vanished(
+        self, plan: TablePlan, formats: Sequence[Format], seen: frozenset[str]
+    ) -> frozenset[str]:
         if self.request.output_dir is not None:
-            return frozenset()
-        formats = [fmt.name for fmt in self._formats(plan.name)]
+            return frozenset() if seen else frozenset({ALL})
         return vanished_keys(
             self.workspace.store,
             self.source.name,
             plan=plan,
-            formats=formats,
+            formats=[fmt.name for fmt in formats],
             request=self.request,
             seen=seen,
         )
 
-    def _all_failed(self, plan: TablePlan, error: ExportError) -> list[ExportRecord]:
+    def _all_failed(
+        self, plan: TablePlan, formats: Sequence[Format], error: ExportError
+    ) -> list[ExportRecord]:
         key = self.request.partitions[0] if self.request.partitions else ALL
         partitioned = isinstance(plan.partitions, TimePartitions)
         many = len(self.request.partitions) > 1 or (partitioned and not self.request.partitions)
         return [
             failure(self.source.name, plan.name, fmt.name, "*" if many else key, error)
-            for fmt in self._formats(plan.name)
+            for fmt in formats
         ]
 
     @contextmanager
@@ -257,11 +279,11 @@ class Exporter:
 
     def _options(self, table: str, fmt: Format) -> FormatOptions:
         """Return the options of *table* in *fmt*: those of the request over those configured."""
-        if fmt.name in self.request.options:
-            return self.request.options[fmt.name]
         name = fmt.name
-        configured = self.source.config.format_options_of(table, name)  # type: ignore[arg-type]  # a registry name
-        return FormatOptions(**configured.given())
+        chosen = self.source.config.format_options_of(table, name)  # type: ignore[arg-type]  # a registry name
+        if name in self.request.options:
+            chosen = self.request.options[name].over(chosen)
+        return FormatOptions(**chosen.given())
 
     def _check_options(self) -> None:
         """Refuse formats and options before anything is read.
@@ -269,8 +291,6 @@ class Exporter:
         Raises:
             UsageError: A format does not exist, or cannot honour an option.
         """
-        for name, options in self.request.options.items():
-            format_named(name).check_options(options)
         for table in ("*", *self.source.config.tables):
             for fmt in self._formats(table):
                 fmt.check_options(self._options(table, fmt))

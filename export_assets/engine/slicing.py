@@ -1,6 +1,6 @@
 """Which partition each row belongs to, and which rows a request leaves out."""
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -8,7 +8,14 @@ from export_assets.engine.request import ExportRequest
 from export_assets.engine.tables import TablePlan
 from export_assets.tables.partitions import ALL, UNDATED, TimePartitions, Window
 
-_KEY = "__partition_key__"
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """Neighbouring rows of one partition in a frame."""
+
+    key: str
+    offset: int
+    rows: int
 
 
 class Slicer:
@@ -35,24 +42,28 @@ class Slicer:
         ends = [window.end for window in windows if window.end is not None]
         return Window(start=min(starts), end=max(ends))
 
-    def split(self, frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
-        """Yield (partition key, its rows) in order of first appearance."""
+    def split(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Slice]]:
+        """Return the rows wanted, those of one partition side by side, and where each lies.
+
+        Rows keep their order within a partition.
+        """
         frame = self._within(frame)
-        if not frame.height:
-            return
         if not isinstance(self._partitions, TimePartitions):
-            yield ALL, frame
-            return
+            return frame, [Slice(key=ALL, offset=0, rows=frame.height)] if frame.height else []
         keys = frame.select(self._partitions.key_expr().fill_null(UNDATED)).to_series()
-        if keys.n_unique() == 1:
-            parts = {keys[0]: frame}
-        else:
-            keyed = frame.with_columns(keys.alias(_KEY))
-            groups = keyed.partition_by(_KEY, maintain_order=True, include_key=True)
-            parts = {group.get_column(_KEY)[0]: group.drop(_KEY) for group in groups}
-        for key, rows in parts.items():
-            if self.wanted is None or key in self.wanted:
-                yield key, rows
+        if self.wanted is not None:
+            chosen = keys.is_in(list(self.wanted))
+            if not chosen.all():
+                frame, keys = frame.filter(chosen), keys.filter(chosen)
+        runs = keys.rle().struct.unnest()
+        if runs.get_column("value").n_unique() != runs.height:
+            order = frame.select(pl.arg_sort_by(keys, maintain_order=True)).to_series()
+            frame, runs = frame[order], keys.gather(order).rle().struct.unnest()
+        slices, offset = [], 0
+        for rows, key in runs.iter_rows():
+            slices.append(Slice(key=key, offset=offset, rows=rows))
+            offset += rows
+        return frame, slices
 
     def _within(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Keep the rows inside the window; an unbounded window keeps rows without a time too."""

@@ -13,7 +13,7 @@ from export_assets.sources.base import Scan, Snapshot
 from export_assets.tables.batch import Batch
 from export_assets.tables.conform import Conformer
 from export_assets.tables.contract import Contract, PartitionContract
-from export_assets.tables.digest import DigestBuilder
+from export_assets.tables.digest import DigestBuilder, RowHashes
 from export_assets.tables.redaction import Redactor
 from export_assets.tables.schema import TableSchema
 from export_assets.tables.statistics import StatisticsBuilder
@@ -35,11 +35,14 @@ class PartitionFacts:
         self.statistics = StatisticsBuilder(schema)
         self.contract: PartitionContract = contract.start()
 
-    def update(self, batch: Batch) -> None:
-        """Count the rows of *batch*."""
-        self.digest.update(batch)
+    def update(self, batch: Batch, hashes: RowHashes, offset: int, *, clean: bool) -> None:
+        """Count the rows of *batch*, which lies at *offset* of what was hashed as a whole.
+
+        *clean* says that no row of the whole breaks a rule about single rows.
+        """
+        self.digest.add(hashes, offset, batch.rows)
         self.statistics.update(batch.frame)
-        self.contract.update(batch)
+        self.contract.update(batch, clean=clean)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,15 +82,19 @@ def read_table(
     rows_read = 0
     for raw in snapshot.scan(_scan(plan, request, slicer, assume_timezone)):
         rows_read += raw.height
-        frame = conformer.conform(raw)
-        for key, rows in slicer.split(frame):
-            batch = _leaving(rows, plan, redactor)
-            if key not in facts:
-                facts[key] = PartitionFacts(redactor.schema, contract)
-            # Lanes first: they write while this thread counts.
+        frame, slices = slicer.split(conformer.conform(raw))
+        whole = _leaving(frame, plan, redactor)
+        batches = [(item, whole.slice(item.offset, item.rows)) for item in slices]
+        # Lanes first: they write while this thread counts.
+        for item, batch in batches:
             for lane in lanes:
-                lane.put(key, batch)
-            facts[key].update(batch)
+                lane.put(item.key, batch)
+        if batches:
+            hashes, clean = RowHashes(whole, redactor.schema), contract.is_clean(whole.frame)
+        for item, batch in batches:
+            if item.key not in facts:
+                facts[item.key] = PartitionFacts(redactor.schema, contract)
+            facts[item.key].update(batch, hashes, item.offset, clean=clean)
         progress(plan.name, raw.height)
     for key in sorted(vanished(frozenset(facts))):
         facts[key] = PartitionFacts(redactor.schema, contract)

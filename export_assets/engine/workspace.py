@@ -61,21 +61,26 @@ class Workspace:
         secret = self.project.settings.anonymize_key
         return secret.get_secret_value().encode() if secret is not None else None
 
-    def source(self, name: str, *, url: str | None = None) -> ConfiguredSource:
+    def source(
+        self, name: str, *, url: str | None = None, base: Path | None = None
+    ) -> ConfiguredSource:
         """Return a configured source by name, or make one of a database's URL or path.
 
         Args:
             name: A configured source, a database URL, or the path of a database file.
             url: Address to read a configured source from, instead of its own.
+            base: Where relative paths in *name* and *url* start; the project's home by default.
 
         Raises:
             UsageError: *name* is neither; the message names the nearest source.
             ConfigError: The address cannot be understood.
         """
+        base = base or self.project.settings.home
         if name in self.project.sources:
-            return self._configured(self.project.sources[name], name, url)
-        if _looks_like_address(name, self.project.settings.home):
-            return self._ad_hoc(name)
+            address = self.project.url_of(name) if url is None else parse_url(url, base=base)
+            return self._configured(self.project.sources[name], address)
+        if _looks_like_address(name, base):
+            return self._ad_hoc(name, base, url)
         self.project.source(name)
         raise AssertionError
 
@@ -83,22 +88,30 @@ class Workspace:
         """Return every source of the configuration."""
         return [self.source(name) for name in self.project.sources]
 
-    def _configured(self, loaded: LoadedSource, name: str, url: str | None) -> ConfiguredSource:
-        settings = self.project.settings
-        address = self.project.url_of(name) if url is None else parse_url(url, base=settings.home)
+    def _configured(self, loaded: LoadedSource, url: SourceUrl) -> ConfiguredSource:
         system = loaded.config.system
         return ConfiguredSource(
             config=loaded.config,
-            url=address,
+            url=url,
             system=self.systems[system] if system else None,
-            temp_dir=settings.temp_dir,
+            temp_dir=self.project.settings.temp_dir,
         )
 
-    def _ad_hoc(self, address: str) -> ConfiguredSource:
-        settings = self.project.settings
-        url = parse_url(address, base=settings.home)
-        config = SourceConfig(source=source_name(url), url=address)
-        return ConfiguredSource(config=config, url=url, system=None, temp_dir=settings.temp_dir)
+    def _ad_hoc(self, address: str, base: Path, other: str | None) -> ConfiguredSource:
+        url = parse_url(address, base=base)
+        name = source_name(url)
+        if other is not None:
+            msg = f"{url}: is an address itself; another one can only be given for a source"
+            raise UsageError(msg)
+        if name in self.project.sources:
+            # Published partitions carry the name: rows of another file would replace them.
+            msg = f"{url}: would be published as the configured source {name!r}; "
+            msg += f"export {name} from this address instead"
+            raise UsageError(msg)
+        config = SourceConfig(source=name, url=address)
+        return ConfiguredSource(
+            config=config, url=url, system=None, temp_dir=self.project.settings.temp_dir
+        )
 
 
 def source_name(url: SourceUrl) -> str:

@@ -14,7 +14,8 @@ class Batch:
     """
 
     def __init__(self, frame: pl.DataFrame | None = None, table: pa.Table | None = None) -> None:
-        if (frame is None) == (table is None):
+        """Wrap a frame, a table, or both views of the same rows."""
+        if frame is None and table is None:
             msg = "a batch is made from a frame or from a table"
             raise TypeError(msg)
         self._frame = frame
@@ -25,8 +26,10 @@ class Batch:
         """The rows as a Polars frame."""
         if self._frame is not None:
             return self._frame
+        assert self._table is not None  # noqa: S101 - the constructor saw to it
         frame = pl.from_arrow(self._table, rechunk=False)
         assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a table always gives a frame
+        frame.columns = self._table.column_names  # Polars renames a column called ""
         return frame
 
     @cached_property
@@ -41,3 +44,9 @@ class Batch:
     def rows(self) -> int:
         """Number of rows."""
         return self._table.num_rows if self._table is not None else self.frame.height
+
+    def slice(self, offset: int, rows: int) -> "Batch":
+        """Return *rows* rows from *offset*, sharing the memory of both views."""
+        if offset == 0 and rows == self.rows:
+            return self
+        return Batch(self.frame.slice(offset, rows), self.arrow.slice(offset, rows))

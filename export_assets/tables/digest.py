@@ -48,44 +48,63 @@ class Digest:
         return [name for name, value in self.columns.items() if other.columns.get(name) != value]
 
 
+class RowHashes:
+    """The hashes of every value and every row of one batch, to be added up slice by slice."""
+
+    def __init__(self, batch: Batch, schema: TableSchema) -> None:
+        self.rows = batch.rows
+        self.columns: list[Hashes] = []
+        self.finite_columns: list[Hashes] = []
+        combined = np.zeros(self.rows, dtype=np.uint64)
+        finite_combined = combined
+        with np.errstate(over="ignore"):
+            for index, column in enumerate(schema.columns):
+                hashes, finite = hash_column(batch, column.name, column.logical)
+                self.columns.append(hashes)
+                self.finite_columns.append(finite)
+                weight = _weight(index)
+                if finite is hashes and finite_combined is combined:
+                    combined += hashes * weight
+                    continue
+                if finite_combined is combined:
+                    finite_combined = combined.copy()
+                finite_combined += finite * weight
+                combined += hashes * weight
+            self.row_hashes = _mix(combined)
+            same = finite_combined is combined
+            self.finite_row_hashes = self.row_hashes if same else _mix(finite_combined)
+
+
 class DigestBuilder:
     """Collects the digest of a table batch by batch."""
 
     def __init__(self, schema: TableSchema) -> None:
         self._schema = schema
-        self._weights = [
-            _mix(np.array([index + 1], dtype=np.uint64))[0] | np.uint64(1)
-            for index in range(len(schema.columns))
-        ]
         self._rows = 0
         self._columns = np.zeros(len(schema.columns), dtype=np.uint64)
         self._finite_columns = np.zeros(len(schema.columns), dtype=np.uint64)
-        self._row_sum = np.uint64(0)
-        self._finite_row_sum = np.uint64(0)
+        self._row_sum = np.zeros(1, dtype=np.uint64)
+        self._finite_row_sum = np.zeros(1, dtype=np.uint64)
 
     def update(self, batch: Batch) -> None:
         """Add the rows of *batch*, whose schema is the table's conformed schema."""
-        rows = batch.rows
-        if not rows:
-            return
+        if batch.rows:
+            self.add(RowHashes(batch, self._schema), 0, batch.rows)
+
+    def add(self, hashes: RowHashes, offset: int, rows: int) -> None:
+        """Add *rows* rows from *offset* of a batch that was hashed as a whole."""
         self._rows += rows
-        combined = np.zeros(rows, dtype=np.uint64)
-        finite_combined: Hashes | None = None
-        with np.errstate(over="ignore"):
-            for index, column in enumerate(self._schema.columns):
-                hashes, finite = hash_column(batch, column.name, column.logical)
-                self._columns[index] += hashes.sum(dtype=np.uint64)
-                self._finite_columns[index] += finite.sum(dtype=np.uint64)
-                if finite is not hashes and finite_combined is None:
-                    finite_combined = combined.copy()
-                combined += hashes * self._weights[index]
-                if finite_combined is not None:
-                    finite_combined += finite * self._weights[index]
-            total = _mix(combined).sum(dtype=np.uint64)
-            self._row_sum += total
-            if finite_combined is not None:
-                total = _mix(finite_combined).sum(dtype=np.uint64)
-            self._finite_row_sum += total
+        part = slice(offset, offset + rows)
+        for index, column in enumerate(hashes.columns):
+            total = column[part].sum(dtype=np.uint64)
+            self._columns[index : index + 1] += total
+            finite = hashes.finite_columns[index]
+            same = finite is column
+            self._finite_columns[index : index + 1] += (
+                total if same else finite[part].sum(dtype=np.uint64)
+            )
+        self._row_sum += hashes.row_hashes[part].sum(dtype=np.uint64)
+        self._finite_row_sum += hashes.finite_row_hashes[part].sum(dtype=np.uint64)
 
     def digest(self, *, finite: bool = False) -> Digest:
         """Return the digest of all rows so far.
@@ -93,7 +112,7 @@ class DigestBuilder:
         With *finite*, NaN and the infinities count as null: what the JSON formats carry.
         """
         columns = self._finite_columns if finite else self._columns
-        total = self._finite_row_sum if finite else self._row_sum
+        total = self._finite_row_sum[0] if finite else self._row_sum[0]
         return Digest(
             rows=self._rows,
             row_digest=f"{int(total):016x}",
@@ -102,6 +121,11 @@ class DigestBuilder:
                 for index, column in enumerate(self._schema.columns)
             },
         )
+
+
+def _weight(index: int) -> np.uint64:
+    """Return the odd factor of column number *index* within a row's hash."""
+    return np.uint64(_mix(np.array([index + 1], dtype=np.uint64))[0] | np.uint64(1))
 
 
 def hash_column(batch: Batch, name: str, logical: LogicalType) -> tuple[Hashes, Hashes]:
