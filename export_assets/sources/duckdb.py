@@ -12,13 +12,13 @@ import duckdb
 
 from export_assets.errors import SourceBusy
 from export_assets.sources.base import SnapshotInfo, Source
+from export_assets.sources.copy_process import copy_plain
 from export_assets.sources.duckdb_errors import translate
 from export_assets.sources.duckdb_snapshot import DuckDbSnapshot
 from export_assets.sources.files import (
     check_space,
     hash_log,
     look,
-    run_child,
     settled_stamp,
     sidecar,
 )
@@ -74,10 +74,10 @@ class DuckDbSource(Source):
         log = sidecar(path, ".wal")
         check_space(self.name, (path, log), directory)
         with closing(self._hold(path)):
-            pairs = [path, copy]
+            pairs = [(path, copy)]
             if log.exists():
-                pairs += [log, sidecar(copy, ".wal")]
-            run_child(self.name, *pairs)
+                pairs.append((log, sidecar(copy, ".wal")))
+            copy_plain(self.name, pairs)
         return copy
 
     def _hold(self, path: Path) -> duckdb.DuckDBPyConnection:

@@ -1,15 +1,13 @@
 """Database files seen from outside: are they there, did they change, plain copies.
 
-A database file is never opened by this process itself: closing any descriptor of it would drop the
-POSIX locks that this process holds on it through other connections (sqlite.org/howtocorrupt.html,
-2.2). Where plain bytes have to be read, a child process does it.
+Nothing here opens the database file itself: closing any descriptor of it would drop the POSIX locks
+that this process holds on it through other connections (sqlite.org/howtocorrupt.html, 2.2).
+Only the standard library is imported, so that `copy_process` starts fast.
 """
 
 import hashlib
 import shutil
 import stat
-import subprocess
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -20,22 +18,6 @@ _SPACE_MARGIN = 16 * 1024 * 1024
 _TIME_STEP_NS = 20_000_000
 _LOG_WHOLE = 64 * 1024 * 1024
 _LOG_TAIL = 1024 * 1024
-
-# Reads bytes 18 and 19 of the header (2 = WAL), and copies "source target" pairs.
-_CHILD = """
-import shutil, sys
-paths = sys.argv[1:]
-try:
-    if len(paths) == 1:
-        with open(paths[0], "rb") as file:
-            header = file.read(100)
-        print("wal" if header[18:19] == b"\\x02" else "rollback")
-    for source, target in zip(paths[::2], paths[1::2]):
-        shutil.copyfile(source, target)
-except OSError as error:
-    print(error.strerror)
-    raise SystemExit(1 if error.errno not in (28, 122, 27) else 2)
-"""
 
 
 def sidecar(path: Path, suffix: str) -> Path:
@@ -109,24 +91,6 @@ def settled_stamp(paths: Sequence[Path], *, patience: float = 0.1) -> str:
             # Written without pause: a stamp of its own, so that the next look differs.
             return f"{current}/{time.time_ns()}"
         time.sleep(0.005)
-
-
-def run_child(name: str, *paths: Path) -> str:
-    """Copy pairs of *paths*, or tell the journal mode of a single one, in a child process.
-
-    Raises:
-        SourceMissing: A file may not be read.
-        NoSpace: The copy did not fit.
-    """
-    command = [sys.executable, "-I", "-S", "-c", _CHILD, *map(str, paths)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - our own interpreter and script
-    answer = done.stdout.strip()
-    if done.returncode == 0:
-        return answer
-    if done.returncode == 2:  # noqa: PLR2004 - the script's own exit code, above
-        raise no_space(name, paths[-1])
-    msg = f"{name}: {answer or 'cannot be read'}: {paths[0]}"
-    raise SourceMissing(msg)
 
 
 def no_space(name: str, target: Path) -> NoSpace:

@@ -8,21 +8,13 @@ from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from export_assets.errors import NoSpace
 from export_assets.sources.base import SnapshotInfo, Source
-from export_assets.sources.files import check_space, hash_log, look, settled_stamp, sidecar
+from export_assets.sources.copy_process import copy_sqlite
+from export_assets.sources.files import hash_log, look, settled_stamp, sidecar
 from export_assets.sources.private_temp import private_directory
 from export_assets.sources.sqlite_check import BackgroundCheck
 from export_assets.sources.sqlite_errors import translate
-from export_assets.sources.sqlite_open import (
-    backup,
-    begin_read,
-    connect,
-    copy_files,
-    database_files,
-    has_live_index,
-    journal_of,
-)
+from export_assets.sources.sqlite_open import begin_read, connect, database_files
 from export_assets.sources.sqlite_snapshot import SqliteSnapshot
 
 
@@ -90,29 +82,8 @@ class SqliteSource(Source):
     def _copy_or_begin(self, copy: Path) -> sqlite3.Connection | None:
         """Fill *copy*, or return a connection whose read transaction is the snapshot."""
         path = self.path.resolve()  # what lies beside it lies beside the file, not the link
-        wal = journal_of(self.name, path) == "wal"
-        try:
-            check_space(self.name, database_files(path), copy.parent)
-            if wal and not has_live_index(path):
-                copy_files(self.name, path, copy)
-            else:
-                self._backup(path, copy, wal=wal)
-        except NoSpace:
-            copy.unlink(missing_ok=True)
-            if not wal:
-                raise
-            return begin_read(self.name, path, busy_timeout=self._busy_timeout, wal=True)
-        return None
-
-    def _backup(self, path: Path, copy: Path, *, wal: bool) -> None:
-        try:
-            source = begin_read(self.name, path, busy_timeout=self._busy_timeout, wal=wal)
-        except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorname", "")
-            # A journal that a killed writer left, or an index that may not be mapped.
-            if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
-                copy_files(self.name, path, copy)
-                return
-            raise
-        with closing(source):
-            backup(self.name, source, copy)
+        if copy_sqlite(self.name, path, copy, busy_timeout=self._busy_timeout):
+            return None
+        for suffix in ("", "-wal", "-journal"):
+            sidecar(copy, suffix).unlink(missing_ok=True)
+        return begin_read(path, busy_timeout=self._busy_timeout)

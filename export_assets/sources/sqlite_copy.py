@@ -1,0 +1,114 @@
+"""Copying one moment of a SQLite database without leaving a trace; runs in a process of its own.
+
+In the process of the caller, a connection that maps the shared index read-only would make every
+other connection of that process read-only, and reading bytes would drop its locks.
+"""
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from shutil import copyfile
+
+from export_assets.errors import SourceBusy
+from export_assets.sources.files import no_space, settled_stamp, sidecar, stamp
+from export_assets.sources.sqlite_errors import translate
+from export_assets.sources.sqlite_open import begin_read, database_files
+
+_RETRY_SECONDS = 0.05
+_COPY_ATTEMPTS = 5
+
+
+def is_wal(path: Path) -> bool:
+    """Tell whether *path* is in WAL mode, by its log or by its header."""
+    if sidecar(path, "-wal").exists():
+        return True
+    with path.open("rb") as file:
+        return file.read(100)[18:19] == b"\x02"
+
+
+def copy_moment(name: str, path: Path, target: Path, *, busy_timeout: float) -> None:
+    """Copy *path* as of one moment to *target*, as a database without a WAL.
+
+    Raises:
+        SourceBusy: It was locked for longer than *busy_timeout* seconds, or kept changing.
+        SourceCorrupt: It is not a database, or damaged.
+        NoSpace: The copy did not fit.
+    """
+    try:
+        live = sidecar(path, "-wal").exists() and sidecar(path, "-shm").exists()
+        if is_wal(path) and not live:
+            # Any reader would create what is missing, and leave it behind.
+            copy_files(name, path, target)
+            return
+        try:
+            source = _begin(path, busy_timeout=busy_timeout, wal=live)
+        except sqlite3.Error as error:
+            # A journal that a killed writer left, or an index that may not be mapped.
+            if not _needs_writing(error):
+                raise
+            copy_files(name, path, target)
+            return
+        with closing(source):
+            _backup(source, target)
+    except sqlite3.Error as error:
+        if _is_full(error):
+            raise no_space(name, target) from error
+        raise translate(error, name) from error
+
+
+def copy_files(name: str, path: Path, target: Path) -> None:
+    """Copy *path* and what lies beside it byte for byte, and let SQLite recover the copy.
+
+    For files nobody has open: a WAL without its index, a journal of a killed writer, a
+    directory that cannot be written. A change seen meanwhile starts the copy over.
+
+    Raises:
+        SourceBusy: It kept changing.
+        OSError: It may not be read, or the copy did not fit.
+    """
+    for _ in range(_COPY_ATTEMPTS):
+        before = settled_stamp(database_files(path))
+        for suffix in ("", "-wal", "-journal"):
+            sidecar(target, suffix).unlink(missing_ok=True)
+            if sidecar(path, suffix).exists():
+                copyfile(sidecar(path, suffix), sidecar(target, suffix))
+        if stamp(database_files(path)) == before:
+            with closing(sqlite3.connect(target, isolation_level=None)) as copy:
+                copy.execute("pragma journal_mode = delete").fetchone()
+                copy.execute("select count(*) from sqlite_schema").fetchone()
+            return
+        time.sleep(_RETRY_SECONDS)
+    msg = f"{name}: {path} kept changing while it was copied"
+    raise SourceBusy(msg)
+
+
+def _begin(path: Path, *, busy_timeout: float, wal: bool) -> sqlite3.Connection:
+    """Start reading; in WAL mode first with the shared index mapped read-only.
+
+    So not even a read mark is written into it. Where its state does not allow that, the
+    second attempt reads as any reader does.
+    """
+    if wal:
+        try:
+            return begin_read(path, busy_timeout=busy_timeout, readonly_shm="1")
+        except sqlite3.Error as error:
+            if not _needs_writing(error):
+                raise
+    return begin_read(path, busy_timeout=busy_timeout)
+
+
+def _backup(source: sqlite3.Connection, target: Path) -> None:
+    with closing(sqlite3.connect(target, isolation_level=None)) as copy:
+        # All pages in one step: a stepped copy starts over whenever somebody writes.
+        source.backup(copy, pages=-1)
+        copy.execute("pragma journal_mode = delete").fetchone()
+
+
+def _needs_writing(error: sqlite3.Error) -> bool:
+    code = str(getattr(error, "sqlite_errorname", ""))
+    return code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN"))
+
+
+def _is_full(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorname", "") in ("SQLITE_FULL", "SQLITE_IOERR_WRITE")
