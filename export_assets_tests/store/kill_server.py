@@ -1,6 +1,6 @@
 """Forks publishing children and kills them; run as its own process, which imports no Polars.
 
-python kill_server.py ROOT points|random|prune SEED EXCHANGES
+python kill_server.py ROOT points|random|nested|prune SEED EXCHANGES
 Prints one JSON document: what was tried, what each left behind, how often a kill met a live child.
 """
 
@@ -110,6 +110,29 @@ def randomly(root: Path, kind: type[Filesystem], seed: int) -> list[dict[str, An
     ]
 
 
+def nested(root: Path, kind: type[Filesystem], *, exchanges: bool) -> list[dict[str, Any]]:
+    """A run killed at its commit, and the run that recovers from it killed at every point."""
+    first = "published:1" if exchanges else "set_aside:1"
+
+    def crashed(where: Path) -> None:
+        publish(where, "old")
+        run_child(lambda: publish(where, "crashed", filesystem=kind()), crash=first)
+
+    crashed(root / "measure")
+    recording = Recording(exchanges=exchanges)
+    publish(root / "measure", "measure", filesystem=recording)
+    trials = []
+    for point, count in sorted(recording.points.items()):
+        for number in range(1, count + 1):
+            name = f"{point}-{number}"
+            crashed(root / name)
+            found = trial(root / name, name, kind, crash=f"{point}:{number}")
+            # After two renames nothing is there until recovery moves the old one back.
+            found["before"] = "crashed" if exchanges else "old"
+            trials.append(found)
+    return trials
+
+
 def prunes(root: Path, kind: type[Filesystem]) -> list[dict[str, Any]]:
     """Every passing of every point of a removal."""
     publish(root / "measure", "old")
@@ -139,6 +162,8 @@ def main() -> None:
     kind = Filesystem if exchanges == "yes" else NoExchange
     if mode == "points":
         trials = points(root, kind, exchanges=exchanges == "yes")
+    elif mode == "nested":
+        trials = nested(root, kind, exchanges=exchanges == "yes")
     elif mode == "random":
         trials = randomly(root, kind, seed)
     else:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import pytest
 
 from export_assets.errors import DestConflict, DestPermission, IntegrityError, NoSpace, UsageError
 from export_assets.store.adhoc import DirectoryTarget, Outcome
-from export_assets.store.directory_record import read_record
+from export_assets.store.directory_record import locked, read_record, update_record
+from export_assets.store.durable import directory
+from export_assets.store.filesystem import REAL
 from export_assets.store.verify import verify_directory
 from export_assets_tests.store.publishing import Failing, publish
 
@@ -34,29 +37,29 @@ with DirectoryTarget(Path(sys.argv[1]), datetime(2026, 2, 8, tzinfo=UTC), run_id
 
 
 def put(
-    directory: Path, name: str, content: bytes, *, overwrite: bool = False, run_id: str = "r1"
+    target_dir: Path, name: str, content: bytes, *, overwrite: bool = False, run_id: str = "r1"
 ) -> Outcome:
-    with DirectoryTarget(directory, STAMP, run_id=run_id, overwrite=overwrite) as target:
+    with DirectoryTarget(target_dir, STAMP, run_id=run_id, overwrite=overwrite) as target:
         target.staged(name).write_bytes(content)
         return target.publish(name, rows=len(content), source="shop", table="orders", fmt="csv")
 
 
-def names(directory: Path) -> list[str]:
-    return sorted(path.name for path in directory.iterdir())
+def names(target_dir: Path) -> list[str]:
+    return sorted(path.name for path in target_dir.iterdir())
 
 
 @pytest.mark.parametrize(
     "odd", ["plain", "it's", 'say "hi"', "blank here", "表 naïve", "a;b", "x/y"]
 )
 def test_a_file_is_put_into_a_directory_of_any_name(tmp_path: Path, odd: str) -> None:
-    directory = tmp_path / odd
+    target_dir = tmp_path / odd
 
-    outcome = put(directory, "orders_20260208_103000.csv", b"abc")
+    outcome = put(target_dir, "orders_20260208_103000.csv", b"abc")
 
     assert outcome.status == "written"
     assert outcome.path.read_bytes() == b"abc"
-    assert names(directory) == ["_manifest.json", "orders_20260208_103000.csv"]
-    assert verify_directory(directory) == []
+    assert names(target_dir) == ["_manifest.json", "orders_20260208_103000.csv"]
+    assert verify_directory(target_dir) == []
 
 
 def test_file_names_carry_the_stamp_in_utc_and_a_safe_table_name(tmp_path: Path) -> None:
@@ -97,15 +100,15 @@ def test_an_existing_file_is_replaced_where_that_was_asked_for(tmp_path: Path) -
 
 def test_replacing_a_link_leaves_what_it_points_to(tmp_path: Path) -> None:
     (tmp_path / "target.csv").write_bytes(b"mine")
-    directory = tmp_path / "out"
-    directory.mkdir()
-    (directory / "orders.csv").symlink_to(tmp_path / "target.csv")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "orders.csv").symlink_to(tmp_path / "target.csv")
 
-    put(directory, "orders.csv", b"abc", overwrite=True)
+    put(out, "orders.csv", b"abc", overwrite=True)
 
     assert (tmp_path / "target.csv").read_bytes() == b"mine"
-    assert (directory / "orders.csv").read_bytes() == b"abc"
-    assert not (directory / "orders.csv").is_symlink()
+    assert (out / "orders.csv").read_bytes() == b"abc"
+    assert not (out / "orders.csv").is_symlink()
 
 
 def test_the_record_keeps_earlier_commands_while_their_files_exist(tmp_path: Path) -> None:
@@ -197,12 +200,12 @@ def test_an_error_at_any_operation_leaves_no_staging_and_no_half_file(tmp_path: 
     failed = set()
 
     for k in range(1, 100):
-        directory = tmp_path / str(k)
-        put(directory, "a.csv", b"old")
+        out = tmp_path / str(k)
+        put(out, "a.csv", b"old")
         failing = Failing(k, 28)
         try:
             with DirectoryTarget(
-                directory, STAMP, run_id="r2", overwrite=True, filesystem=failing
+                out, STAMP, run_id="r2", overwrite=True, filesystem=failing
             ) as target:
                 target.staged("a.csv").write_bytes(b"new!")
                 target.publish("a.csv", rows=1, source="s", table="t", fmt="csv")
@@ -211,10 +214,10 @@ def test_an_error_at_any_operation_leaves_no_staging_and_no_half_file(tmp_path: 
         if failing.failed is None:
             break
         failed.add(failing.failed)
-        assert (directory / "a.csv").read_bytes() in (b"old", b"new!")
-        assert verify_directory(directory) == []
+        assert (out / "a.csv").read_bytes() in (b"old", b"new!")
+        assert verify_directory(out) == []
         if failing.failed != "remove_tree":
-            assert set(names(directory)) <= {"_manifest.json", "a.csv"}
+            assert set(names(out)) <= {"_manifest.json", "a.csv"}
 
     assert {"mkdir", "fsync", "rename_new", "rename", "remove_tree"} <= failed
 
@@ -236,6 +239,29 @@ def test_two_commands_in_one_directory_keep_each_others_entries(tmp_path: Path) 
     assert len(record.files) == 40
     assert verify_directory(tmp_path) == []
     assert len(names(tmp_path)) == 41
+
+
+def test_the_record_is_rewritten_by_one_at_a_time(tmp_path: Path) -> None:
+    put(tmp_path, "a.csv", b"a")
+    (tmp_path / "a.csv").unlink()
+
+    def rewrite() -> None:
+        with directory(tmp_path) as dir_fd:
+            update_record(tmp_path, dir_fd=dir_fd, run="other", filesystem=REAL)
+
+    other = threading.Thread(target=rewrite)
+    with directory(tmp_path) as dir_fd, locked(dir_fd):
+        other.start()
+        other.join(0.2)
+        waiting = other.is_alive()
+        before = read_record(tmp_path)
+    other.join()
+    after = read_record(tmp_path)
+
+    assert waiting
+    assert before is not None
+    assert after is not None
+    assert (len(before.files), len(after.files)) == (1, 0)
 
 
 def test_the_staging_of_a_killed_command_is_swept_and_that_of_a_living_one_is_not(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from export_assets.errors import DestLocked
+from export_assets.store import lock
 from export_assets.store.lock import partition_lock, read_holder
 
 
@@ -83,14 +84,14 @@ def test_a_holder_may_retire_the_file_and_still_nobody_shares_the_lock(tmp_path:
     def work() -> None:
         nonlocal inside, most
         for _ in range(25):
-            with partition_lock(path, timeout=30, holder="r") as lock:
+            with partition_lock(path, timeout=30, holder="r") as held_lock:
                 with guard:
                     inside += 1
                     most = max(most, inside)
                 time.sleep(0.0005)
                 with guard:
                     inside -= 1
-                lock.retire()
+                held_lock.retire()
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -99,6 +100,31 @@ def test_a_holder_may_retire_the_file_and_still_nobody_shares_the_lock(tmp_path:
         thread.join()
 
     assert most == 1
+
+
+def test_a_file_retired_between_opening_and_locking_is_not_mistaken_for_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "all.lock"
+    really_open = lock._open
+    opened: list[int] = []
+
+    def open_then_lose(path: Path) -> int:
+        opened.append(really_open(path))
+        if len(opened) == 1:
+            path.unlink()
+        return opened[-1]
+
+    monkeypatch.setattr(lock, "_open", open_then_lose)
+
+    with (
+        partition_lock(path, holder="r1"),
+        pytest.raises(DestLocked),
+        partition_lock(path, holder="r2"),
+    ):
+        pass
+
+    assert len(opened) == 3
 
 
 def test_an_error_inside_frees_the_lock(tmp_path: Path) -> None:

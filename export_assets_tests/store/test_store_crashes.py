@@ -61,6 +61,18 @@ def test_a_reader_misses_the_partition_only_between_two_renames(
     assert set(missed) == (between if way == "two renames" else set())
 
 
+@pytest.mark.parametrize("exchanges", ["yes", "no"])
+def test_killed_while_recovering_from_a_kill_converges_too(tmp_path: Path, exchanges: str) -> None:
+    trials = serve(tmp_path, "nested", exchanges=exchanges)
+
+    assert len(trials) > 20
+    for trial in trials:
+        assert trial["killed"], trial
+        assert trial["after"] in (trial["before"], trial["new"]), trial
+        assert trial["next"], trial
+        assert trial["left"] == ["all"], trial
+
+
 def test_killed_at_random_moments_leaves_the_old_or_the_new(tmp_path: Path) -> None:
     trials = serve(tmp_path, "random")
 
