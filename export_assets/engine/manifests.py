@@ -2,6 +2,7 @@
 
 import hashlib
 from importlib.metadata import version
+from typing import cast
 
 from export_assets.config.hashing import config_hash
 from export_assets.config.models import SourceConfig
@@ -33,12 +34,10 @@ def code_version() -> str:
     return version("export-assets")
 
 
-def effective_hash(
-    config: SourceConfig, table: str, lane_format: FormatName, request: ExportRequest
-) -> str:
+def effective_hash(config: SourceConfig, table: str, fmt: str, request: ExportRequest) -> str:
     """Return the configuration hash, with what the request changes about the files."""
-    base = config_hash(config, table, lane_format)
-    options = request.options.get(lane_format)
+    base = config_hash(config, table, cast("FormatName", fmt))
+    options = request.options.get(fmt)
     text = f"{base} {LAYOUT} {options!r}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -58,7 +57,6 @@ def build_manifest(
 ) -> Manifest:
     """Describe one partition as it is about to be published."""
     digest = facts.digest.digest()
-    format_name: FormatName = lane.format.name  # type: ignore[assignment]  # a registry name
     return Manifest(
         source=config.source,
         table=plan.name,
@@ -71,7 +69,7 @@ def build_manifest(
             taken_at=snapshot.taken_at,
             consistency=snapshot.consistency,
         ),
-        config_hash=effective_hash(config, plan.name, format_name, request),
+        config_hash=effective_hash(config, plan.name, lane.format.name, request),
         code_version=code_version(),
         columns=tuple(
             _column(column, facts, digest.columns[column.name], written.fidelity.get(column.name))

@@ -10,7 +10,6 @@ from contextlib import suppress
 
 import msgspec
 
-from export_assets.config.rules import FormatName
 from export_assets.engine.manifests import code_version, effective_hash
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest
@@ -161,8 +160,7 @@ class PassMemory:
         ]
 
     def _hash(self, table: str, fmt: str) -> str:
-        name: FormatName = fmt  # type: ignore[assignment]  # a registry name
-        return effective_hash(self._source.config, table, name, self._request)
+        return effective_hash(self._source.config, table, fmt, self._request)
 
     def _stamp(self, fingerprint: str) -> str:
         text = f"{self._source.url.text} {fingerprint}"

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from typing import cast
 
-from export_assets.config.rules import ColumnCheck
+from export_assets.config.rules import ColumnCheck, FormatName
 from export_assets.engine.destination import Destination, DirectoryDestination, StoreDestination
 from export_assets.engine.judge import Judge
 from export_assets.engine.lane import Lane
@@ -54,7 +55,7 @@ class Exporter:
         """
         started = time.perf_counter()
         warnings: list[str] = []
-        self._check_options()
+        self.check_options()
         if self.request.fetch_latest:
             warnings += fetch_latest(self.source)
         records = self._recalled()
@@ -78,7 +79,7 @@ class Exporter:
             return None
         records: list[ExportRecord] = []
         for name in select_tables(tables, self.source.config, self.request):
-            known = memory.recall(name, [fmt.name for fmt in self._formats(name)], fingerprint)
+            known = memory.recall(name, [fmt.name for fmt in self.formats(name)], fingerprint)
             if known is None:
                 return None
             records += known
@@ -103,7 +104,7 @@ class Exporter:
         fingerprint = snapshot.info.id
         known: list[ExportRecord] = []
         formats: list[Format] = []
-        for fmt in self._formats(plan.name):
+        for fmt in self.formats(plan.name):
             recalled = self._memory.recall(plan.name, [fmt.name], fingerprint)
             if recalled is None:
                 formats.append(fmt)
@@ -114,7 +115,7 @@ class Exporter:
             try:
                 records = self._pass(plan, formats, snapshot, destinations)
             except ValueMismatch:
-                plan = self._profiled(plan, snapshot)
+                plan = self.profiled(plan, snapshot)
                 records = self._pass(plan, formats, snapshot, destinations)
             self._memory.remember(snapshot.tables(), plan.name, records, fingerprint)
         except BaseException as error:
@@ -133,7 +134,7 @@ class Exporter:
         destinations: Opener,
     ) -> list[ExportRecord]:
         """Read the table once into every format, prove what was written, publish it."""
-        redactor = self._redactor(plan)
+        redactor = self.redactor(plan)
         contract = Contract(redactor.schema, self._checks(plan))
         with ExitStack() as slots:
             lanes = self._lanes(plan, formats, redactor, destinations(slots))
@@ -147,7 +148,7 @@ class Exporter:
                     assume_timezone=self.source.config.assume_timezone,
                     redactor=redactor,
                     contract=contract,
-                    vanished=lambda seen: self._vanished(plan, formats, seen),
+                    vanished=lambda seen: self.vanished(plan, formats, seen),
                     lanes=lanes,
                     progress=self.progress,
                 )
@@ -176,7 +177,7 @@ class Exporter:
         with ThreadPoolExecutor(min(_PUBLISHERS, len(pairs) or 1)) as publishers:
             return list(publishers.map(lambda pair: judge.publish(*pair), pairs))
 
-    def _profiled(self, plan: TablePlan, snapshot: Snapshot) -> TablePlan:
+    def profiled(self, plan: TablePlan, snapshot: Snapshot) -> TablePlan:
         """Look at every value and take types that hold for all of them.
 
         Raises:
@@ -224,7 +225,8 @@ class Exporter:
             for fmt in formats
         ]
 
-    def _redactor(self, plan: TablePlan) -> Redactor:
+    def redactor(self, plan: TablePlan) -> Redactor:
+        """Return what hides the columns of *plan* that must be hidden."""
         config = self.source.config
         return Redactor(
             plan.schema.select(plan.exported),
@@ -233,9 +235,10 @@ class Exporter:
             key=self.workspace.anonymize_key,
         )
 
-    def _vanished(
+    def vanished(
         self, plan: TablePlan, formats: Sequence[Format], seen: frozenset[str]
     ) -> frozenset[str]:
+        """Return keys to be published without rows; see `scope.vanished_keys`."""
         if self.request.output_dir is not None:
             return frozenset() if seen else frozenset({ALL})
         return vanished_keys(
@@ -274,7 +277,8 @@ class Exporter:
         with target:
             yield lambda slots: DirectoryDestination(target)  # noqa: ARG005 - one for all tables
 
-    def _formats(self, table: str) -> tuple[Format, ...]:
+    def formats(self, table: str) -> tuple[Format, ...]:
+        """Return the formats of *table*: those of the request, or those configured."""
         return resolve_formats(self.request.formats or self.source.config.formats_of(table))
 
     def _options(self, table: str, fmt: Format) -> FormatOptions:
@@ -285,14 +289,14 @@ class Exporter:
             chosen = self.request.options[name].over(chosen)
         return FormatOptions(**chosen.given())
 
-    def _check_options(self) -> None:
+    def check_options(self) -> None:
         """Refuse formats and options before anything is read.
 
         Raises:
             UsageError: A format does not exist, or cannot honour an option.
         """
         for table in ("*", *self.source.config.tables):
-            for fmt in self._formats(table):
+            for fmt in self.formats(table):
                 fmt.check_options(self._options(table, fmt))
 
     def _checks(self, plan: TablePlan) -> Sequence[ColumnCheck]:

@@ -10,6 +10,19 @@ from export_assets.store.local import LocalStore
 from export_assets.tables.partitions import ALL, UNDATED, TimePartitions
 
 
+def published_keys(
+    store: LocalStore, source: str, *, plan: TablePlan, formats: Iterable[str]
+) -> set[str]:
+    """Return the keys of the partitions that have a directory in any of *formats*."""
+    found: set[str] = set()
+    for fmt in formats:
+        parent = store.partition_path(ExportKey(source, plan.name, fmt), ALL).parent
+        if parent.is_dir():
+            keys = (plan.partitions.key_of_directory(path.name) for path in parent.iterdir())
+            found.update(key for key in keys if key is not None)
+    return found
+
+
 def vanished_keys(
     store: LocalStore,
     source: str,
@@ -28,12 +41,7 @@ def vanished_keys(
         return frozenset({ALL}) - seen
     if request.partitions:
         return frozenset(request.partitions) - seen
-    found: set[str] = set()
-    for fmt in formats:
-        parent = store.partition_path(ExportKey(source, plan.name, fmt), "all").parent
-        if parent.is_dir():
-            keys = (plan.partitions.key_of_directory(path.name) for path in parent.iterdir())
-            found.update(key for key in keys if key is not None)
+    found = published_keys(store, source, plan=plan, formats=formats)
     window = request.window
     if window.bounded:
         window = whole_partitions(plan.partitions, window)

@@ -1,0 +1,114 @@
+"""What a run would do now, and why: decided from manifests and memory, without reading a row."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from export_assets.engine.manifests import effective_hash
+from export_assets.engine.memory import PassMemory
+from export_assets.engine.run import Exporter
+from export_assets.engine.scope import published_keys
+from export_assets.engine.tables import TablePlan, define_views, plan_table, select_tables
+from export_assets.errors import IntegrityError
+from export_assets.formats.base import Format
+from export_assets.store.layout import ExportKey
+from export_assets.tables.partitions import ALL
+
+Action = Literal["publish", "compare", "nothing"]
+
+EVERY = "*"
+"""Stands for all partitions of a table that a run would find in the source."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedExport:
+    """What a run would do with one partition, or with all that a run would find."""
+
+    table: str
+    format: str
+    partition: str
+    action: Action
+    """`publish` writes for certain; `compare` reads and publishes what differs."""
+    reason: str
+
+
+def plan_exports(exporter: Exporter) -> list[PlannedExport]:
+    """Decide over every table, format and partition of the exporter's request.
+
+    Raises:
+        UsageError: The request names what does not exist.
+        SourceError: The source cannot be opened.
+    """
+    exporter.check_options()
+    source = exporter.source
+    with source.source.snapshot() as snapshot:
+        define_views(snapshot, source.config, source.system)
+        names = select_tables(snapshot.tables(), source.config, exporter.request)
+        plans = [
+            plan_table(name, snapshot, source.config, source.system, exporter.request)
+            for name in names
+        ]
+        fingerprint = snapshot.info.id
+    return [
+        planned
+        for plan in plans
+        for fmt in exporter.formats(plan.name)
+        for planned in _plan_one(exporter, plan, fmt, fingerprint)
+    ]
+
+
+def _plan_one(
+    exporter: Exporter, plan: TablePlan, fmt: Format, fingerprint: str
+) -> list[PlannedExport]:
+    request = exporter.request
+    if request.output_dir is not None:
+        where = f"a new file in {request.output_dir}"
+        return [_planned(plan, fmt, EVERY, "publish", where)]
+    if request.overwrite:
+        return [_planned(plan, fmt, EVERY, "publish", "overwrite was asked for")]
+    memory = PassMemory(exporter.workspace.store, exporter.source, request)
+    recalled = memory.recall(plan.name, [fmt.name], fingerprint)
+    if recalled is not None:
+        reason = "the source has not changed since it was published"
+        return [_planned(plan, fmt, record.partition, "nothing", reason) for record in recalled]
+    published = published_keys(
+        exporter.workspace.store, exporter.source.name, plan=plan, formats=[fmt.name]
+    )
+    wanted = request.partitions or tuple(sorted(published))
+    planned = [_judge(exporter, plan, fmt, key, fingerprint) for key in wanted]
+    if not request.partitions:
+        new = "partitions found in the source and not published yet"
+        if not published:
+            new = "nothing of it is published yet"
+        only_one = plan.time_column is None and published
+        planned += [] if only_one else [_planned(plan, fmt, EVERY, "publish", new)]
+    return planned
+
+
+def _judge(
+    exporter: Exporter, plan: TablePlan, fmt: Format, key: str, fingerprint: str
+) -> PlannedExport:
+    export = ExportKey(exporter.source.name, plan.name, fmt.name)
+    directory = plan.partitions.directory(key)
+    try:
+        manifest = exporter.workspace.store.manifest(export, directory)
+    except IntegrityError:
+        return _planned(plan, fmt, key, "publish", "its manifest is damaged")
+    if manifest is None:
+        return _planned(plan, fmt, key, "publish", "not published yet")
+    current = effective_hash(exporter.source.config, plan.name, fmt.name, exporter.request)
+    if manifest.config_hash != current:
+        return _planned(plan, fmt, key, "publish", "its configuration changed")
+    if manifest.snapshot.id == fingerprint:
+        reason = f"published from this state of the source by run {manifest.run_id}"
+        return _planned(plan, fmt, key, "nothing", reason)
+    taken = manifest.snapshot.taken_at.isoformat(timespec="seconds")
+    return _planned(plan, fmt, key, "compare", f"the source changed since {taken}")
+
+
+def _planned(
+    plan: TablePlan, fmt: Format, partition: str, action: Action, reason: str
+) -> PlannedExport:
+    partition = partition if plan.time_column is not None else ALL
+    return PlannedExport(
+        table=plan.name, format=fmt.name, partition=partition, action=action, reason=reason
+    )
