@@ -284,7 +284,7 @@ class Exporter:
     def _options(self, table: str, fmt: Format) -> FormatOptions:
         """Return the options of *table* in *fmt*: those of the request over those configured."""
         name = fmt.name
-        chosen = self.source.config.format_options_of(table, name)  # type: ignore[arg-type]  # a registry name
+        chosen = self.source.config.format_options_of(table, cast("FormatName", name))
         if name in self.request.options:
             chosen = self.request.options[name].over(chosen)
         return FormatOptions(**chosen.given())
