@@ -55,13 +55,18 @@ def to_text(column: Column) -> pl.Expr | None:
 
 
 def from_text(column: Column, text: pl.Series) -> pl.Series:
-    """Return *text*, which `to_text` made, as values of *column*.
+    """Return *text*, which `to_text` made, as values of *column*, under its name.
 
     Raises:
         polars.exceptions.PolarsError: A text does not hold such a value.
         pyarrow.ArrowInvalid: The same, where Arrow reads the text.
         msgspec.MsgspecError: The same, for nested values.
     """
+    # Polars takes some names for patterns, on series too.
+    return _values(column, text.alias("text")).alias(column.name)
+
+
+def _values(column: Column, text: pl.Series) -> pl.Series:
     match column.logical:
         case LogicalType.DATE | LogicalType.TIMESTAMP | LogicalType.NAIVE_TIMESTAMP:
             # Arrow reads ISO 8601 in half the time and refuses a missing or extra offset.

@@ -11,7 +11,7 @@ import pyarrow.csv as arrow_csv
 
 from export_assets.errors import IntegrityError
 from export_assets.formats.cells import TEXTUAL, from_text
-from export_assets.formats.csv_rows import INSIDE, CsvLayout, without_guard
+from export_assets.formats.csv_rows import BYTE_ORDER_MARK, INSIDE, CsvLayout, without_guard
 from export_assets.formats.streams import read_blocks, read_records
 from export_assets.tables.batch import Batch
 from export_assets.tables.schema import Column, LogicalType, TableSchema
@@ -86,6 +86,9 @@ def _parse(run: bytes, schema: TableSchema, layout: CsvLayout) -> Batch:
     if not delimiter.isascii():
         run = _with_short_delimiter(run, delimiter.encode())
         delimiter = INSIDE
+    if run.startswith(BYTE_ORDER_MARK):
+        # Arrow drops a mark at the start of what it reads; here it is part of a value.
+        run = BYTE_ORDER_MARK + run
     table = arrow_csv.read_csv(
         pa.BufferReader(run),
         read_options=arrow_csv.ReadOptions(
@@ -121,8 +124,7 @@ def _typed(table: pa.Table, schema: TableSchema, layout: CsvLayout) -> Batch:
     pending = [c for c in schema.columns if _needs_work(c, layout)]
     if not pending:
         return Batch(table=table)
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a table always gives a frame
+    frame = Batch(table=table).frame
     changed = []
     for column in pending:
         text = frame[column.name]

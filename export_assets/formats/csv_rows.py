@@ -1,7 +1,7 @@
 """How rows look in CSV: layout, quoting, formula guard."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import polars as pl
@@ -57,7 +57,10 @@ class CsvLayout:
 
 def encode_rows(frame: pl.DataFrame, schema: TableSchema, layout: CsvLayout) -> bytes | memoryview:
     """Return the rows of *frame* as lines of CSV."""
-    texts = frame.select(_cell(column, layout) for column in schema.columns)
+    # Polars takes some names for patterns; here nobody sees the names.
+    columns = [replace(c, name=str(index)) for index, c in enumerate(schema.columns)]
+    renamed = frame.rename(dict(zip(frame.columns, map(str, range(frame.width)), strict=True)))
+    texts = renamed.select(_cell(column, layout) for column in columns)
     if layout.delimiter not in _SIMPLE_DELIMITERS:
         return _encode_quoted(texts, layout)
     buffer = io.BytesIO()
@@ -72,7 +75,7 @@ def encode_rows(frame: pl.DataFrame, schema: TableSchema, layout: CsvLayout) -> 
 
 def without_guard(text: pl.Series) -> pl.Series:
     """Return *text* as it was before the formula guard."""
-    return text.str.replace(_GUARDED, "${1}")
+    return text.alias("text").str.replace(_GUARDED, "${1}").alias(text.name)
 
 
 def _cell(column: Column, layout: CsvLayout) -> pl.Expr:
@@ -105,7 +108,8 @@ def _float_texts(values: pl.Series) -> pl.Series:
 def _quoted(cell: pl.Expr, layout: CsvLayout) -> pl.Expr:
     """Return *cell* with quotes where it needs them, and nothing for NULL."""
     needs = cell == ""
-    for sign in (layout.delimiter, '"', "\n", "\r", INSIDE):
+    stand_in = () if layout.delimiter.isascii() else (INSIDE,)
+    for sign in (layout.delimiter, '"', "\n", "\r", *stand_in):
         needs = needs | cell.str.contains(sign, literal=True)
     doubled = pl.format('"{}"', cell.str.replace_all('"', '""', literal=True))
     return pl.when(needs).then(doubled).otherwise(cell).fill_null("")

@@ -142,13 +142,21 @@ _PRETTY_TO_LINES = (
 
 
 def _read(path: Path, schema: TableSchema, *, codec: str, pretty: bool) -> Iterator[Batch]:
-    end = _PRETTY_END if pretty else _COMPACT_END
+    end = (_PRETTY_END if pretty else _COMPACT_END) + b",\n"
     encode = _pretty_records if pretty else _compact_records
     decoder = RecordDecoder(path, schema, encode=encode)
     blocks = _inside_array(path, read_blocks(path, codec=codec))
-    for run in read_records(blocks, end=partial(_end_of_records, end=end + b",\n")):
-        written = run.removesuffix(b"\n").removesuffix(b",")
-        yield decoder.batch(_to_lines(run, pretty=pretty), written)
+    more = False
+    for run in read_records(blocks, end=partial(_end_of_records, end=end)):
+        more = run.endswith(end)
+        lines = _to_lines(run, pretty=pretty)
+        if lines.count(b"\n") != run.count(end) + (not more):
+            msg = f"{path.name}: the records are not parted by commas"
+            raise IntegrityError(msg)
+        yield decoder.batch(lines, run.removesuffix(b"\n").removesuffix(b","))
+    if more:
+        msg = f"{path.name}: the array ends in a comma"
+        raise IntegrityError(msg)
 
 
 def _end_of_records(buffer: bytes, *, end: bytes) -> int:

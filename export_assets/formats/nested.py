@@ -53,12 +53,13 @@ def nested_from_json(text: pl.Series, dtype: pl.DataType) -> pl.Series:
 def leaves(values: pl.Series) -> Iterator[pl.Series]:
     """Yield the values at the bottom of *values*, one series per leaf type."""
     if isinstance(values.dtype, pl.Struct):
-        for field in values.dtype.fields:
-            yield from leaves(values.struct.field(field.name))
+        for field in values.struct.unnest().get_columns():
+            yield from leaves(field)
     elif isinstance(values.dtype, pl.List | pl.Array):
-        yield from leaves(values.drop_nulls().explode())
+        yield from leaves(values.alias("item").drop_nulls().explode())
     else:
-        yield values
+        # Polars takes some names for patterns, on series too.
+        yield values.alias("leaf")
 
 
 def count_not_finite(values: pl.Series) -> int:
@@ -88,8 +89,9 @@ def has_own_form(dtype: pl.DataType) -> bool:
 
 
 def is_plain(name: str) -> bool:
-    """Tell whether *name* stands in JSON as it is."""
-    return _encode(name) == b'"' + name.encode() + b'"'
+    """Tell whether *name* stands in JSON as it is, and means itself in `pl.col`."""
+    stands = _encode(name) == b'"' + name.encode() + b'"'
+    return stands and name != "*" and not name.startswith("^")
 
 
 def _inner(dtype: pl.List | pl.Array) -> pl.DataType:

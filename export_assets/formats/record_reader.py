@@ -75,7 +75,7 @@ class RecordDecoder:
     def _fast(self, lines: bytes, written: bytes) -> pl.DataFrame | None:
         try:
             columns = self._parsed(lines)
-            frame = pl.DataFrame([self._values(column, columns) for column in self._schema.columns])
+            frame = pl.DataFrame({c.name: self._values(c, columns) for c in self._schema.columns})
         except (pl.exceptions.PolarsError, msgspec.MsgspecError, *_MISFITS):
             return None
         same = self._encode(RecordEncoder(self._schema), frame) == written
@@ -120,7 +120,7 @@ class RecordDecoder:
                     msg = f"{self._name}: record {number}, {what}"
                     raise IntegrityError(msg) from error
         columns = zip(self._schema.columns, cells, strict=True)
-        return pl.DataFrame([self._column(column, values) for column, values in columns])
+        return pl.DataFrame({c.name: self._column(c, values) for c, values in columns})
 
     def _column(self, column: Column, values: list[Any]) -> pl.Series:
         direct = _DIRECT.get(column.logical, pl.String())

@@ -7,25 +7,21 @@ JSON string holding that text. So SQL NULL, JSON `null` and the empty text stay 
 """
 
 import io
-import re
-from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 
 import msgspec
 import polars as pl
 
 from export_assets.formats.cells import to_text
+from export_assets.formats.json_text import all_json, one_line
 from export_assets.formats.nested import count_not_finite, is_plain
-from export_assets.tables.schema import Column, Fidelity, LogicalType, TableSchema
+from export_assets.tables.schema import Fidelity, LogicalType, TableSchema
 
 _NOT_FINITE = "NaN and infinity have no form in JSON and are null"
 _RESPACED = "line breaks between JSON tokens became blanks and blanks around the value went"
 
-_is_json = msgspec.json.Decoder(msgspec.Raw).decode
 _encode = msgspec.json.Encoder().encode
-
-_SPACES = " \t\r\n"
-_LINE_BREAK = re.compile(r"[\r\n]")
 
 RAW = frozenset({LogicalType.JSON, LogicalType.DECIMAL, LogicalType.NESTED})
 """Types whose text goes into the record as it is, not as a JSON string."""
@@ -35,9 +31,12 @@ class RecordEncoder:
     """Turns frames of one table into lines of JSON, counting what JSON cannot hold."""
 
     def __init__(self, schema: TableSchema) -> None:
+        self._names = schema.names
+        self._keys = [_encode(name).decode() for name in schema.names]
+        schema = _with_plain_names(schema)
         self._schema = schema
         self._raw = {c.name for c in schema.columns if c.logical in RAW}
-        self._alone = {c.name for c in schema.columns if stands_alone(c)}
+        self._alone = self._raw | (set(schema.names) - set(self._names))
         floats = {LogicalType.FLOAT, LogicalType.NESTED}
         self._floats = [c.name for c in schema.columns if c.logical in floats]
         self._not_finite = dict.fromkeys(self._floats, 0)
@@ -45,8 +44,7 @@ class RecordEncoder:
 
     def lines(self, frame: pl.DataFrame) -> bytes:
         """Return one compact object per row, each ended by a line feed."""
-        self._count(frame)
-        texts = self._texts(frame)
+        texts = self._texts(frame.rename(dict(zip(frame.columns, self._schema.names, strict=True))))
         if not self._alone:
             buffer = io.BytesIO()
             texts.write_ndjson(buffer)
@@ -59,12 +57,12 @@ class RecordEncoder:
 
         Records stand `  {` to `  }`, each ended by a line feed, without commas between them.
         """
-        self._count(frame)
-        texts = self._texts(frame)
+        texts = self._texts(frame.rename(dict(zip(frame.columns, self._schema.names, strict=True))))
         pieces: list[pl.Expr] = []
-        for index, column in enumerate(self._schema.columns):
-            start = "  {\n    " if index == 0 else ",\n    "
-            pieces += [pl.lit(f"{start}{_key(column)}: "), self._value(column.name)]
+        start = "  {\n    "
+        for key, name in zip(self._keys, self._schema.names, strict=True):
+            pieces += [pl.lit(f"{start}{key}: "), self._value(name)]
+            start = ",\n    "
         pieces.append(pl.lit("\n  }\n"))
         return _joined(texts.select(pl.concat_str(pieces)).to_series())
 
@@ -72,18 +70,17 @@ class RecordEncoder:
         """Return per column what the records could not hold."""
         counted = [(name, _NOT_FINITE, n) for name, n in self._not_finite.items()]
         counted += [(name, _RESPACED, n) for name, n in self._respaced.items()]
+        own = dict(zip(self._schema.names, self._names, strict=True))
         return {
-            name: Fidelity(verdict="lossy", reason=reason, count=count)
+            own[name]: Fidelity(verdict="lossy", reason=reason, count=count)
             for name, reason, count in counted
             if count
         }
 
-    def _count(self, frame: pl.DataFrame) -> None:
-        for name in self._floats:
-            self._not_finite[name] += count_not_finite(frame[name])
-
     def _texts(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return *frame* with every value in the form it has in JSON."""
+        for name in self._floats:
+            self._not_finite[name] += count_not_finite(frame[name])
         changed: list[pl.Expr | pl.Series] = []
         for column in self._schema.columns:
             if column.logical is LogicalType.JSON:
@@ -99,7 +96,7 @@ class RecordEncoder:
         values = []
         respaced = 0
         for text in texts.to_list():
-            value = "null" if text is None else _container(text)
+            value = "null" if text is None else one_line(text)
             if value is None:
                 value = _encode(text).decode()
             elif text is not None and value is not text:
@@ -130,12 +127,12 @@ class RecordEncoder:
                 lead = ","
                 run.clear()
 
-        for column in self._schema.columns:
-            if column.name not in self._alone:
-                run.append(column.name)
+        for key, name in zip(self._keys, self._schema.names, strict=True):
+            if name not in self._alone:
+                run.append(name)
                 continue
             end_run()
-            pieces += [pl.lit(f"{lead}{_key(column)}:"), self._value(column.name)]
+            pieces += [pl.lit(f"{lead}{key}:"), self._value(name)]
             lead = ","
         end_run()
         pieces.append(pl.lit("}\n"))
@@ -147,27 +144,7 @@ def _all_clean(texts: pl.Series) -> bool:
     shape = r"^(?:\{[^\r\n]*\}|\[[^\r\n]*\])$"
     if not texts.str.contains(shape).all(ignore_nulls=True):
         return False
-    try:
-        deque(map(_is_json, texts.drop_nulls().to_list()), maxlen=0)
-    except (msgspec.DecodeError, RecursionError):
-        return False
-    return True
-
-
-def _container(text: str) -> str | None:
-    """Return the object or array *text* is, on one line, or None where it is neither."""
-    bare = text.strip(_SPACES)
-    if not bare or bare[0] not in "{[":
-        return None
-    try:
-        _is_json(bare)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    return _LINE_BREAK.sub(" ", bare) if "\n" in bare or "\r" in bare else bare
-
-
-def _key(column: Column) -> str:
-    return _encode(column.name).decode()
+    return all_json(texts.drop_nulls().to_list())
 
 
 def _joined(lines: pl.Series) -> bytes:
@@ -181,9 +158,13 @@ def _joined(lines: pl.Series) -> bytes:
     return bytes(memoryview(data)[first:last])
 
 
-def stands_alone(column: Column) -> bool:
-    """Tell whether Polars cannot write *column* together with its neighbours.
+def _with_plain_names(schema: TableSchema) -> TableSchema:
+    """Return *schema* with other names for columns that Polars cannot be trusted to name.
 
-    Its text goes into the record as it is, or Polars would write its name without escaping it.
+    It writes names unescaped and takes some for patterns. A plain name holds no control sign.
     """
-    return column.logical in RAW or not is_plain(column.name)
+    columns = [
+        column if is_plain(column.name) else replace(column, name=f"\1{index}")
+        for index, column in enumerate(schema.columns)
+    ]
+    return replace(schema, columns=tuple(columns))

@@ -198,9 +198,13 @@ def write(
 ) -> FormatWriter:
     """Write *frames* as batches and return the closed writer."""
     writer = fmt.open(path, schema, options or FormatOptions(), {"made": "by a test"})
-    for frame in frames:
-        writer.write(Batch(frame))
-    writer.close()
+    try:
+        for frame in frames:
+            writer.write(Batch(frame))
+        writer.close()
+    except BaseException:
+        writer.abort()
+        raise
     return writer
 
 

@@ -1,0 +1,97 @@
+"""Memory stays flat, and a full disk is loud."""
+
+import errno
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from export_assets_tests.formats.tables_of_every_type import LAYOUTS
+
+WRITE_AND_READ = """
+import resource, sys
+from pathlib import Path
+import polars as pl
+from export_assets.formats.base import FormatOptions
+from export_assets.formats.registry import format_named
+from export_assets.tables.batch import Batch
+from export_assets.tables.schema import Column, LogicalType, TableSchema
+
+fmt, path, batches = format_named(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+kinds = {"n": LogicalType.INTEGER, "f": LogicalType.FLOAT, "t": LogicalType.TEXT}
+schema = TableSchema(name="t", columns=tuple(Column(name=n, logical=k) for n, k in kinds.items()))
+n = pl.int_range(50_000, eager=True)
+frame = pl.DataFrame({"n": n, "f": n * 1.1, "t": "text number " + n.cast(pl.String)})
+writer = fmt.open(path, schema, FormatOptions(), {})
+for _ in range(batches):
+    writer.write(Batch(frame))
+writer.close()
+rows = sum(batch.rows for batch in fmt.read(path, schema, FormatOptions()))
+assert rows == batches * 50_000, rows
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+FULL_DISK = """
+import random, resource, signal, sys
+from pathlib import Path
+import polars as pl
+from export_assets.tables.batch import Batch
+from export_assets_tests.formats.tables_of_every_type import layout, table_of
+
+fmt, options = layout(sys.argv[1])
+schema, frame = table_of(["integer", "text"])
+chance = random.Random(1)
+noise = [chance.randbytes(40).hex() for _ in range(frame.height)]
+frame = frame.with_columns(text=pl.Series(noise))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+limit = int(sys.argv[3])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+writer = fmt.open(Path(sys.argv[2]), schema, options, {})
+try:
+    for _ in range(50):
+        writer.write(Batch(frame))
+    writer.close()
+except OSError as error:
+    writer.abort()
+    print("OSError", error.errno)
+else:
+    print("silence")
+"""
+
+
+def run(code: str, *arguments: str) -> str:
+    environment = {**os.environ, "POLARS_MAX_THREADS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("name", ["parquet", "csv", "ndjson", "json"])
+def test_ten_times_the_rows_need_the_same_memory(name: str, tmp_path: Path) -> None:
+    small = int(run(WRITE_AND_READ, name, str(tmp_path / "small"), "6"))
+    large = int(run(WRITE_AND_READ, name, str(tmp_path / "large"), "60"))
+
+    # Three million rows are 130 MB in memory and more as text; held, they would show.
+    assert large - small < 60 * 1024
+
+
+@pytest.mark.parametrize("limit", [0, 1000])
+@pytest.mark.parametrize("name", [*LAYOUTS][::3])
+def test_a_full_disk_is_an_os_error(name: str, limit: int, tmp_path: Path) -> None:
+    said = run(FULL_DISK, name, str(tmp_path / "file"), str(limit))
+
+    assert said == f"OSError {errno.EFBIG}"
+
+
+def test_the_limit_of_this_process_is_untouched() -> None:
+    """The full disk above is simulated in a process of its own."""
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
