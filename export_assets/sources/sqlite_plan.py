@@ -135,8 +135,8 @@ def _guard(column: Column, affinity: Affinity, *, strict: bool) -> Guard | None:
             condition = f"typeof({name}) in ('integer', 'real', 'blob')"
         return Guard(column=column.name, condition=condition, fact="holds values that are not text")
     if dtype == "Binary" and not (strict and affinity == "blob"):
-        condition = f"typeof({name}) = 'text'"
-        return Guard(column=column.name, condition=condition, fact="holds text among its blobs")
+        condition = f"typeof({name}) in ('integer', 'real', 'text')"
+        return Guard(column=column.name, condition=condition, fact="holds values that are no blobs")
     if dtype == "Float64" and affinity != "real":
         condition = BEYOND_FLOAT.format(c=name)
         return Guard(
