@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from export_assets.engine.lane import Lane
+from export_assets.engine.prefetch import reading_ahead
 from export_assets.engine.request import ExportRequest
-from export_assets.engine.slicing import Slicer
+from export_assets.engine.slicing import Slice, Slicer
 from export_assets.engine.tables import TablePlan
 from export_assets.sources.base import Scan, Snapshot
 from export_assets.tables.batch import Batch
@@ -80,22 +81,15 @@ def read_table(
     conformer = Conformer(plan.schema, assume_timezone=assume_timezone)
     facts: dict[str, PartitionFacts] = {}
     rows_read = 0
-    for raw in snapshot.scan(_scan(plan, request, slicer, assume_timezone)):
-        rows_read += raw.height
-        frame, slices = slicer.split(conformer.conform(raw))
-        whole = _leaving(frame, plan, redactor)
-        batches = [(item, whole.slice(item.offset, item.rows)) for item in slices]
-        # Lanes first: they write while this thread counts.
-        for item, batch in batches:
-            for lane in lanes:
-                lane.put(item.key, batch)
-        if batches:
-            hashes, clean = RowHashes(whole, redactor.schema), contract.is_clean(whole.frame)
-        for item, batch in batches:
-            if item.key not in facts:
-                facts[item.key] = PartitionFacts(redactor.schema, contract)
-            facts[item.key].update(batch, hashes, item.offset, clean=clean)
-        progress(plan.name, raw.height)
+    batches_of_source = snapshot.scan(_scan(plan, request, slicer, assume_timezone))
+    with reading_ahead(batches_of_source) as batches_read:
+        for raw in batches_read:
+            rows_read += raw.height
+            frame, slices = slicer.split(conformer.conform(raw))
+            whole = _leaving(frame, plan, redactor)
+            if slices:
+                _take_in(whole, slices, facts, contract=contract, lanes=lanes)
+            progress(plan.name, raw.height)
     for key in sorted(vanished(frozenset(facts))):
         facts[key] = PartitionFacts(redactor.schema, contract)
         for lane in lanes:
@@ -106,6 +100,27 @@ def read_table(
         coerced=sum(conformer.coerced.values()),
         schema=redactor.schema,
     )
+
+
+def _take_in(
+    whole: Batch,
+    slices: Sequence[Slice],
+    facts: dict[str, PartitionFacts],
+    *,
+    contract: Contract,
+    lanes: Sequence[Lane],
+) -> None:
+    """Hand one batch to the lanes, then count it: they write while this thread counts."""
+    batches = [(item, whole.slice(item.offset, item.rows)) for item in slices]
+    for item, batch in batches:
+        for lane in lanes:
+            lane.put(item.key, batch)
+    hashes = RowHashes(whole, contract.schema)
+    clean = contract.is_clean(whole.frame)
+    for item, batch in batches:
+        if item.key not in facts:
+            facts[item.key] = PartitionFacts(contract.schema, contract)
+        facts[item.key].update(batch, hashes, item.offset, clean=clean)
 
 
 def _leaving(rows: pl.DataFrame, plan: TablePlan, redactor: Redactor) -> Batch:

@@ -1,0 +1,73 @@
+"""Reading ahead: the next batch is fetched from the source while this one is worked on."""
+
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from queue import Empty, Full, Queue
+from threading import Event, Thread
+
+import polars as pl
+
+_AHEAD = 1
+_WAIT = 0.1
+
+_Item = pl.DataFrame | BaseException | None
+
+
+@contextmanager
+def reading_ahead(batches: Iterator[pl.DataFrame]) -> Iterator[Iterator[pl.DataFrame]]:
+    """Give *batches* as they are fetched by a thread of their own, one ahead.
+
+    What fetching raises is raised where the batch was asked for. Leaving the block ends the
+    thread and closes *batches*, whether all were taken or not.
+    """
+    queue: Queue[_Item] = Queue(_AHEAD)
+    stopped = Event()
+    reader = Thread(
+        target=_fetch, args=(batches, queue, stopped), name="source-reader", daemon=True
+    )
+    reader.start()
+    try:
+        with closing(_take(queue, reader)) as taken:
+            yield taken
+    finally:
+        stopped.set()
+        reader.join()
+
+
+def _fetch(batches: Iterator[pl.DataFrame], queue: Queue[_Item], stopped: Event) -> None:
+    try:
+        for batch in batches:
+            if not _hand_over(queue, batch, stopped):
+                break
+        else:
+            _hand_over(queue, None, stopped)
+    except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits for it
+        _hand_over(queue, error, stopped)
+    finally:
+        if isinstance(batches, Generator):
+            batches.close()
+
+
+def _hand_over(queue: Queue[_Item], item: _Item, stopped: Event) -> bool:
+    while not stopped.is_set():
+        try:
+            queue.put(item, timeout=_WAIT)
+        except Full:
+            continue
+        return True
+    return False
+
+
+def _take(queue: Queue[_Item], reader: Thread) -> Generator[pl.DataFrame, None, None]:
+    while True:
+        try:
+            item = queue.get(timeout=_WAIT)
+        except Empty:
+            if not reader.is_alive() and queue.empty():
+                return
+            continue
+        if item is None:
+            return
+        if isinstance(item, BaseException):
+            raise item
+        yield item
