@@ -23,7 +23,7 @@ PATHS: Final = {
 }
 
 # A date alone ends in what looks like an offset, so the time of day must come first.
-HAS_OFFSET: Final = r"[T ]\d{1,2}:\d{2}.*([Zz]|[+-]\d{2}(:?\d{2})?)$"
+_HAS_OFFSET: Final = r"[T ]\d{1,2}:\d{2}.*([Zz]|[+-]\d{2}(:?\d{2})?)$"
 
 
 def quoted(text: str) -> str:
@@ -82,8 +82,8 @@ def whole_number(text: str) -> str:
 
 
 def valid_json(column: str) -> str:
-    """Return the expression for *column* as JSON, null where it is not."""
-    return f"try_cast(CASE WHEN json_valid({column}) THEN {column} END AS JSON)"
+    """Return the expression for *column*, JSON or text, as JSON; null where it is not."""
+    return f"try_cast({column} AS JSON)"
 
 
 def raw_type_id(column: str) -> str:
@@ -101,7 +101,15 @@ def raw_time_utc(column: str, *, assume_timezone: str, pump_timezone: str) -> st
     texts = [f"{found}[1]", f"{found}[2]"]
     readings = [_utc_of_text(text, assume_timezone) for text in texts]
     pump = utc_of_local(pump_wall(f"{found}[3]"), pump_timezone)
-    return f"coalesce({', '.join(readings)}, {pump})"
+    # Nearly every row ends here, and DuckDB works the rest out only for those that do not.
+    usual = f"json_extract_string({valid_json(column)}, {quoted(PATHS['json_time'])})"
+    aware = f"CASE WHEN {has_offset(usual)} THEN {utc_of_aware(usual)} END"
+    return f"coalesce({aware}, {', '.join(readings)}, {pump})"
+
+
+def has_offset(text: str) -> str:
+    """Return the condition that ISO *text* says how far it is from UTC."""
+    return f"regexp_matches({text}, {quoted(_HAS_OFFSET)})"
 
 
 def utc_of_aware(text: str) -> str:
@@ -112,8 +120,7 @@ def utc_of_aware(text: str) -> str:
 
 def _utc_of_text(text: str, zone: str) -> str:
     local = utc_of_local(f"try_cast({text} AS TIMESTAMP)", zone)
-    aware = f"regexp_matches({text}, {quoted(HAS_OFFSET)})"
-    return f"CASE WHEN {aware} THEN {utc_of_aware(text)} ELSE {local} END"
+    return f"CASE WHEN {has_offset(text)} THEN {utc_of_aware(text)} ELSE {local} END"
 
 
 def pump_wall(seconds: str) -> str:

@@ -14,8 +14,8 @@ from export_assets.systems.tandem.catalogue import (
     UNKNOWN_NAME_PREFIX,
 )
 from export_assets.systems.tandem.expressions import (
-    HAS_OFFSET,
     PATHS,
+    has_offset,
     is_ambiguous,
     is_nonexistent,
     name_of_type,
@@ -69,9 +69,9 @@ def parsed_raw_events(
     readable = ", ".join(
         f"CASE WHEN try_cast({t} AS TIMESTAMP) IS NOT NULL THEN {t} END" for t in texts
     )
-    has_offset = f"regexp_matches(time_text, {quoted(HAS_OFFSET)})"
+    aware = has_offset("time_text")
     by_source = (
-        (f"time_text IS NOT NULL AND {has_offset}", utc_of_aware("time_text"), "UTC"),
+        (f"time_text IS NOT NULL AND {aware}", utc_of_aware("time_text"), "UTC"),
         ("time_text IS NOT NULL", "moment", assume_timezone),
     )
     utc = " ".join(f"WHEN {when} THEN {utc_of_local(at, zone)}" for when, at, zone in by_source)

@@ -54,7 +54,8 @@ def select_raw_events(columns_of: ColumnsOf, *, assume_timezone: str, pump_timez
     utc = raw_time_utc(
         "r.raw_event_data", assume_timezone=assume_timezone, pump_timezone=pump_timezone
     )
-    time = f"timezone('UTC', {utc}) AS event_timestamp"
+    # A filter does not reach below an unnest, so the JSON is read once a row, not once per bound.
+    time = f"unnest([timezone('UTC', {utc})]) AS event_timestamp"
     data = f"{time}, r.raw_event_data AS raw_event_data"
     return f"SELECT {_columns(columns, {'raw_event_data': data}, table='r')} FROM raw_events AS r"
 
