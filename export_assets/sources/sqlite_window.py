@@ -35,7 +35,8 @@ def oddities(column: Column) -> str:
         return f"{name} is null or typeof({name}) in ('text', 'blob')"
     return (
         f"{name} is null or typeof({name}) <> 'text'"
-        f" or date(substr({name}, 1, 10)) is not substr({name}, 1, 10)"
+        # The modifier makes SQLite do the calendar: without it, 30 February passes unchanged.
+        f" or date(substr({name}, 1, 10), '+0 days') is not substr({name}, 1, 10)"
         f" or julianday({name}) is null"
     )
 
