@@ -74,7 +74,7 @@ def make_sample(
     Raises:
         UsageError: *days* is less than 1.
         DestConflict: There is a file at *path* that is no sample.
-        SourceBusy: The sample at *path* is held by another process.
+        SourceBusy: Somebody has the file at *path* open for writing.
     """
     if days < 1:
         msg = f"sample: days must be at least 1, not {days}"
@@ -142,7 +142,7 @@ def _mark_of(path: Path) -> str:
 
     Raises:
         DestConflict: The file is no sample.
-        SourceBusy: Another process holds it.
+        SourceBusy: Somebody has it open for writing.
     """
     try:
         with closing(duckdb.connect(path, read_only=True)) as con:
@@ -150,8 +150,8 @@ def _mark_of(path: Path) -> str:
                 "SELECT comment FROM duckdb_tables() WHERE table_name = ?", [RAW_EVENTS]
             ).fetchone()
     except duckdb.Error as error:
-        if "lock" in str(error):
-            msg = f"{path}: held by another process"
+        if isinstance(error, duckdb.ConnectionException) or "lock on file" in str(error):
+            msg = f"{path}: in use, cannot be looked at"
             raise SourceBusy(msg) from error
         row = None
     mark = str(row[0]) if row and row[0] else ""

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from export_assets.config.load import load_source
-from export_assets.errors import DestConflict, UsageError
+from export_assets.errors import DestConflict, SourceBusy, UsageError
 from export_assets.systems.tandem.descriptions import (
     COLUMN_DESCRIPTIONS,
     PRIMARY_KEYS,
@@ -163,6 +163,14 @@ def test_a_database_of_somebody_is_not_replaced(tmp_path: Path) -> None:
         con.execute("CREATE TABLE raw_events (id INTEGER)")
 
     with pytest.raises(DestConflict):
+        make_sample(path, days=1)
+
+
+def test_a_sample_in_use_is_busy(tmp_path: Path) -> None:
+    path = tmp_path / "tandem.duckdb"
+    make_sample(path, days=1)
+
+    with closing(duckdb.connect(path)), pytest.raises(SourceBusy, match=r"tandem\.duckdb: in use"):
         make_sample(path, days=1)
 
 
