@@ -37,7 +37,6 @@ class CsvWriter(FormatWriter):
         self._layout = layout
         self._nested = [c.name for c in schema.columns if c.logical is LogicalType.NESTED]
         self._not_finite = dict.fromkeys(self._nested, 0)
-        sink.write(layout.header(schema))
 
     def write(self, batch: Batch) -> None:
         """Append the rows of *batch*."""
@@ -121,8 +120,15 @@ class CsvFormat(Format):
         """Create *path* and write its header."""
         self.check_options(options)
         codec = compression_of(self.name, options, self.compressions)
+        layout = CsvLayout.of(options)
+        header = layout.header(schema)
         sink = TextSink(path, codec=codec, level=level_of(options, codec))
-        return CsvWriter(sink, schema, CsvLayout.of(options))
+        try:
+            sink.write(header)
+        except OSError:
+            sink.abort()
+            raise
+        return CsvWriter(sink, schema, layout)
 
     def read(self, path: Path, schema: TableSchema, options: FormatOptions) -> Iterator[Batch]:
         """Yield what was written.

@@ -143,7 +143,7 @@ _PRETTY_TO_LINES = (
 
 def _read(path: Path, schema: TableSchema, *, codec: str, pretty: bool) -> Iterator[Batch]:
     end = (_PRETTY_END if pretty else _COMPACT_END) + b",\n"
-    encode = _pretty_records if pretty else _compact_records
+    encode = RecordEncoder.pretty if pretty else RecordEncoder.lines
     decoder = RecordDecoder(path, schema, encode=encode)
     blocks = _inside_array(path, read_blocks(path, codec=codec))
     more = False
@@ -153,7 +153,7 @@ def _read(path: Path, schema: TableSchema, *, codec: str, pretty: bool) -> Itera
         if lines.count(b"\n") != run.count(end) + (not more):
             msg = f"{path.name}: the records are not parted by commas"
             raise IntegrityError(msg)
-        yield decoder.batch(lines, run.removesuffix(b"\n").removesuffix(b","))
+        yield decoder.batch(lines, run.replace(end, _PRETTY_END + b"\n") if pretty else lines)
     if more:
         msg = f"{path.name}: the array ends in a comma"
         raise IntegrityError(msg)
