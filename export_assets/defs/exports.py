@@ -1,0 +1,106 @@
+"""The assets of the exports: one step per table, one asset per format, one read for all of them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from export_assets.defs.checks import build_check_specs
+from export_assets.defs.export_step import ExportConfig, run_table
+from export_assets.defs.held import RunSources
+from export_assets.defs.metadata import shape_schema
+from export_assets.defs.names import source_table_key, tag_value
+from export_assets.defs.table import TableExport
+from export_assets.formats.registry import format_named
+from export_assets.tables.partitions import TimePartitions
+
+RETRY_SECONDS = 10.0
+_RETRIES = 2
+
+
+def pool_of(source: str) -> str:
+    """Return the pool of the steps that read *source*, so that a run waits for the one before."""
+    return f"source_{source}"
+
+
+def build_exports(
+    table: TableExport, *, retry_seconds: float = RETRY_SECONDS
+) -> dg.AssetsDefinition:
+    """Return the assets of *table*, one per format.
+
+    Args:
+        table: The table.
+        retry_seconds: How long the first retry of an error that may pass waits.
+    """
+
+    @dg.multi_asset(
+        name=table.op_name,
+        specs=[_build_spec(table, fmt) for fmt in table.formats],
+        check_specs=build_check_specs(table),
+        can_subset=True,
+        partitions_def=table.partitions_def,
+        # A range of partitions is one pass over the source, whatever its length.
+        backfill_policy=dg.BackfillPolicy.single_run() if table.partitions_def else None,
+        # The step says of each failure whether a retry can help.
+        retry_policy=dg.RetryPolicy(
+            max_retries=_RETRIES,
+            delay=retry_seconds,
+            backoff=dg.Backoff.EXPONENTIAL,
+            jitter=dg.Jitter.PLUS_MINUS,
+        ),
+        pool=pool_of(table.source),
+    )
+    def export(
+        context: dg.AssetExecutionContext,
+        config: ExportConfig,
+        sources: dg.ResourceParam[RunSources],
+    ) -> Iterator[Any]:
+        yield from run_table(context, table, sources=sources, overwrite=config.overwrite)
+
+    return export
+
+
+def _build_spec(table: TableExport, fmt: str) -> dg.AssetSpec:
+    config = table.configured.config
+    partitions = table.partitions
+    tags = {
+        "export_assets/source": tag_value(table.source),
+        "export_assets/table": tag_value(table.name),
+        "export_assets/format": fmt,
+    }
+    if isinstance(partitions, TimePartitions):
+        tags["export_assets/every"] = partitions.every
+    metadata: dict[str, Any] = {"dagster/table_name": f"{table.source}.{table.name}"}
+    if table.shape.columns:
+        metadata["dagster/column_schema"] = shape_schema(table.shape)
+    return dg.AssetSpec(
+        table.key(fmt),
+        deps=[source_table_key(table.source, table.name)],
+        group_name=table.source,
+        kinds={"polars", format_named(fmt).kind, table.configured.url.kind},
+        owners=list(config.owners),
+        tags=tags,
+        description=describe_table(table, fmt),
+        code_version=table.code_version(fmt),
+        metadata=metadata,
+    )
+
+
+def describe_table(table: TableExport, fmt: str) -> str:
+    """Return what a row is, how the table is sliced, and its columns, in Markdown."""
+    shape, partitions = table.shape, table.partitions
+    what = shape.description or f"One row per row of `{table.name}`."
+    lines = [what, "", f"Table `{table.name}` of `{table.source}` as {fmt}."]
+    if isinstance(partitions, TimePartitions):
+        lines.append(f"One partition per {partitions.every} of `{partitions.column}`, in UTC.")
+    if shape.primary_key:
+        lines.append(
+            f"A row is identified by {', '.join(f'`{one}`' for one in shape.primary_key)}."
+        )
+    if shape.columns:
+        lines += ["", "| column | type | |", "|---|---|---|"]
+        lines += [
+            f"| `{column.name}` | {column.type} | {column.description.replace('|', ' ')} |"
+            for column in shape.columns
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,182 @@
+"""What Dagster shows of a published partition: figures, schema, lineage; never a value."""
+
+import hashlib
+from collections.abc import Mapping
+
+import dagster as dg
+
+from export_assets.defs.names import source_table_key
+from export_assets.defs.shapes import TableShape
+from export_assets.defs.table import TableExport
+from export_assets.store.manifest import ColumnRecord, Manifest
+
+Metadata = dict[str, dg.MetadataValue]
+
+PARTITION_ROWS = "dagster/partition_row_count"
+
+RUN_ID = "run_id"
+"""Metadata key of the manifest's run: what tells whether Dagster has seen a generation."""
+
+
+def describe_partition(
+    table: TableExport, manifest: Manifest, *, status: str, seconds: float | None = None
+) -> Metadata:
+    """Return the figures of one published partition.
+
+    Args:
+        table: The table it belongs to.
+        manifest: Its record.
+        status: What the run did about it, e.g. `success` or `unchanged`.
+        seconds: How long the pass took that wrote it, None where nobody knows any more.
+    """
+    path = table.partition_path(manifest.format, manifest.partition)
+    rows_key = "dagster/row_count" if table.partitions_def is None else PARTITION_ROWS
+    single = manifest.files[0].sha256 if len(manifest.files) == 1 else manifest.checksum
+    found: Metadata = {
+        rows_key: dg.MetadataValue.int(manifest.rows),
+        "bytes": dg.MetadataValue.int(manifest.bytes),
+        "files": dg.MetadataValue.int(len(manifest.files)),
+        "path": dg.MetadataValue.path(path),
+        "dagster/uri": dg.MetadataValue.text(path.as_uri()),
+        "sha256": dg.MetadataValue.text(single),
+        "generation": dg.MetadataValue.int(manifest.generation),
+        "status": dg.MetadataValue.text(status),
+        RUN_ID: dg.MetadataValue.text(manifest.run_id),
+        "created_at": dg.MetadataValue.timestamp(manifest.created_at),
+        "snapshot_id": dg.MetadataValue.text(manifest.snapshot.id),
+        "consistency": dg.MetadataValue.text(manifest.snapshot.consistency),
+        "row_digest": dg.MetadataValue.text(manifest.row_digest),
+        "config_hash": dg.MetadataValue.text(manifest.config_hash),
+        "fidelity": dg.MetadataValue.md(describe_fidelity(manifest.columns)),
+    }
+    if seconds:
+        found["duration_seconds"] = dg.MetadataValue.float(seconds)
+        found["rows_per_second"] = dg.MetadataValue.float(round(manifest.rows / seconds, 1))
+    return found
+
+
+def describe_columns(table: TableExport, manifest: Manifest) -> Metadata:
+    """Return schema and lineage, which all partitions of one run share."""
+    described = {column.name: column.description for column in table.shape.columns}
+    return {
+        "dagster/column_schema": dg.MetadataValue.table_schema(
+            column_schema(manifest.columns, manifest.primary_key, described)
+        ),
+        "dagster/column_lineage": dg.MetadataValue.column_lineage(
+            dg.TableColumnLineage(
+                {
+                    column.name: [
+                        dg.TableColumnDep(
+                            asset_key=source_table_key(table.source, table.name),
+                            column_name=column.name,
+                        )
+                    ]
+                    for column in manifest.columns
+                }
+            )
+        ),
+    }
+
+
+def column_schema(
+    columns: tuple[ColumnRecord, ...],
+    primary_key: tuple[str, ...],
+    descriptions: Mapping[str, str],
+) -> dg.TableSchema:
+    """Return the columns as Dagster shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=column.logical_type,
+                description=descriptions.get(column.name) or None,
+                constraints=dg.TableColumnConstraints(
+                    nullable=column.nullable, unique=primary_key == (column.name,)
+                ),
+            )
+            for column in columns
+        ]
+    )
+
+
+def shape_schema(shape: TableShape) -> dg.TableSchema:
+    """Return the columns of a table nobody may have exported yet."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=column.type,
+                description=column.description or None,
+                constraints=dg.TableColumnConstraints(
+                    nullable=column.nullable, unique=shape.primary_key == (column.name,)
+                ),
+            )
+            for column in shape.columns
+        ]
+    )
+
+
+def describe_fidelity(columns: tuple[ColumnRecord, ...]) -> str:
+    """Return a table of the columns that are not exact, or one sentence that there is none."""
+    odd = [column for column in columns if column.fidelity != "exact"]
+    if not odd:
+        return "All columns are exact."
+    lines = [
+        f"| {_cell(column.name)} | {column.fidelity} | {_cell(column.fidelity_reason)} "
+        f"| {column.fidelity_count} |"
+        for column in odd
+    ]
+    return "\n".join(["| column | fidelity | why | values |", "|---|---|---|---|", *lines])
+
+
+def data_version(manifests: Mapping[str, Manifest]) -> dg.DataVersion:
+    """Return the version of the rows of *manifests*, by partition key, and of how they were made.
+
+    One partition has its own version; several have that of all of them together.
+    """
+    versions = {
+        key: f"{manifest.row_digest}-{manifest.config_hash}" for key, manifest in manifests.items()
+    }
+    if len(versions) == 1:
+        return dg.DataVersion(next(iter(versions.values())))
+    text = "\n".join(f"{key} {version}" for key, version in sorted(versions.items()))
+    return dg.DataVersion(hashlib.sha256(text.encode()).hexdigest()[:32])
+
+
+def version_tags(table: TableExport, manifest: Manifest, *, source_version: str) -> dict[str, str]:
+    """Return the tags by which Dagster tells a fresh partition from a stale one.
+
+    Dagster adds them itself to what a step yields; events written in any other way carry them
+    so that they are not taken for stale.
+    """
+    upstream = source_table_key(table.source, table.name).to_user_string()
+    return {
+        "dagster/data_version": data_version({manifest.partition: manifest}).value,
+        "dagster/data_version_is_user_provided": "true",
+        "dagster/code_version": table.code_version(manifest.format),
+        f"dagster/input_data_version/{upstream}": source_version,
+    }
+
+
+def materialization(
+    table: TableExport,
+    manifest: Manifest,
+    *,
+    status: str,
+    source_version: str,
+    seconds: float | None = None,
+) -> dg.AssetMaterialization:
+    """Return the event that says *manifest* is published, complete in itself."""
+    return dg.AssetMaterialization(
+        asset_key=table.key(manifest.format),
+        partition=manifest.partition if table.partitions_def is not None else None,
+        metadata={
+            **describe_partition(table, manifest, status=status, seconds=seconds),
+            **describe_columns(table, manifest),
+        },
+        tags=version_tags(table, manifest, source_version=source_version),
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,35 @@
+"""What Dagster calls things: asset keys, op names, tags, made of names that may be any text."""
+
+import hashlib
+import re
+
+import dagster as dg
+
+from export_assets.store.layout import safe_name
+
+_OP_NAME = re.compile(r"[A-Za-z0-9_]+\Z")
+_NOT_OP = re.compile(r"[^A-Za-z0-9_]+")
+_LONGEST_TAG = 63
+
+
+def source_table_key(source: str, table: str) -> dg.AssetKey:
+    """Return the key of a table where it lies: `[source, table]`."""
+    return dg.AssetKey([source, safe_name(table)])
+
+
+def export_key(source: str, table: str, fmt: str) -> dg.AssetKey:
+    """Return the key of an export: `[source, table, format]`, as the directories are named."""
+    return dg.AssetKey([source, safe_name(table), fmt])
+
+
+def op_part(name: str) -> str:
+    """Return *name* as part of the name of an op, job or check; different names stay different."""
+    if _OP_NAME.match(name):
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{_NOT_OP.sub('_', name).strip('_')}_{digest}"
+
+
+def tag_value(text: str) -> str:
+    """Return *text* as a tag's value, which takes few characters and not many of them."""
+    return safe_name(text)[:_LONGEST_TAG]

@@ -1,0 +1,106 @@
+"""One table as Dagster sees it: its exports, their keys and partitions, and where they lie."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import dagster as dg
+
+from export_assets.config.rules import FormatName
+from export_assets.defs.names import export_key, op_part
+from export_assets.defs.partitions import build_partitions
+from export_assets.defs.shapes import TableShape, partitions_of
+from export_assets.engine.manifests import effective_hash
+from export_assets.engine.request import ExportRequest
+from export_assets.engine.workspace import ConfiguredSource, Workspace
+from export_assets.store.layout import ExportKey
+from export_assets.store.local import LocalStore
+from export_assets.store.manifest import Manifest
+from export_assets.tables.partitions import ALL, Partitions, TimePartitions
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableExport:
+    """The exports of one table: one asset per format, one step for all of them."""
+
+    workspace: Workspace
+    configured: ConfiguredSource
+    shape: TableShape
+
+    @property
+    def source(self) -> str:
+        """The source's name."""
+        return self.configured.name
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self.shape.name
+
+    @property
+    def formats(self) -> tuple[FormatName, ...]:
+        """Names of the formats, in the order configured."""
+        return self.configured.config.formats_of(self.name)
+
+    @property
+    def store(self) -> LocalStore:
+        """Where partitions are published."""
+        return self.workspace.store
+
+    @cached_property
+    def partitions(self) -> Partitions:
+        """How the table is sliced."""
+        return partitions_of(self.configured, self.shape)
+
+    @cached_property
+    def partitions_def(self) -> dg.TimeWindowPartitionsDefinition | None:
+        """The slices as Dagster's, None for a table that is one partition."""
+        if isinstance(self.partitions, TimePartitions):
+            return build_partitions(self.partitions)
+        return None
+
+    @property
+    def op_name(self) -> str:
+        """Name of the step that writes the exports."""
+        return f"export__{self.source}__{op_part(self.name)}"
+
+    @property
+    def by_default(self) -> bool:
+        """Whether jobs, schedules and sensors export the table."""
+        return self.configured.config.table(self.name).by_default
+
+    def key(self, fmt: str) -> dg.AssetKey:
+        """Return the asset key of the export in *fmt*."""
+        return export_key(self.source, self.name, fmt)
+
+    @property
+    def keys(self) -> list[dg.AssetKey]:
+        """The asset keys of all formats."""
+        return [self.key(fmt) for fmt in self.formats]
+
+    def code_version(self, fmt: str) -> str:
+        """Return the version of how the export is made: the hash of its configuration."""
+        name: FormatName = fmt  # type: ignore[assignment]  # a registry name
+        return effective_hash(self.configured.config, self.name, name, ExportRequest())
+
+    def partition_path(self, fmt: str, key: str) -> Path:
+        """Return where partition *key* is, or would be, published."""
+        directory = self.partitions.directory(key)
+        return self.store.partition_path(ExportKey(self.source, self.name, fmt), directory)
+
+    def manifest(self, fmt: str, key: str) -> Manifest | None:
+        """Return the record of partition *key*, None where it is not published.
+
+        Raises:
+            IntegrityError: It is damaged.
+        """
+        directory = self.partitions.directory(key)
+        return self.store.manifest(ExportKey(self.source, self.name, fmt), directory)
+
+    def published_keys(self, fmt: str) -> list[str]:
+        """Return the keys of everything published in *fmt*, in order, without opening anything."""
+        parent = self.store.partition_path(ExportKey(self.source, self.name, fmt), ALL).parent
+        if not parent.is_dir():
+            return []
+        keys = (self.partitions.key_of_directory(path.name) for path in parent.iterdir())
+        return sorted(key for key in keys if key is not None)
