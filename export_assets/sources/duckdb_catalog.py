@@ -70,8 +70,11 @@ def read_catalog(connection: duckdb.DuckDBPyConnection) -> dict[str, CatalogTabl
             )
             known.foreign_keys.append(key)
     named: dict[str, CatalogTable] = {}
-    for table_ in sorted(found.values(), key=lambda one: one.schema != "main"):
-        named.setdefault(public_name(table_.schema, table_.table), table_)
+    for one in found.values():
+        name = public_name(one.schema, one.table)
+        # A table of the main schema may carry a dot in its name, and then goes first.
+        if name not in named or one.schema == "main":
+            named[name] = one
     return named
 
 

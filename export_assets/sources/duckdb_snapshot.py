@@ -73,6 +73,7 @@ class DuckDbSnapshot(Snapshot):
         self._views.update({name: strip_statement(sql) for name, sql in views.items()})
         try:
             for name in views:
+                _check_single(query(self._relation(name), ["*"]))
                 self._types(name)
         except duckdb.Error as error:
             self._views = before
@@ -275,6 +276,14 @@ class DuckDbSnapshot(Snapshot):
         check_name(self._name, table, self.tables(), what="table")
         known = self._catalog[table]
         return table_relation(known.schema, known.table)
+
+
+def _check_single(statement: str) -> None:
+    """Refuse text that closes the parentheses around it and goes on with statements of its own."""
+    found = duckdb.extract_statements(statement)
+    if len(found) != 1 or found[0].type != duckdb.StatementType.SELECT:
+        msg = "not one SELECT statement"
+        raise duckdb.ParserException(msg)
 
 
 def _frame(batch: pa.RecordBatch, wanted: pl.Schema) -> pl.DataFrame:

@@ -13,6 +13,7 @@ _INTEGERS = frozenset(
 _WIDE = {"UBIGINT": 20, "HUGEINT": 38, "UHUGEINT": 38}
 _PLAIN_LEAVES = _INTEGERS | {"UBIGINT", "FLOAT", "DOUBLE", "VARCHAR", "BOOLEAN"}
 _NESTED = re.compile(r"(\[\d*\]$)|^(STRUCT|MAP|UNION)\(")
+_FIELD_NAME = re.compile(r'^("(?:[^"]|"")*"|\S+)\s+')
 # Years a calendar library can print; infinity is outside, too.
 _DATES = "{c} not between date '0001-01-01' and date '9999-12-31'"
 _TIMES = (
@@ -148,13 +149,27 @@ def natural(declared: str) -> Natural:
 
 def is_plain_nested(declared: str) -> bool:
     """Whether *declared* is a list, array or struct of types that Polars carries unchanged."""
-    if not _NESTED.search(declared) or re.search(r"\b(MAP|UNION|ENUM)\(", declared):
-        return False
-    without_names = re.sub(r'"(?:[^"]|"")*"', "name", declared)
-    bare = re.sub(r"DECIMAL\(\d+,\s*\d+\)", "DOUBLE", without_names)
-    bare = re.sub(r"\[\d*\]", "", bare).replace("STRUCT", "")
-    leaves = [part.split()[-1] for part in re.split(r"[(),]", bare) if part.strip()]
-    return all(leaf in _PLAIN_LEAVES for leaf in leaves)
+    return bool(_NESTED.search(declared)) and _is_plain(declared)
+
+
+def _is_plain(declared: str) -> bool:
+    item = re.sub(r"(\[\d*\])+$", "", declared)
+    if item.startswith("STRUCT(") and item.endswith(")"):
+        fields = _split_fields(item.removeprefix("STRUCT(")[:-1])
+        return all(_is_plain(re.sub(_FIELD_NAME, "", field)) for field in fields)
+    return item in _PLAIN_LEAVES or re.fullmatch(r"DECIMAL\(\d+,\s*\d+\)", item) is not None
+
+
+def _split_fields(fields: str) -> list[str]:
+    """Split the text between a struct's parentheses at the commas that part its fields."""
+    parts, depth = [""], 0
+    for piece in re.findall(r"\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'|.", fields, re.DOTALL):
+        depth += {"(": 1, ")": -1}.get(piece, 0)
+        if piece == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += piece
+    return [part.strip() for part in parts]
 
 
 def describe_column(

@@ -1,0 +1,48 @@
+"""Private directories: nobody else's, gone with the work, swept after a kill."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from export_assets.sources.private_temp import private_directory
+
+OWNER = """
+import os, sys
+from pathlib import Path
+from export_assets.sources.private_temp import private_directory
+with private_directory(Path(sys.argv[1])) as directory:
+    (directory / "copy").write_bytes(b"x" * 1000)
+    print(directory, flush=True)
+    sys.stdin.readline()
+    os._exit(9)
+"""
+
+
+def test_a_directory_is_only_for_its_owner_and_goes_away(tmp_path: Path) -> None:
+    with private_directory(tmp_path) as directory:
+        (directory / "deep").mkdir()
+        assert directory.stat().st_mode & 0o777 == 0o700
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_swept_but_never_a_live_one(tmp_path: Path) -> None:
+    (tmp_path / "bystander").mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as owner:
+        assert owner.stdout is not None
+        assert owner.stdin is not None
+        left = Path(owner.stdout.readline().strip())
+        with private_directory(tmp_path):
+            assert (left / "copy").exists()
+        owner.stdin.close()
+
+    assert left.exists()
+    with private_directory(tmp_path):
+        assert not left.exists()
+
+    assert [path.name for path in tmp_path.iterdir()] == ["bystander"]

@@ -1,0 +1,58 @@
+"""Which address opens which source."""
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from export_assets.config.urls import parse_url
+from export_assets.errors import UsageError
+from export_assets.sources.duckdb import DuckDbSource
+from export_assets.sources.registry import open_source
+from export_assets.sources.sqlite import SqliteSource
+
+
+def test_a_file_is_opened_by_the_source_of_its_kind(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("create table t(a)")
+
+    found = open_source("shop", parse_url(f"sqlite:///{path}", base=tmp_path), temp_dir=tmp_path)
+    other = open_source("shop", parse_url("duckdb:///x.duckdb", base=tmp_path))
+
+    assert isinstance(found, SqliteSource)
+    assert isinstance(other, DuckDbSource)
+    with found.snapshot() as snapshot:
+        assert list(snapshot.tables()) == ["t"]
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("postgresql://me:secret@host/db", "postgresql sources are not supported"),
+        ("mysql://me:secret@host/db", "mysql sources are not supported"),
+        ("oracle://me:secret@host/db", "is not supported"),
+    ],
+)
+def test_a_server_of_no_known_kind_is_refused_without_its_password(
+    url: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=message) as refusal:
+        open_source("shop", parse_url(url, base=tmp_path))
+
+    assert str(refusal.value).startswith("shop: ")
+    assert "by this version" in str(refusal.value)
+    assert "secret" not in str(refusal.value)
+
+
+def test_the_registry_imports_no_engine_before_it_is_needed() -> None:
+    script = (
+        "import sys, export_assets.sources.registry;"
+        "print(sorted({'duckdb', 'adbc_driver_sqlite'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert done.stdout.strip() == "[]", done.stderr
