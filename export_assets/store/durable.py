@@ -92,26 +92,27 @@ def rename_new(old: Path, new: Path, *, filesystem: Filesystem = REAL) -> None:
 
 
 def put_in_place(
-    staged: str, target: str, aside: str, *, dir_fd: int, filesystem: Filesystem
+    staged: str, target: str, aside: str, *, dir_fd: int, staging_fd: int, filesystem: Filesystem
 ) -> None:
     """Replace the directory *target* by *staged*; afterwards *staged* names the old one.
 
-    Where the system has no exchange, *target* is absent between two renames and *aside* names the
-    old one; `store.recovery` knows what to do with it after a crash.
+    *target* is in *dir_fd*, *staged* and *aside* are in *staging_fd*. Where the system has no
+    exchange, *target* is absent between two renames and *aside* names the old one;
+    `store.recovery` knows what to do with it after a crash.
     """
-    if filesystem.exchange(staged, target, dir_fd=dir_fd):
+    if filesystem.exchange(staged, target, dir_fd=dir_fd, from_fd=staging_fd):
         return
-    filesystem.rename_new(target, aside, dir_fd=dir_fd)
+    filesystem.rename_new(target, aside, dir_fd=staging_fd, from_fd=dir_fd)
     filesystem.at("set_aside")
     try:
-        filesystem.rename_new(staged, target, dir_fd=dir_fd)
+        filesystem.rename_new(staged, target, dir_fd=dir_fd, from_fd=staging_fd)
     except BaseException:
-        filesystem.rename_new(aside, target, dir_fd=dir_fd)
+        filesystem.rename_new(aside, target, dir_fd=dir_fd, from_fd=staging_fd)
         raise
     filesystem.at("replaced")
     # Under the staging name it can be removed in peace: nothing moves a staging directory back.
     filesystem.fsync(dir_fd)
-    filesystem.rename_new(aside, staged, dir_fd=dir_fd)
+    filesystem.rename_new(aside, staged, dir_fd=staging_fd)
 
 
 @contextmanager

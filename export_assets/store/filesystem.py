@@ -84,10 +84,14 @@ class Filesystem:
         if not _renameat2(source, old, dir_fd, new, _RENAME_NOREPLACE):
             _rename_new_by_hand(source, old, dir_fd, new)
 
-    def exchange(self, one: str, other: str, *, dir_fd: int) -> bool:
-        """Swap two entries of one directory atomically; False where that cannot be done."""
+    def exchange(self, one: str, other: str, *, dir_fd: int, from_fd: int | None = None) -> bool:
+        """Swap *one* and *other* atomically; False where that cannot be done.
+
+        *from_fd* is the directory of *one* where it is not *dir_fd*.
+        """
         self.at("exchange")
-        return _renameat2(dir_fd, one, dir_fd, other, _RENAME_EXCHANGE)
+        source = dir_fd if from_fd is None else from_fd
+        return _renameat2(source, one, dir_fd, other, _RENAME_EXCHANGE)
 
     def unlink(self, name: str, *, dir_fd: int) -> None:
         """Remove the file *name* below *dir_fd*."""

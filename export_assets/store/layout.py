@@ -12,13 +12,15 @@ from urllib.parse import quote
 from export_assets.errors import UsageError
 
 LOCKS = ".locks"
+# Not beside the partitions: the globs of Polars and DuckDB match names that start with a dot.
+STAGING = ".staging"
 ARCHIVES = "archives"
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 _PARTITION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.=%+@,~-]{0,199}\Z")
 # Device names that Windows refuses with any extension, so that a tree can be copied there.
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|\Z)", re.IGNORECASE)
-_LEFTOVER = re.compile(r"\.(?P<partition>.+)\.(?P<run>[A-Za-z0-9_-]{1,40})\.(?P<kind>tmp|old)\Z")
+_LEFTOVER = re.compile(r"(?P<partition>.+)\.(?P<run>[A-Za-z0-9_-]{1,40})\.(?P<kind>tmp|old)\Z")
 _SLUG_LENGTH = 60
 
 
@@ -114,6 +116,11 @@ def lock_path(root: Path, key: ExportKey, directory: str) -> Path:
     return root.joinpath(LOCKS, *key.parts, f"{check_partition(directory)}.lock")
 
 
+def staging_dir(root: Path, key: ExportKey) -> Path:
+    """Return where runs of an export write before they publish."""
+    return root.joinpath(STAGING, *key.parts)
+
+
 def run_name(run_id: str) -> str:
     """Reduce *run_id* to what staging names may hold."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", run_id)[:40] or "run"
@@ -121,12 +128,12 @@ def run_name(run_id: str) -> str:
 
 def staging_name(directory: str, run_id: str) -> str:
     """Return the name under which a run writes, or removes, a partition."""
-    return f".{directory}.{run_name(run_id)}.tmp"
+    return f"{directory}.{run_name(run_id)}.tmp"
 
 
 def aside_name(directory: str, run_id: str) -> str:
     """Return the name of the old generation between two renames."""
-    return f".{directory}.{run_name(run_id)}.old"
+    return f"{directory}.{run_name(run_id)}.old"
 
 
 def parse_leftover(name: str) -> Leftover | None:

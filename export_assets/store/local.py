@@ -8,6 +8,7 @@
 The order of steps is specified in docs/on-disk-format.md.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +19,15 @@ from export_assets.errors import DestConflict, DestLocked, DestPermission, Integ
 from export_assets.store.durable import directory as directory_fd
 from export_assets.store.durable import refuse_links, subdirectory
 from export_assets.store.filesystem import REAL, Filesystem
-from export_assets.store.layout import ExportKey, lock_path, partition_dir, staging_name
+from export_assets.store.layout import (
+    STAGING,
+    ExportKey,
+    Leftover,
+    lock_path,
+    partition_dir,
+    staging_dir,
+    staging_name,
+)
 from export_assets.store.lock import HeldLock, partition_lock
 from export_assets.store.manifest import MANIFEST_NAME, Manifest, parse_manifest
 from export_assets.store.recovery import leftovers, recover
@@ -69,7 +78,7 @@ class LocalStore:
         """
         path = self.partition_path(key, directory)
         with translating(f"{key}/{directory}"):
-            refuse_links(self.root, path)
+            refuse_links(self.root, path / MANIFEST_NAME)
             return read_if_there(path)
 
     def manifests(
@@ -131,8 +140,10 @@ class LocalStore:
                 staging = Staging(
                     key=key,
                     directory=directory,
-                    parent=path.parent,
+                    target=path,
                     dir_fd=held.dir_fd,
+                    staging=staging_dir(self.root, key),
+                    staging_fd=held.staging_fd,
                     run_id=run_id,
                     previous=previous,
                     filesystem=self._filesystem,
@@ -172,11 +183,12 @@ class LocalStore:
                     previous = self._previous(path, subject, replace_damaged=False)
                     _check_expected(previous, expected_run_id, subject)
                 doomed = staging_name(directory, run_id)
-                fs.rename_new(directory, doomed, dir_fd=held.dir_fd)
+                fs.rename_new(directory, doomed, dir_fd=held.staging_fd, from_fd=held.dir_fd)
                 fs.at("unpublished")
                 fs.fsync(held.dir_fd)
-                fs.remove_tree(doomed, dir_fd=held.dir_fd)
-                fs.fsync(held.dir_fd)
+                fs.fsync(held.staging_fd)
+                fs.remove_tree(doomed, dir_fd=held.staging_fd)
+                fs.fsync(held.staging_fd)
             held.lock.retire()
         return True
 
@@ -187,18 +199,18 @@ class LocalStore:
             The paths of what was moved back or removed.
         """
         swept: list[Path] = []
-        for parent in scan_exports(self.root):
-            with translating(str(parent)), directory_fd(parent) as dir_fd:
-                partitions = {item.partition for item in leftovers(dir_fd)}
-            key = ExportKey(*parent.relative_to(self.root).parts)
+        for staging in scan_exports(self.root / STAGING):
+            with translating(str(staging)), directory_fd(staging) as staging_fd:
+                partitions = {item.partition for item in leftovers(staging_fd)}
+            key = ExportKey(*staging.parts[-3:])
             for partition in sorted(partitions):
                 with suppress(DestLocked):
-                    swept += self._sweep_one(key, partition, parent)
+                    swept += self._sweep_one(key, partition, staging)
         return swept
 
-    def _sweep_one(self, key: ExportKey, partition: str, parent: Path) -> list[Path]:
+    def _sweep_one(self, key: ExportKey, partition: str, staging: Path) -> list[Path]:
         with self._hold(key, partition, "sweep", timeout=0.0) as held:
-            return [parent / name for name in held.recovered]
+            return [staging / leftover.name for leftover in held.recovered]
 
     @contextmanager
     def _hold(
@@ -216,15 +228,22 @@ class LocalStore:
                     held_lock = stack.enter_context(
                         partition_lock(lock, timeout=timeout, holder=run_id, subject=subject)
                     )
-                dir_fd = stack.enter_context(
-                    subdirectory(self.root, key.parts, filesystem=fs, create=True)
+                dir_fd, staging_fd = (
+                    stack.enter_context(subdirectory(self.root, parts, filesystem=fs, create=True))
+                    for parts in (key.parts, (STAGING, *key.parts))
                 )
-                recovered = recover(dir_fd, directory, filesystem=fs)
-            yield _Held(dir_fd=dir_fd, lock=held_lock, recovered=recovered)
+                self._check_one_disk(dir_fd, staging_fd, subject)
+                recovered = recover(directory, dir_fd=dir_fd, staging_fd=staging_fd, filesystem=fs)
+            yield _Held(dir_fd=dir_fd, staging_fd=staging_fd, lock=held_lock, recovered=recovered)
+
+    def _check_one_disk(self, dir_fd: int, staging_fd: int, subject: str) -> None:
+        if os.fstat(dir_fd).st_dev != os.fstat(staging_fd).st_dev:
+            msg = f"{subject}: its directory is on another file system than {self.root}"
+            raise DestPermission(msg)
 
     def _previous(self, path: Path, subject: str, *, replace_damaged: bool) -> Manifest | None:
         """Return the current generation's manifest, refusing to replace what is not ours."""
-        refuse_links(self.root, path)
+        refuse_links(self.root, path / MANIFEST_NAME)
         try:
             previous = read_if_there(path)
         except IntegrityError:
@@ -242,8 +261,9 @@ class _Held:
     """A partition in hand: its lock, its parent directory, what recovery dealt with."""
 
     dir_fd: int
+    staging_fd: int
     lock: HeldLock
-    recovered: list[str]
+    recovered: list[Leftover]
 
 
 def read_if_there(partition: Path) -> Manifest | None:

@@ -7,41 +7,51 @@ from export_assets.store.filesystem import Filesystem
 from export_assets.store.layout import Leftover, parse_leftover
 
 
-def leftovers(dir_fd: int, partition: str | None = None) -> list[Leftover]:
-    """Return what runs left in a directory, of *partition* or of all, oldest first."""
-    with os.scandir(dir_fd) as entries:
+def leftovers(staging_fd: int, partition: str | None = None) -> list[Leftover]:
+    """Return what runs left in a staging directory, of *partition* or of all, oldest first."""
+    with os.scandir(staging_fd) as entries:
         found = [
             (entry.stat(follow_symlinks=False).st_mtime_ns, leftover)
             for entry in entries
-            if entry.name.startswith(".") and (leftover := parse_leftover(entry.name)) is not None
+            if (leftover := parse_leftover(entry.name)) is not None
         ]
     found.sort(key=lambda pair: (pair[0], pair[1].name))
     return [leftover for _, leftover in found if partition in (None, leftover.partition)]
 
 
-def recover(dir_fd: int, partition: str, *, filesystem: Filesystem) -> list[str]:
-    """Put *partition* right after a crash and return the names that were dealt with.
+def recover(
+    partition: str, *, dir_fd: int, staging_fd: int, filesystem: Filesystem
+) -> list[Leftover]:
+    """Put *partition* right after a crash and return what was dealt with.
 
     The caller holds the partition's lock, so whoever made these directories is dead. A generation
     set aside by two-rename replacement is moved back where the partition is missing.
+
+    Args:
+        partition: The partition's directory name.
+        dir_fd: The directory that holds it, open.
+        staging_fd: The staging directory of its export, open.
+        filesystem: The system calls.
     """
-    left = leftovers(dir_fd, partition)
+    left = leftovers(staging_fd, partition)
     if not left:
         return []
     # What the dead run renamed must be durable before what it replaced goes away.
     filesystem.fsync(dir_fd)
+    filesystem.fsync(staging_fd)
     for leftover in reversed([item for item in left if item.kind == "old"]):
         if not _is_there(dir_fd, partition):
-            filesystem.rename_new(leftover.name, partition, dir_fd=dir_fd)
+            filesystem.rename_new(leftover.name, partition, dir_fd=dir_fd, from_fd=staging_fd)
             filesystem.fsync(dir_fd)
+            filesystem.fsync(staging_fd)
         else:
-            filesystem.remove_tree(leftover.name, dir_fd=dir_fd)
+            filesystem.remove_tree(leftover.name, dir_fd=staging_fd)
     for leftover in left:
         if leftover.kind == "tmp":
             with suppress(FileNotFoundError):
-                filesystem.remove_tree(leftover.name, dir_fd=dir_fd)
-    filesystem.fsync(dir_fd)
-    return [leftover.name for leftover in left]
+                filesystem.remove_tree(leftover.name, dir_fd=staging_fd)
+    filesystem.fsync(staging_fd)
+    return left
 
 
 def _is_there(dir_fd: int, name: str) -> bool:

@@ -39,12 +39,13 @@ class Keep:
     weekly: int = 0
     monthly: int = 0
     yearly: int = 0
-    all_within_days: int = 0
+    all_within_days: int | None = None
 
     def __post_init__(self) -> None:
         for name in (*_PERIODS, "all_within_days"):
-            if getattr(self, name) < 0:
-                msg = f"keep: {name} is {getattr(self, name)}, must be 0 or more"
+            count = getattr(self, name) or 0
+            if count < 0:
+                msg = f"keep: {name} is {count}, must be 0 or more"
                 raise ConfigError(msg)
 
     @property

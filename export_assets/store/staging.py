@@ -40,8 +40,10 @@ class Staging:
         *,
         key: ExportKey,
         directory: str,
-        parent: Path,
+        target: Path,
         dir_fd: int,
+        staging: Path,
+        staging_fd: int,
         run_id: str,
         previous: Manifest | None,
         filesystem: Filesystem,
@@ -50,12 +52,13 @@ class Staging:
         self.directory = directory
         self.previous = previous
         self.run_id = run_id
-        self.path = parent / staging_name(directory, run_id)
-        self.target = parent / directory
+        self.path = staging / staging_name(directory, run_id)
+        self.target = target
         self._dir_fd = dir_fd
+        self._staging_fd = staging_fd
         self._filesystem = filesystem
         self._staged = True
-        filesystem.mkdir(self.path.name, dir_fd=dir_fd, mode=0o700)
+        filesystem.mkdir(self.path.name, dir_fd=staging_fd, mode=0o700)
         filesystem.at("staged")
 
     @property
@@ -95,19 +98,20 @@ class Staging:
             # What cannot be removed now is swept by the next run; the error that brought us
             # here matters more.
             with suppress(OSError):
-                self._filesystem.remove_tree(self.path.name, dir_fd=self._dir_fd)
+                self._filesystem.remove_tree(self.path.name, dir_fd=self._staging_fd)
 
     def _check_place(self) -> None:
         """Refuse when somebody swapped a directory of the path for another one."""
-        here = os.stat(self.path.name, dir_fd=self._dir_fd, follow_symlinks=False)
-        try:
-            there = self.path.stat(follow_symlinks=False)
-        except OSError as error:
-            msg = f"{self.subject}: its directory was moved while it was written"
-            raise DestConflict(msg) from error
-        if not os.path.samestat(here, there):
-            msg = f"{self.subject}: its directory was replaced while it was written"
-            raise DestConflict(msg)
+        staged = os.stat(self.path.name, dir_fd=self._staging_fd, follow_symlinks=False)
+        for path, opened in (self.path, staged), (self.target.parent, os.fstat(self._dir_fd)):
+            try:
+                there = path.stat(follow_symlinks=False)
+            except OSError as error:
+                msg = f"{self.subject}: {path} was moved while it was written"
+                raise DestConflict(msg) from error
+            if not os.path.samestat(opened, there):
+                msg = f"{self.subject}: {path} was replaced while it was written"
+                raise DestConflict(msg)
 
     def _check_files(self, manifest: Manifest) -> None:
         staged = dict(walk(self.path))
@@ -137,7 +141,7 @@ class Staging:
     def _make_durable(self, manifest: Manifest) -> None:
         fs = self._filesystem
         staged_fd = fs.open(
-            self.path.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._dir_fd
+            self.path.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._staging_fd
         )
         try:
             for name, _ in walk(self.path):
@@ -150,7 +154,7 @@ class Staging:
             fs.at("manifest_synced")
         finally:
             os.close(staged_fd)
-        sync(self.path.name, dir_fd=self._dir_fd, mode=DIRECTORY_MODE, filesystem=fs)
+        sync(self.path.name, dir_fd=self._staging_fd, mode=DIRECTORY_MODE, filesystem=fs)
         fs.at("staging_synced")
 
     def _commit(self) -> None:
@@ -158,12 +162,20 @@ class Staging:
         name = self.path.name
         if self._target_exists():
             aside = aside_name(self.directory, self.run_id)
-            put_in_place(name, self.directory, aside, dir_fd=self._dir_fd, filesystem=fs)
+            put_in_place(
+                name,
+                self.directory,
+                aside,
+                dir_fd=self._dir_fd,
+                staging_fd=self._staging_fd,
+                filesystem=fs,
+            )
         else:
-            fs.rename_new(name, self.directory, dir_fd=self._dir_fd)
+            fs.rename_new(name, self.directory, dir_fd=self._dir_fd, from_fd=self._staging_fd)
         self._staged = False
         fs.at("published")
         fs.fsync(self._dir_fd)
+        fs.fsync(self._staging_fd)
         fs.at("parent_synced")
 
     def _target_exists(self) -> bool:
@@ -176,7 +188,7 @@ class Staging:
     def _remove_old(self) -> None:
         # Published is published: an old generation that cannot be removed is swept later.
         with suppress(OSError):
-            self._filesystem.remove_tree(self.path.name, dir_fd=self._dir_fd)
+            self._filesystem.remove_tree(self.path.name, dir_fd=self._staging_fd)
         self._filesystem.at("old_removed")
 
 

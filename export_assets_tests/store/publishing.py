@@ -34,9 +34,9 @@ class Choosy(Filesystem):
         super().__init__()
         self._exchanges = exchanges
 
-    def exchange(self, one: str, other: str, *, dir_fd: int) -> bool:
+    def exchange(self, one: str, other: str, *, dir_fd: int, from_fd: int | None = None) -> bool:
         if self._exchanges:
-            return super().exchange(one, other, dir_fd=dir_fd)
+            return super().exchange(one, other, dir_fd=dir_fd, from_fd=from_fd)
         self.at("exchange")
         return False
 
@@ -151,6 +151,6 @@ def publish_tampered(root: Path, tamper: Callable[[Staging, Manifest], Manifest 
 
 
 def beside(root: Path, key: ExportKey = KEY) -> list[str]:
-    """Names of everything in the directory that holds the partitions."""
-    parent = root.joinpath(*key.parts)
-    return sorted(path.name for path in parent.iterdir()) if parent.exists() else []
+    """Names of everything beside the partitions of an export, and of what is staged for it."""
+    places = (root.joinpath(*key.parts), root.joinpath(".staging", *key.parts))
+    return sorted(path.name for place in places if place.exists() for path in place.iterdir())

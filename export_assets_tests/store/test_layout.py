@@ -103,6 +103,6 @@ def test_leftovers_are_told_from_everything_else() -> None:
     assert (staged.partition, staged.kind) == ("day=2026-02-08", "tmp")
     assert aside is not None
     assert (aside.partition, aside.kind) == ("a.b", "old")
-    assert len(aside.name) == len(".a.b.") + 40 + len(".old")
-    for name in ("all", ".all.lock", ".all.tmp", "..tmp", ".all.run.tmp~", "all.run.tmp"):
+    assert len(aside.name) == len("a.b.") + 40 + len(".old")
+    for name in ("all", "all.lock", "all.tmp", "..tmp", "all.run.tmp~", ".run.tmp"):
         assert parse_leftover(name) is None

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from export_assets.config import rules
 from export_assets.errors import ConfigError, DestConflict, DestLocked
 from export_assets.store.catalogue import Published, list_published
 from export_assets.store.layout import ExportKey
@@ -120,6 +121,12 @@ def test_a_negative_number_is_refused() -> None:
         Keep(daily=-1)
 
 
+def test_the_policy_of_the_configuration_is_the_policy_here() -> None:
+    configured = rules.Keep(daily=7, all_within_days=3)
+
+    assert Keep(**configured.model_dump()) == Keep(daily=7, all_within_days=3)
+
+
 counts = st.integers(0, 5)
 policies = st.builds(
     Keep,
@@ -128,7 +135,7 @@ policies = st.builds(
     weekly=counts,
     monthly=counts,
     yearly=counts,
-    all_within_days=st.integers(0, 40),
+    all_within_days=st.none() | st.integers(0, 40),
 )
 histories = st.sets(st.integers(0, 900), max_size=60).map(
     lambda offsets: [day(datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=n)) for n in offsets]
@@ -161,7 +168,7 @@ def test_keeping_more_never_removes_more(items: list[Slice], keep: Keep, more: i
         weekly=keep.weekly,
         monthly=keep.monthly + more,
         yearly=keep.yearly,
-        all_within_days=keep.all_within_days + more,
+        all_within_days=(keep.all_within_days or 0) + more,
     )
     if not keep.everything:
         fewer = set(removed(plan_prune(items, generous, NOW)))

@@ -277,7 +277,7 @@ def test_everything_is_synced_before_it_is_visible_and_visible_before_the_old_is
 
     publish(tmp_path, "r2", filesystem=recording)
 
-    after = ["published", "fsync", "parent_synced", "remove_tree", "old_removed"]
+    after = ["published", "fsync", "fsync", "parent_synced", "remove_tree", "old_removed"]
     assert recording.order == [*UNTIL_COMMIT, *commit, *after]
 
 
@@ -285,12 +285,12 @@ def test_what_a_dead_run_renamed_is_synced_before_what_it_replaced_is_removed(
     tmp_path: Path,
 ) -> None:
     publish(tmp_path, "r1")
-    (tmp_path.joinpath(*KEY.parts) / ".all.dead.tmp").mkdir()
+    (tmp_path.joinpath(".staging", *KEY.parts) / "all.dead.tmp").mkdir()
     recording = Recording()
 
     publish(tmp_path, "r2", filesystem=recording)
 
-    assert recording.order[:4] == ["fsync", "remove_tree", "fsync", "mkdir"]
+    assert recording.order[:5] == ["fsync", "fsync", "remove_tree", "fsync", "mkdir"]
 
 
 def test_a_removal_is_synced_before_the_content_goes(tmp_path: Path) -> None:
@@ -299,7 +299,8 @@ def test_a_removal_is_synced_before_the_content_goes(tmp_path: Path) -> None:
 
     LocalStore(tmp_path, filesystem=recording).remove(KEY, "all", "prune")
 
-    assert recording.order == ["rename_new", "unpublished", "fsync", "remove_tree", "fsync"]
+    syncs = ["fsync", "fsync"]
+    assert recording.order == ["rename_new", "unpublished", *syncs, "remove_tree", "fsync"]
 
 
 def error_of_publishing(root: Path, failing: Failing) -> ExportError | None:
@@ -372,26 +373,28 @@ def test_a_living_run_is_not_swept(tmp_path: Path) -> None:
 
 def test_only_names_of_our_own_are_swept(tmp_path: Path) -> None:
     publish(tmp_path, "r1")
-    parent = tmp_path.joinpath(*KEY.parts)
-    foreign = [".all.tmp", ".all.a.b.tmp", ".allx.run.tmp.bak", "all.run.tmp", ".other.txt"]
+    staging = tmp_path.joinpath(".staging", *KEY.parts)
+    foreign = ["all.tmp", "all.a.b.tmp", "allx.run.tmp.bak", "other.run.tmp", "other.txt"]
     for name in foreign:
-        (parent / name).mkdir()
-    (parent / ".all.dead.tmp").mkdir()
+        (staging / name).mkdir()
+    (staging / "all.dead.tmp").mkdir()
+    (tmp_path.joinpath(*KEY.parts) / "all.dead.tmp").mkdir()
 
     publish(tmp_path, "r2")
 
-    assert beside(tmp_path) == sorted(["all", *foreign])
+    assert beside(tmp_path) == sorted(["all", "all.dead.tmp", *foreign])
 
 
 def test_sweep_brings_back_what_was_set_aside(tmp_path: Path) -> None:
     publish(tmp_path, "r1")
     parent = tmp_path.joinpath(*KEY.parts)
-    (parent / "all").rename(parent / ".all.dead.old")
-    (parent / ".all.dead.tmp").mkdir()
+    staging = tmp_path.joinpath(".staging", *KEY.parts)
+    (parent / "all").rename(staging / "all.dead.old")
+    (staging / "all.dead.tmp").mkdir()
 
     swept = LocalStore(tmp_path).sweep()
 
-    assert sorted(path.name for path in swept) == [".all.dead.old", ".all.dead.tmp"]
+    assert sorted(path.name for path in swept) == ["all.dead.old", "all.dead.tmp"]
     assert beside(tmp_path) == ["all"]
     assert verify_partition(parent / "all") == []
 
@@ -412,6 +415,16 @@ def test_a_symbolic_link_below_the_root_is_refused(tmp_path: Path, level: int) -
     assert list(outside.iterdir()) == []
 
 
+def test_a_manifest_that_is_a_symbolic_link_is_refused(tmp_path: Path) -> None:
+    publish(tmp_path / "root", "r1")
+    manifest = (tmp_path / "root").joinpath(*KEY.parts, "all", "_manifest.json")
+    manifest.rename(tmp_path / "outside.json")
+    manifest.symlink_to(tmp_path / "outside.json")
+
+    with pytest.raises(DestPermission, match="a symbolic link"):
+        LocalStore(tmp_path / "root").manifest(KEY, "all")
+
+
 def test_locks_are_not_written_through_a_symbolic_link(tmp_path: Path) -> None:
     root, outside = tmp_path / "root", tmp_path / "outside"
     outside.mkdir()
@@ -424,20 +437,22 @@ def test_locks_are_not_written_through_a_symbolic_link(tmp_path: Path) -> None:
     assert list(outside.iterdir()) == []
 
 
+@pytest.mark.parametrize("place", ["staging", "target"])
 def test_a_directory_swapped_for_a_link_between_staging_and_publishing_is_a_conflict(
-    tmp_path: Path,
+    tmp_path: Path, place: str
 ) -> None:
     root, outside = tmp_path / "root", tmp_path / "outside"
 
     def swap(staging: Staging, manifest: Manifest) -> None:
-        staging.path.parent.rename(outside)
+        parent = staging.path.parent if place == "staging" else staging.target.parent
+        parent.rename(outside)
         (outside / "elsewhere").mkdir()
-        staging.path.parent.symlink_to(outside / "elsewhere")
-        staging.path.mkdir()
+        parent.symlink_to(outside / "elsewhere")
+        staging.path.mkdir(exist_ok=True)
         for record in manifest.files:
             (staging.path / record.path).write_bytes(b"x" * record.bytes)
 
-    with pytest.raises(DestConflict, match="its directory was replaced"):
+    with pytest.raises(DestConflict, match="was replaced while it was written"):
         publish_tampered(root, swap)
 
     assert not (outside / "all").exists()
