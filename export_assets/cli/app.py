@@ -1,0 +1,72 @@
+"""The command line: every command, and the one place a process of it starts and ends.
+
+Commands import what they need when they run, so that `--help`, `list` and `validate` start fast.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from export_assets.cli.commands import export
+from export_assets.cli.output import Output
+from export_assets.cli.signals import raise_on_termination
+from export_assets.errors import UsageError
+
+app = typer.Typer(
+    name="export-assets",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"export-assets {version('export-assets')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Operational data as open files: complete, checked, by day, with a history."""
+    del version
+
+
+for module in (export,):
+    module.register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command in *arguments*, those of the process by default; return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    raise_on_termination()
+    output = Output(json="--json" in given)
+    return output.guard(lambda: _parsed(given))
+
+
+def _parsed(arguments: list[str]) -> int:
+    from click.exceptions import ClickException, NoArgsIsHelpError
+
+    try:
+        code = app(arguments, prog_name="export-assets", standalone_mode=False)
+    except NoArgsIsHelpError as error:
+        typer.echo(error.format_message())
+        return error.exit_code
+    except ClickException as error:
+        raise UsageError(" ".join(error.format_message().split())) from error
+    return code if isinstance(code, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""What a command prints, and the boundary where everything raised becomes an exit code."""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from export_assets.cli.signals import Terminated
+from export_assets.errors import ExportError, InternalError
+from export_assets.translate import translate
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+BROKEN_PIPE = 128 + 13
+
+
+class Output:
+    """Text for people on stdout, or one JSON document; problems always on stderr."""
+
+    def __init__(self, *, json: bool = False, quiet: bool = False, verbose: bool = False) -> None:
+        self.json = json
+        self.quiet = quiet
+        self.verbose = verbose
+
+    @property
+    def for_people(self) -> bool:
+        """Whether stdout takes text rather than JSON or nothing."""
+        return not (self.json or self.quiet)
+
+    def line(self, text: str = "") -> None:
+        """Print one line for people."""
+        if self.for_people:
+            print(printable(text))  # noqa: T201 - this is where the command line prints
+
+    def show(self, what: "RenderableType") -> None:
+        """Print a table for people."""
+        if self.for_people:
+            from export_assets.cli.tables import console
+
+            console().print(what)
+
+    def document(self, document: Mapping[str, Any]) -> None:
+        """Print the JSON document, where one was asked for."""
+        if self.json:
+            text = json.dumps(document, ensure_ascii=False, indent=2, default=_plain)
+            # A name that is not UTF-8 holds lone surrogates, which JSON can only escape.
+            data = text.encode("utf-8", "backslashreplace")
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data + b"\n")
+
+    def note(self, text: str) -> None:
+        """Tell a person something beside the result."""
+        if not self.quiet:
+            to_stderr(text)
+
+    def detail(self, text: str) -> None:
+        """Tell a person who asked for more."""
+        if self.verbose:
+            to_stderr(text)
+
+    def guard(self, action: Callable[[], int]) -> int:
+        """Return the exit code of *action*, whatever it raises."""
+        try:
+            code = action()
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _discard_stdout()
+            return BROKEN_PIPE
+        except Terminated as ended:
+            return self._interrupted(ended.exit_code)
+        except KeyboardInterrupt:
+            return self._interrupted(130)
+        except BaseException as error:
+            if isinstance(error, SystemExit | GeneratorExit):
+                raise
+            return self.failed(error)
+        return code
+
+    def failed(self, error: BaseException) -> int:
+        """Report *error*, one line for each thing that is wrong; return its exit code."""
+        told = translate(error, subject="export-assets")
+        if self.verbose and isinstance(told, InternalError):
+            to_stderr("".join(traceback.format_exception(error)).rstrip(), raw=True)
+        return self.refused(told)
+
+    def refused(self, error: ExportError) -> int:
+        """Report an error of ours; return its exit code."""
+        for line in str(error).splitlines() or [type(error).__name__]:
+            to_stderr(f"error: {line}")
+        if isinstance(error, InternalError) and not self.verbose:
+            to_stderr("this is a bug; please report it with the output of the same command and -v")
+        try:
+            self.document({"error": str(error), "exit_code": error.exit_code})
+            sys.stdout.flush()
+        except OSError:
+            _discard_stdout()
+        return error.exit_code
+
+    def _interrupted(self, code: int) -> int:
+        to_stderr("interrupted; what was not complete was removed")
+        try:
+            self.document({"error": "interrupted", "exit_code": code})
+            sys.stdout.flush()
+        except OSError:
+            _discard_stdout()
+        return code
+
+
+def printable(text: str) -> str:
+    """Return *text* with everything that could move a terminal's cursor spelt out."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def to_stderr(text: str, *, raw: bool = False) -> None:
+    """Write one line to stderr; nobody listening there is no reason to fail."""
+    shown = text if raw else printable(text).replace("\n", " ")
+    try:
+        sys.stderr.write(shown + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return
+
+
+def _discard_stdout() -> None:
+    """Let nothing fail again when Python flushes stdout at its end."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+def _plain(value: object) -> object:
+    """Return what JSON can hold of paths and moments."""
+    isoformat = getattr(value, "isoformat", None)
+    return isoformat() if callable(isoformat) else str(value)

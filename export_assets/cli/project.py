@@ -1,0 +1,43 @@
+"""The project a command works on, loaded as far as the command needs it."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from export_assets.config.settings import Settings
+    from export_assets.engine.request import Run
+    from export_assets.engine.workspace import Workspace
+
+
+def settings_of(home: Path | None) -> "Settings":
+    """Return the project's settings, without reading its sources.
+
+    Raises:
+        ConfigError: They are wrong.
+    """
+    from export_assets.config.settings import load_settings
+
+    return load_settings(home, environ=os.environ).settings
+
+
+def workspace_of(home: Path | None) -> "Workspace":
+    """Return the whole project with its systems.
+
+    Raises:
+        ConfigError: Something in it is wrong; one line for each thing that is.
+    """
+    from export_assets.systems.registry import load_workspace
+
+    return load_workspace(home, environ=os.environ)
+
+
+def new_run() -> "Run":
+    """Return the identity and the one clock reading of a run that starts now."""
+    import secrets
+
+    from export_assets.engine.request import Run
+
+    now = datetime.now(UTC)
+    return Run(id=f"cli-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}", now=now)

@@ -1,0 +1,199 @@
+"""From what was typed to what the engine is asked: dates, ranges, filters, format options."""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from export_assets.cli.commands.export import SelectionOptions
+from export_assets.config.dates import day_range
+from export_assets.config.rules import FormatOptionsConfig
+from export_assets.engine.request import ExportRequest
+from export_assets.engine.workspace import ConfiguredSource, Workspace
+from export_assets.errors import UsageError
+from export_assets.formats.base import Format, FormatOptions
+from export_assets.formats.registry import resolve_formats
+from export_assets.tables.partitions import TimePartitions, Window
+
+_EVERY = ("year", "month", "day", "hour")
+# Values only the formats that know the option at all accept or react to.
+_PROBES: Mapping[str, Mapping[str, object]] = {
+    "profile": {"profile": "excel"},
+    "delimiter": {"delimiter": ";"},
+    "pretty": {"pretty": True},
+}
+
+
+def source_of(workspace: Workspace, options: SelectionOptions) -> ConfiguredSource:
+    """Return the source asked for; relative paths typed start at the working directory.
+
+    Raises:
+        UsageError: There is no such source.
+    """
+    return workspace.source(options.source, url=options.source_url, base=Path.cwd())
+
+
+def request_of(
+    options: SelectionOptions, source: ConfiguredSource, *, now: datetime
+) -> ExportRequest:
+    """Return the request that *options* stand for.
+
+    Raises:
+        UsageError: An option cannot be understood, or two cannot be combined.
+    """
+    start, end = day_range(options.start_date, options.end_date, now=now)
+    formats = tuple(fmt.name for fmt in resolve_formats(listed(options.format)))
+    fetches = source.system is not None and bool(source.system.steps())
+    if options.fetch_latest and not fetches:
+        msg = f"--fetch-latest: {source.name} has no upstream steps"
+        raise UsageError(msg)
+    return ExportRequest(
+        tables=listed(options.tables),
+        include=listed(options.include),
+        exclude=listed(options.exclude),
+        formats=formats,
+        options=format_options(options, source, formats),
+        window=Window(start=start, end=end),
+        partitions=partition_keys(options.partition or ()),
+        columns=listed(options.columns),
+        where=dict(condition(text) for text in options.where or ()),
+        order_by=listed(options.order_by),
+        limit=options.limit,
+        offset=options.offset,
+        output_dir=options.output_dir,
+        overwrite=options.overwrite,
+        fetch_latest=fetches if options.fetch_latest is None else options.fetch_latest,
+        lock_timeout=options.lock_timeout,
+    )
+
+
+def listed(texts: Iterable[str] | None) -> tuple[str, ...]:
+    """Return the names in *texts*, each of which may hold several, separated by commas.
+
+    A name that holds a comma is written in double quotes.
+    """
+    names = [name.strip() for row in csv.reader(texts or (), skipinitialspace=True) for name in row]
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def condition(text: str) -> tuple[str, str | None]:
+    """Return column and value of `column=value`; the value of `column:null` is None.
+
+    Raises:
+        UsageError: *text* is neither.
+    """
+    column, equals, value = text.partition("=")
+    if equals and column:
+        return column, value
+    if not equals and text.casefold().endswith(":null") and len(text) > len(":null"):
+        return text[: -len(":null")], None
+    msg = f"--where {text!r}: expected column=value, or column:null"
+    raise UsageError(msg)
+
+
+def partition_keys(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return the keys in *texts*, ranges `a..b` with every key from a to b.
+
+    Raises:
+        UsageError: The ends of a range are no keys of one kind, or in the wrong order.
+    """
+    keys: list[str] = []
+    for text in texts:
+        first, dots, last = text.partition("..")
+        keys += _range(text, first.strip(), last.strip()) if dots else [text]
+    return tuple(dict.fromkeys(keys))
+
+
+def _range(text: str, first: str, last: str) -> list[str]:
+    for every in _EVERY:
+        try:
+            keys = list(TimePartitions(column="", every=every).keys(first, last))  # type: ignore[arg-type]  # a literal
+        except UsageError:
+            continue
+        if not keys:
+            msg = f"--partition {text!r}: {first} is after {last}"
+            raise UsageError(msg)
+        return keys
+    msg = f"--partition {text!r}: expected two keys of one kind, such as 2026-02-01..2026-02-28"
+    raise UsageError(msg)
+
+
+def format_options(
+    options: SelectionOptions, source: ConfiguredSource, formats: Sequence[str]
+) -> dict[str, FormatOptionsConfig]:
+    """Return, by format, the options given that it can honour.
+
+    Raises:
+        UsageError: No format that is written can honour one of them.
+    """
+    config = source.config
+    names = formats or [
+        *config.formats,
+        *(name for table in config.tables.values() for name in table.formats or ()),
+    ]
+    chosen: dict[str, FormatOptionsConfig] = {}
+    for given in _given(options):
+        honoured, refusal = False, None
+        for fmt in resolve_formats(names):
+            configured = config.format_options_of("*", fmt.name)  # type: ignore[arg-type]  # a registry name
+            base = FormatOptions(
+                **chosen.get(fmt.name, FormatOptionsConfig()).over(configured).given()
+            )
+            try:
+                _check(fmt, base, given)
+            except UsageError as error:
+                refusal = refusal or error
+                continue
+            honoured = True
+            chosen[fmt.name] = given.over(chosen.get(fmt.name, FormatOptionsConfig()))
+        if not honoured and refusal is not None:
+            raise refusal
+    return chosen
+
+
+def _given(options: SelectionOptions) -> list[FormatOptionsConfig]:
+    """Return the format options typed, those that only make sense together as one."""
+    codec: dict[str, object] = {
+        "compression": options.compression,
+        "compression_level": options.compression_level,
+    }
+    groups: tuple[dict[str, object], ...] = (
+        codec,
+        {"profile": options.profile},
+        {"delimiter": options.delimiter},
+        {"pretty": options.pretty},
+    )
+    made = []
+    for group in groups:
+        values = {name: value for name, value in group.items() if value is not None}
+        if values:
+            try:
+                made.append(FormatOptionsConfig.model_validate(values))
+            except ValidationError as error:
+                problem = error.errors()[0]
+                name = str(problem["loc"][0]).replace("_", "-")
+                text = problem["msg"].removeprefix("Value error, ")
+                msg = f"--{name} {values[str(problem['loc'][0])]!r}: {text[0].lower()}{text[1:]}"
+                raise UsageError(msg) from error
+    return made
+
+
+def _check(fmt: Format, base: FormatOptions, given: FormatOptionsConfig) -> None:
+    """Refuse options that mean nothing to *fmt*.
+
+    Raises:
+        UsageError: They do.
+    """
+    for name in given.given():
+        probe = _PROBES.get(name)
+        if probe is None:
+            continue
+        probed = replace(FormatOptions(), **probe)  # type: ignore[arg-type]  # by name
+        fmt.check_options(probed)
+        if fmt.canonical(probed) == fmt.canonical(FormatOptions()):
+            msg = f"{name}: means nothing for {fmt.name}"
+            raise UsageError(msg)
+    fmt.check_options(replace(base, **given.given()))

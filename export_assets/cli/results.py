@@ -1,0 +1,133 @@
+"""A run's report for people and programs: a table, a summary line, a JSON document."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from export_assets.cli.output import Output, to_stderr
+from export_assets.engine.report import ExportRecord, ExportReport
+
+COLUMNS = ("table", "format", "partition", "status", "rows", "bytes", "seconds", "path")
+_STATUSES = ("failed", "skipped", "success", "empty", "unchanged")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """All partitions of one table in one format."""
+
+    table: str
+    format: str
+    records: Sequence[ExportRecord]
+
+    @property
+    def partition(self) -> str:
+        """The partition, or the first, the last and how many."""
+        keys = [record.partition for record in self.records]
+        return keys[0] if len(keys) == 1 else f"{keys[0]} … {keys[-1]} ({len(keys)})"
+
+    @property
+    def status(self) -> str:
+        """The status all share, or how many have which."""
+        counts = Counter(record.status for record in self.records)
+        if len(counts) == 1:
+            return next(iter(counts))
+        return ", ".join(f"{counts[one]} {one}" for one in _STATUSES if one in counts)  # type: ignore[index]  # literals
+
+    @property
+    def path(self) -> Path | None:
+        """The file or directory; of several partitions the directory that holds them."""
+        paths = [record.path for record in self.records if record.path is not None]
+        if len(self.records) == 1 or not paths:
+            return paths[0] if paths else None
+        return paths[0].parent
+
+
+def lines_of(report: ExportReport) -> list[Line]:
+    """Return the records of *report* by table and format, in their order."""
+    groups: dict[tuple[str, str], list[ExportRecord]] = {}
+    for record in report.records:
+        groups.setdefault((record.table, record.format), []).append(record)
+    return [
+        Line(table=table, format=fmt, records=records) for (table, fmt), records in groups.items()
+    ]
+
+
+def print_report(output: Output, report: ExportReport) -> None:
+    """Print the table and the summary; warnings and failures go to stderr."""
+    for warning in report.warnings:
+        output.note(f"warning: {warning}")
+    if output.for_people:
+        from export_assets.cli.tables import duration, figure, size, table
+
+        rows = [
+            (
+                line.table,
+                line.format,
+                line.partition,
+                line.status,
+                figure(sum(record.rows for record in line.records)),
+                size(sum(record.bytes for record in line.records)),
+                duration(max(record.seconds for record in line.records)),
+                str(line.path or ""),
+            )
+            for line in lines_of(report)
+        ]
+        output.show(table(COLUMNS, rows, right=("rows", "bytes", "seconds")))
+        output.line(summary(report))
+    for text in dict.fromkeys(record.error for record in report.failed if record.error):
+        to_stderr(f"error: {text}")
+
+
+def summary(report: ExportReport) -> str:
+    """Return the line under the table."""
+    from export_assets.cli.tables import duration, figure, size
+
+    counts = report.counts
+    states = ", ".join(f"{counts[one]} {one}" for one in reversed(_STATUSES) if one in counts)
+    return (
+        f"{figure(report.rows)} rows, {size(report.bytes)} in {duration(report.seconds)}"
+        f"{': ' if states else ''}{states}"
+    )
+
+
+def document_of(report: ExportReport) -> dict[str, Any]:
+    """Return the whole report as JSON can hold it."""
+    return {
+        "source": report.source,
+        "run_id": report.run_id,
+        "started_at": report.started_at.isoformat(),
+        "exit_code": report.exit_code,
+        "rows": report.rows,
+        "bytes": report.bytes,
+        "seconds": report.seconds,
+        "counts": report.counts,
+        "warnings": list(report.warnings),
+        "records": [_record(record) for record in report.records],
+    }
+
+
+def _record(record: ExportRecord) -> dict[str, Any]:
+    return {
+        "table": record.table,
+        "format": record.format,
+        "partition": record.partition,
+        "status": record.status,
+        "rows": record.rows,
+        "bytes": record.bytes,
+        "path": str(record.path) if record.path is not None else None,
+        "seconds": record.seconds,
+        "error": record.error,
+        "exit_code": record.exit_code,
+        "retriable": record.retriable,
+        "checks": [
+            {
+                "check": check.check,
+                "severity": check.severity,
+                "passed": check.passed,
+                "failures": check.failures,
+            }
+            for check in record.checks
+        ],
+    }

@@ -1,0 +1,26 @@
+"""Signals as exceptions, so that everything opened is closed and everything staged removed."""
+
+import signal
+from types import FrameType
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end by a signal other than Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+
+
+def raise_on_termination() -> None:
+    """Turn SIGTERM and SIGHUP into `Terminated`; a second one does not disturb the cleaning up."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # nohup starts commands with SIGHUP ignored, and means it.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _terminate)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    del frame
+    signal.signal(number, signal.SIG_IGN)
+    raise Terminated(number)
