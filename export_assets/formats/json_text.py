@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -12,19 +12,25 @@ _SPACES = " \t\r\n"
 _LINE_BREAK = re.compile(r"[\r\n]")
 
 
+_DEEP = 500
+"""Brackets from which a text may be nested so deep that a reader, who is deeper in its own
+stack or reads the text inside a record, can no longer follow."""
+_ROOM = 200
+"""Levels of nesting such a text must leave free."""
+
+
 def is_json(text: str) -> bool:
     """Tell whether *text* is one JSON value, nested no deeper than readers can follow."""
-    try:
-        _decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        return False
-    return True
+    return all_json([text])
 
 
-def all_json(texts: Iterable[str]) -> bool:
-    """Tell whether each of *texts* is one JSON value."""
+def all_json(texts: Sequence[str]) -> bool:
+    """Tell whether each of *texts* is one JSON value, nested no deeper than readers can follow."""
     try:
         deque(map(_decode, texts), maxlen=0)
+        for text in texts:
+            if len(text) > _DEEP and text.count("[") + text.count("{") > _DEEP:
+                _decode("[" * _ROOM + text + "]" * _ROOM)
     except (msgspec.DecodeError, RecursionError):
         return False
     return True

@@ -275,3 +275,13 @@ def test_a_wrong_row_is_named_without_its_values(body: bytes, fact: str, tmp_pat
         read(csv_format, tmp_path / "t.csv", schema)
 
     assert str(caught.value) == f"t.csv: {fact}"
+
+
+@pytest.mark.parametrize("text", ['[{"a":1}]', '[{"a":1,"b":[],"f":0.5,"z":1}]', "{}", "[1", "[1]"])
+def test_nested_text_of_another_shape_is_refused(text: str, tmp_path: Path) -> None:
+    schema, _ = table_of(["nested"])
+    quoted = text.replace('"', '""')
+    (tmp_path / "t.csv").write_text(f'nested\n"{quoted}"\n', encoding="utf-8")
+
+    with pytest.raises(IntegrityError, match=r"^t\.csv: column nested does not hold nested$"):
+        read(csv_format, tmp_path / "t.csv", schema)

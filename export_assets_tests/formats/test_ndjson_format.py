@@ -223,6 +223,17 @@ def test_a_number_in_a_json_column_is_not_ours(tmp_path: Path) -> None:
         read(ndjson, tmp_path / "t", schema)
 
 
+@pytest.mark.parametrize("depth", [60, 400, 600, 700, 740, 780, 800, 900, 2000])
+def test_deep_nesting_reads_back_from_a_deeper_stack(depth: int, tmp_path: Path) -> None:
+    schema, frame = one_column("json", ["[" * depth + "]" * depth])
+    write(ndjson, tmp_path / "t", schema, [frame])
+
+    def deeper(levels: int) -> pl.DataFrame:
+        return deeper(levels - 1) if levels else read(ndjson, tmp_path / "t", schema)
+
+    assert deeper(100).equals(frame)
+
+
 def test_suffixes_name_the_codec() -> None:
     codecs = (None, "none", "gz", "gzip", "zst", "zstd")
 

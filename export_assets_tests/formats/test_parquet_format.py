@@ -237,3 +237,16 @@ def test_a_row_group_of_no_rows_is_refused() -> None:
 def _comparable(row: tuple[Any, ...]) -> list[Any]:
     # -0.0 equals 0.0 in Python; repr tells them apart.
     return [repr(value) if isinstance(value, float) else value for value in row]
+
+
+def test_many_small_batches_give_the_pages_of_one_large_one(tmp_path: Path) -> None:
+    schema, _ = table_of(["integer", "text", "uuid"])
+    n = range(60_000)
+    data = {"integer": n, "text": [f"{i % 9}" for i in n], "uuid": [f"{i:064x}" for i in n]}
+    frame = pl.DataFrame(data, schema=schema.polars)
+    options = FormatOptions(row_group_rows=50_000)
+
+    write(parquet, tmp_path / "one", schema, [frame], options=options)
+    write(parquet, tmp_path / "many", schema, frame.iter_slices(777), options=options)
+
+    assert (tmp_path / "many").read_bytes() == (tmp_path / "one").read_bytes()
