@@ -25,7 +25,7 @@ from export_assets.sources.files import (
 from export_assets.sources.private_temp import private_directory
 
 _RETRY_SECONDS = 0.5
-_MEMORY = "512MB"
+_MEMORY = "256MB"
 
 
 class DuckDbSource(Source):

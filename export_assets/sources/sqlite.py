@@ -14,7 +14,7 @@ from export_assets.sources.files import hash_log, look, settled_stamp, sidecar
 from export_assets.sources.private_temp import private_directory
 from export_assets.sources.sqlite_check import BackgroundCheck
 from export_assets.sources.sqlite_errors import translate
-from export_assets.sources.sqlite_open import begin_read, connect, database_files
+from export_assets.sources.sqlite_open import begin_read, connect
 from export_assets.sources.sqlite_snapshot import SqliteSnapshot
 
 
@@ -36,8 +36,10 @@ class SqliteSource(Source):
         """
         look(self.name, self.path)
         path = self.path.resolve()
-        digest = hashlib.sha256(settled_stamp(database_files(path)).encode())
-        digest.update(hash_log(sidecar(path, "-wal")))
+        # Not the journal: it comes and goes with transactions that commit nothing.
+        log = sidecar(path, "-wal")
+        digest = hashlib.sha256(settled_stamp((path, log)).encode())
+        digest.update(hash_log(log))
         return f"sqlite:{digest.hexdigest()[:32]}"
 
     @contextmanager

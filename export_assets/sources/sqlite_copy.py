@@ -6,7 +6,7 @@ other connection of that process read-only, and reading bytes would drop its loc
 
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from shutil import copyfile
 
@@ -17,6 +17,7 @@ from export_assets.sources.sqlite_open import begin_read, database_files
 
 _RETRY_SECONDS = 0.05
 _COPY_ATTEMPTS = 5
+_BEGIN_ATTEMPTS = 5
 
 
 def is_wal(path: Path) -> bool:
@@ -41,12 +42,8 @@ def copy_moment(name: str, path: Path, target: Path, *, busy_timeout: float) -> 
             # Any reader would create what is missing, and leave it behind.
             copy_files(name, path, target)
             return
-        try:
-            source = _begin(path, busy_timeout=busy_timeout, wal=live)
-        except sqlite3.Error as error:
-            # A journal that a killed writer left, or an index that may not be mapped.
-            if not _needs_writing(error):
-                raise
+        source = _begin(path, busy_timeout=busy_timeout, wal=live)
+        if source is None:
             copy_files(name, path, target)
             return
         with closing(source):
@@ -69,10 +66,7 @@ def copy_files(name: str, path: Path, target: Path) -> None:
     """
     for _ in range(_COPY_ATTEMPTS):
         before = settled_stamp(database_files(path))
-        for suffix in ("", "-wal", "-journal"):
-            sidecar(target, suffix).unlink(missing_ok=True)
-            if sidecar(path, suffix).exists():
-                copyfile(sidecar(path, suffix), sidecar(target, suffix))
+        _copy_once(path, target)
         if stamp(database_files(path)) == before:
             with closing(sqlite3.connect(target, isolation_level=None)) as copy:
                 copy.execute("pragma journal_mode = delete").fetchone()
@@ -83,19 +77,33 @@ def copy_files(name: str, path: Path, target: Path) -> None:
     raise SourceBusy(msg)
 
 
-def _begin(path: Path, *, busy_timeout: float, wal: bool) -> sqlite3.Connection:
-    """Start reading; in WAL mode first with the shared index mapped read-only.
+def _copy_once(path: Path, target: Path) -> None:
+    copyfile(path, target)
+    for suffix in ("-wal", "-journal"):
+        sidecar(target, suffix).unlink(missing_ok=True)
+        # One that goes away meanwhile shows in the stamp.
+        with suppress(FileNotFoundError):
+            copyfile(sidecar(path, suffix), sidecar(target, suffix))
 
-    So not even a read mark is written into it. Where its state does not allow that, the
-    second attempt reads as any reader does.
+
+def _begin(path: Path, *, busy_timeout: float, wal: bool) -> sqlite3.Connection | None:
+    """Start reading; None where a reader would have to write first.
+
+    That is a journal a killed writer left, or an index that may not be mapped. A journal that
+    was deleted under SQLite's eyes by a commit looks the same for a moment, hence the attempts.
+    In WAL mode the shared index is first mapped read-only, so that not even a read mark is
+    written into it; where its state does not allow that, as any reader does.
     """
-    if wal:
-        try:
-            return begin_read(path, busy_timeout=busy_timeout, readonly_shm="1")
-        except sqlite3.Error as error:
-            if not _needs_writing(error):
-                raise
-    return begin_read(path, busy_timeout=busy_timeout)
+    modes: tuple[dict[str, str], ...] = ({"readonly_shm": "1"}, {}) if wal else ({},)
+    for _ in range(_BEGIN_ATTEMPTS):
+        for options in modes:
+            try:
+                return begin_read(path, busy_timeout=busy_timeout, **options)
+            except sqlite3.Error as error:
+                if not _needs_writing(error):
+                    raise
+        time.sleep(_RETRY_SECONDS)
+    return None
 
 
 def _backup(source: sqlite3.Connection, target: Path) -> None:

@@ -21,6 +21,7 @@ _BY_CODE: dict[str, tuple[type[ExportError], str]] = {
     "SQLITE_CORRUPT": (SourceCorrupt, "the database is damaged"),
     "SQLITE_IOERR_SHORT_READ": (SourceCorrupt, "the database file is truncated"),
     "SQLITE_IOERR_CORRUPTFS": (SourceCorrupt, "the file system is damaged"),
+    "SQLITE_IOERR": (SourceCorrupt, "cannot be read: the disk reports an error"),
     "SQLITE_FORMAT": (SourceCorrupt, "not a SQLite database"),
     "SQLITE_CANTOPEN": (SourceMissing, "cannot be opened"),
     "SQLITE_PERM": (SourceMissing, "permission denied"),

@@ -87,7 +87,9 @@ def make_plan(
             where.append(f"{quote(name)} is null")
         else:
             where.append(f"{quote(name)} = ?")
-            values.append(_bindable(scan, name, wanted))
+            value = _bindable(scan, name, wanted)
+            _check_range(scan, name, value)
+            values.append(value)
     limit = ""
     if scan.limit is not None or scan.offset:
         limit = "limit ? offset ?"
@@ -167,3 +169,9 @@ def _bindable(scan: Scan, name: str, wanted: object) -> Value:
         msg = f"{scan.table}.{name}: {wanted!r} is no {logical}"
         raise UsageError(msg) from error
     return wanted if isinstance(wanted, int | float | str) else str(wanted)
+
+
+def _check_range(scan: Scan, name: str, value: Value) -> None:
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        msg = f"{scan.table}.{name}: {value} is beyond 64 bits, which no column holds"
+        raise UsageError(msg)
