@@ -18,8 +18,9 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from export_assets.defs.published import published_schema, read_columns, read_published
+from export_assets.defs.published import read_columns, read_published
 from export_assets.defs.table import TableExport
+from export_assets.engine.published import published_schema
 from export_assets.engine.report import ExportRecord
 from export_assets.errors import ExportError
 from export_assets.formats.registry import format_named
