@@ -1,26 +1,77 @@
 """From the configuration to everything Dagster shows."""
 
-import dagster as dg
+from dataclasses import dataclass, field
 
-from export_assets.defs.exports import RETRY_SECONDS, build_exports
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import (
+    UnresolvedAssetJobDefinition,
+)
+
+from export_assets.defs.changes import build_changes_sensor
+from export_assets.defs.elsewhere import build_elsewhere_sensor
+from export_assets.defs.exports import build_exports
+from export_assets.defs.freshness import build_freshness_checks
 from export_assets.defs.held import build_sources_resource
+from export_assets.defs.pools import RETRY_SECONDS
+from export_assets.defs.relations import build_relation_checks
+from export_assets.defs.schedules import build_freshness_schedule, build_job, build_schedule
 from export_assets.defs.shapes import known_tables
+from export_assets.defs.source_tables import build_source_tables
 from export_assets.defs.table import TableExport
-from export_assets.engine.workspace import Workspace
+from export_assets.engine.workspace import ConfiguredSource, Workspace
+
+
+@dataclass(kw_only=True)
+class _Parts:
+    tables: list[TableExport] = field(default_factory=list)
+    assets: list[dg.AssetsDefinition] = field(default_factory=list)
+    checks: list[dg.AssetChecksDefinition] = field(default_factory=list)
+    jobs: list[UnresolvedAssetJobDefinition] = field(default_factory=list)
+    schedules: list[dg.ScheduleDefinition] = field(default_factory=list)
+    sensors: list[dg.SensorDefinition] = field(default_factory=list)
 
 
 def build_definitions(
     workspace: Workspace, *, retry_seconds: float = RETRY_SECONDS
 ) -> dg.Definitions:
-    """Return assets, checks, sensors, schedules and jobs of every configured source."""
-    tables = [
-        TableExport(workspace=workspace, configured=source, shape=shape)
-        for source in workspace.configured()
-        for shape in known_tables(workspace, source).tables
-    ]
+    """Return assets, checks, sensors, schedules and jobs of every configured source.
+
+    Args:
+        workspace: The loaded project.
+        retry_seconds: How long the first retry of an error that may pass waits.
+    """
+    parts = _Parts()
+    for source in workspace.configured():
+        _add_source(parts, workspace, source, retry_seconds)
+    if parts.tables:
+        parts.sensors.append(build_elsewhere_sensor(parts.tables))
     return dg.Definitions(
-        assets=[build_exports(table, retry_seconds=retry_seconds) for table in tables],
+        assets=parts.assets,
+        asset_checks=parts.checks,
+        jobs=parts.jobs,
+        schedules=parts.schedules,
+        sensors=parts.sensors,
         resources={"sources": build_sources_resource(workspace)},
         # A run is one step per table; processes per step would cost seconds and split the snapshot.
         executor=dg.in_process_executor,
     )
+
+
+def _add_source(
+    parts: _Parts, workspace: Workspace, source: ConfiguredSource, retry_seconds: float
+) -> None:
+    shapes = known_tables(workspace, source).tables
+    tables = [TableExport(workspace=workspace, configured=source, shape=shape) for shape in shapes]
+    parts.tables += tables
+    parts.assets += build_source_tables(source, shapes, retry_seconds=retry_seconds)
+    parts.assets += [build_exports(table, retry_seconds=retry_seconds) for table in tables]
+    parts.checks += build_relation_checks(tables, source.config.relations)
+    parts.checks += build_freshness_checks(tables)
+    if any(table.by_default for table in tables):
+        job = build_job(source, tables)
+        parts.jobs.append(job)
+        parts.schedules.append(build_schedule(source, tables, job))
+        parts.sensors.append(build_changes_sensor(source, tables, shapes))
+    freshness = build_freshness_schedule(source, tables)
+    if freshness is not None:
+        parts.schedules.append(freshness)

@@ -6,11 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.asset_checks.asset_check_evaluation import (
-    AssetCheckEvaluationTargetMaterializationData as Target,
-)
 
 from export_assets.defs.checks import BLOCKING, Finding, Subject, check_names, evaluate, severity_of
+from export_assets.defs.event_log import Target, latest, target_of
 from export_assets.defs.held import RunSources
 from export_assets.defs.metadata import (
     data_version,
@@ -128,7 +126,7 @@ class _Step:
                 workspace=sources.workspace,
                 source=sources.source(self.table.source),
                 request=request,
-                run=Run(id=self.context.run_id, now=datetime.now(UTC)),
+                run=Run(id=self.context.run.run_id, now=datetime.now(UTC)),
             ).export()
         except Exception as error:
             told = translate(error, subject=self.table.source, side="source")
@@ -200,17 +198,8 @@ class _Step:
 
     def _targets(self, fmt: str) -> dict[str, Target]:
         """Return by partition the newest materialization, which an evaluation must point at."""
-        found: dict[str, Target] = {}
-        fetched = self.context.instance.fetch_materializations(
-            dg.AssetRecordsFilter(asset_key=self.table.key(fmt), asset_partitions=list(self.keys)),
-            limit=4 * len(self.keys),
-        )
-        for record in fetched.records:
-            if record.partition_key is not None and record.partition_key not in found:
-                found[record.partition_key] = Target(
-                    storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
-                )
-        return found
+        found = latest(self.context.instance, self.table.key(fmt), self.keys)
+        return {key: target_of(record) for key, record in found.items()}
 
     def _report_parts(self, subjects: Sequence[Subject], source_version: str) -> None:
         """Write what is published, and what the checks found, although the step will fail."""

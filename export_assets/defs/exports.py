@@ -10,17 +10,10 @@ from export_assets.defs.export_step import ExportConfig, run_table
 from export_assets.defs.held import RunSources
 from export_assets.defs.metadata import shape_schema
 from export_assets.defs.names import source_table_key, tag_value
+from export_assets.defs.pools import RETRY_SECONDS, pool_of, retry_policy
 from export_assets.defs.table import TableExport
 from export_assets.formats.registry import format_named
 from export_assets.tables.partitions import TimePartitions
-
-RETRY_SECONDS = 10.0
-_RETRIES = 2
-
-
-def pool_of(source: str) -> str:
-    """Return the pool of the steps that read *source*, so that a run waits for the one before."""
-    return f"source_{source}"
 
 
 def build_exports(
@@ -42,12 +35,7 @@ def build_exports(
         # A range of partitions is one pass over the source, whatever its length.
         backfill_policy=dg.BackfillPolicy.single_run() if table.partitions_def else None,
         # The step says of each failure whether a retry can help.
-        retry_policy=dg.RetryPolicy(
-            max_retries=_RETRIES,
-            delay=retry_seconds,
-            backoff=dg.Backoff.EXPONENTIAL,
-            jitter=dg.Jitter.PLUS_MINUS,
-        ),
+        retry_policy=retry_policy(retry_seconds),
         pool=pool_of(table.source),
     )
     def export(

@@ -88,6 +88,10 @@ class TableExport:
         directory = self.partitions.directory(key)
         return self.store.partition_path(ExportKey(self.source, self.name, fmt), directory)
 
+    def export_path(self, fmt: str) -> Path:
+        """Return the directory of all partitions in *fmt*."""
+        return self.store.partition_path(ExportKey(self.source, self.name, fmt), ALL).parent
+
     def manifest(self, fmt: str, key: str) -> Manifest | None:
         """Return the record of partition *key*, None where it is not published.
 
@@ -99,7 +103,7 @@ class TableExport:
 
     def published_keys(self, fmt: str) -> list[str]:
         """Return the keys of everything published in *fmt*, in order, without opening anything."""
-        parent = self.store.partition_path(ExportKey(self.source, self.name, fmt), ALL).parent
+        parent = self.export_path(fmt)
         if not parent.is_dir():
             return []
         keys = (self.partitions.key_of_directory(path.name) for path in parent.iterdir())

@@ -1,0 +1,175 @@
+"""The sensor that tells Dagster of partitions published without it, by the command line say.
+
+The manifests are the truth. A partition whose manifest names another run than Dagster's newest
+event of it is reported once, with the same metadata a run of Dagster would have given.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from export_assets.defs.event_log import latest, run_id_of
+from export_assets.defs.metadata import materialization
+from export_assets.defs.table import TableExport
+from export_assets.errors import ExportError
+from export_assets.store.manifest import MANIFEST_NAME, Manifest
+from export_assets.tables.partitions import UNDATED
+
+SECONDS = 60
+MOST_EVENTS = 200
+_MOST_LOOKS = 2_000
+_BATCH = 100
+# A manifest is written just before its directory is renamed into place, which is the time compared.
+_SLACK_NS = 600 * 10**9
+
+
+@dataclass(kw_only=True)
+class Budget:
+    """What one tick may still do."""
+
+    events: int = MOST_EVENTS
+    looks: int = _MOST_LOOKS
+
+    @property
+    def spent(self) -> bool:
+        """Whether the rest has to wait for the next tick."""
+        return self.events <= 0 or self.looks <= 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """How far one export was looked through."""
+
+    stamp: int = 0
+    """Time of change of its directory, in nanoseconds, when a look through it ended."""
+    after: str = ""
+    """Partition key after which a look that is not over goes on."""
+
+
+@dataclass(kw_only=True)
+class Findings:
+    """What one tick found."""
+
+    events: list[dg.AssetMaterialization] = field(default_factory=list)
+    seen: dict[str, Seen] = field(default_factory=dict)
+
+
+def build_elsewhere_sensor(tables: Sequence[TableExport]) -> dg.SensorDefinition:
+    """Return the sensor `published_elsewhere` over all *tables*."""
+
+    def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        found = find_unseen(context.instance, tables, read_cursor(context.cursor))
+        return dg.SensorResult(asset_events=found.events, cursor=write_cursor(found.seen))
+
+    return dg.SensorDefinition(
+        name="published_elsewhere",
+        evaluation_fn=look,
+        asset_selection=dg.AssetSelection.assets(*(key for table in tables for key in table.keys)),
+        minimum_interval_seconds=SECONDS,
+        # It only reads manifests and writes Dagster's own log.
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Reports partitions that were published without Dagster.",
+    )
+
+
+def find_unseen(
+    instance: dg.DagsterInstance, tables: Sequence[TableExport], seen: Mapping[str, Seen]
+) -> Findings:
+    """Return events for what is published and unknown to *instance*, within one tick's budget."""
+    found, budget = Findings(), Budget()
+    for table in tables:
+        for fmt in table.formats:
+            name = table.key(fmt).to_user_string()
+            before = seen.get(name, Seen())
+            found.seen[name] = _look_through(
+                instance, table, fmt, before, budget=budget, events=found.events
+            )
+    return found
+
+
+def _look_through(
+    instance: dg.DagsterInstance,
+    table: TableExport,
+    fmt: str,
+    before: Seen,
+    *,
+    budget: Budget,
+    events: list[dg.AssetMaterialization],
+) -> Seen:
+    """Report what is new in one export, and return how far the look came."""
+    try:
+        stamp = table.export_path(fmt).stat().st_mtime_ns
+    except OSError:
+        return Seen()
+    if stamp == before.stamp and not before.after:
+        return before
+    keys = [key for key in _changed(table, fmt, before) if key > before.after]
+    waiting = False
+    for start in range(0, len(keys), _BATCH):
+        if budget.spent:
+            return Seen(stamp=before.stamp, after=keys[start - 1] if start else before.after)
+        batch = keys[start : start + _BATCH]
+        budget.looks -= len(batch)
+        known = latest(instance, table.key(fmt), batch)
+        for manifest in _manifests(table, fmt, batch):
+            record = known.get(manifest.partition)
+            if record is not None and run_id_of(record) == manifest.run_id:
+                continue
+            if _is_unfinished(instance, manifest.run_id):
+                waiting = True
+                continue
+            version = manifest.snapshot.id
+            events.append(
+                materialization(table, manifest, status="published", source_version=version)
+            )
+            budget.events -= 1
+    return Seen(stamp=before.stamp) if waiting else Seen(stamp=stamp)
+
+
+def _changed(table: TableExport, fmt: str, before: Seen) -> Iterator[str]:
+    """Yield, in order, the keys of partitions published since the last look ended."""
+    for key in table.published_keys(fmt):
+        if key == UNDATED:
+            continue
+        try:
+            written = (table.partition_path(fmt, key) / MANIFEST_NAME).stat().st_mtime_ns
+        except OSError:
+            continue
+        if written >= before.stamp - _SLACK_NS:
+            yield key
+
+
+def _manifests(table: TableExport, fmt: str, keys: Sequence[str]) -> Iterator[Manifest]:
+    for key in keys:
+        try:
+            manifest = table.manifest(fmt, key)
+        except ExportError:
+            continue  # the check `integrity` tells; this sensor has nothing to report
+        if manifest is not None:
+            yield manifest
+
+
+def _is_unfinished(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether *run_id* is a run of Dagster that will still report what it published itself."""
+    run = instance.get_run_by_id(run_id)
+    return run is not None and not run.is_finished
+
+
+def read_cursor(text: str | None) -> dict[str, Seen]:
+    """Return how far every export was looked through; nothing where *text* is no cursor."""
+    try:
+        cursor = json.loads(text or "")
+        return {
+            name: Seen(stamp=int(stamp), after=str(after))
+            for name, (stamp, after) in dict(cursor).items()
+        }
+    except (TypeError, ValueError):
+        return {}
+
+
+def write_cursor(seen: Mapping[str, Seen]) -> str:
+    """Return *seen* as text."""
+    known = {name: [one.stamp, one.after] for name, one in seen.items() if one != Seen()}
+    return json.dumps(known)

@@ -1,0 +1,134 @@
+"""Checks over several tables: what refers to another table finds it there."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from export_assets.config.rules import Relation
+from export_assets.defs.checks import Finding
+from export_assets.defs.event_log import latest, target_of
+from export_assets.defs.names import op_part
+from export_assets.defs.published import read_columns
+from export_assets.defs.table import TableExport
+from export_assets.errors import ExportError
+from export_assets.tables.partitions import ALL
+
+WARN = dg.AssetCheckSeverity.WARN
+
+
+def check_name(relation: Relation) -> str:
+    """Return the name of the check of *relation*: `customer_id_to_customers`."""
+    return f"{op_part(relation.child_column)}_to_{op_part(relation.parent_table)}"
+
+
+def build_relation_checks(
+    tables: Sequence[TableExport], relations: Sequence[Relation]
+) -> list[dg.AssetChecksDefinition]:
+    """Return a step per table that refers to others, over what is published of both.
+
+    Args:
+        tables: The tables of one source.
+        relations: The relations configured for it; those of tables not among *tables* are left
+            out.
+    """
+    known = {table.name: table for table in tables}
+    built = []
+    for name, child in known.items():
+        own = [one for one in relations if one.child_table == name and one.parent_table in known]
+        if own:
+            built.append(_build(child, [(one, known[one.parent_table]) for one in own]))
+    return built
+
+
+def _build(
+    child: TableExport, relations: Sequence[tuple[Relation, TableExport]]
+) -> dg.AssetChecksDefinition:
+    key = child.key(child.formats[0])
+    specs = [
+        dg.AssetCheckSpec(
+            check_name(relation),
+            asset=key,
+            description=f"Every `{relation.child}` is a `{relation.parent}`.",
+            # Where both are exported in one run, the parent comes first.
+            additional_deps=[] if parent is child else [parent.key(parent.formats[0])],
+            partitions_def=child.partitions_def,
+        )
+        for relation, parent in relations
+    ]
+
+    @dg.multi_asset_check(
+        name=f"relations__{child.source}__{op_part(child.name)}", specs=specs, can_subset=True
+    )
+    def check(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
+        keys = [ALL] if child.partitions_def is None else list(context.partition_keys)
+        targets = latest(context.instance, key, keys) if len(keys) > 1 else {}
+        for relation, parent in relations:
+            name = check_name(relation)
+            if dg.AssetCheckKey(key, name) not in context.selected_asset_check_keys:
+                continue
+            known = _parent_values(parent, relation.parent_column)
+            for partition in keys:
+                finding = _compare(child, partition, relation, known)
+                if len(keys) == 1:
+                    yield dg.AssetCheckResult(
+                        asset_key=key,
+                        check_name=name,
+                        passed=finding.passed,
+                        severity=WARN,
+                        description=finding.says,
+                        metadata=finding.figures,
+                    )
+                    continue
+                target = targets.get(partition)
+                yield dg.AssetCheckEvaluation(
+                    asset_key=key,
+                    check_name=name,
+                    passed=finding.passed,
+                    severity=WARN,
+                    description=finding.says,
+                    metadata=finding.figures,
+                    blocking=False,
+                    partition=partition,
+                    target_materialization_data=target_of(target) if target is not None else None,
+                )
+
+    return check
+
+
+def _parent_values(parent: TableExport, column: str) -> pl.Series | str:
+    """Return every published value of *column*, as text; or why there is none."""
+    fmt = parent.formats[0]
+    try:
+        manifests = [parent.manifest(fmt, key) for key in parent.published_keys(fmt)]
+        frames = [read_columns(parent, one, (column,)) for one in manifests if one is not None]
+    except (ExportError, OSError) as error:
+        return str(error)
+    if not frames:
+        return f"{parent.name} is not published"
+    return pl.concat(frames).to_series().drop_nulls().cast(pl.String).unique()
+
+
+def _compare(
+    child: TableExport, partition: str, relation: Relation, known: pl.Series | str
+) -> Finding:
+    if isinstance(known, str):
+        return Finding(passed=False, says=known)
+    try:
+        manifest = child.manifest(child.formats[0], partition)
+        if manifest is None:
+            return Finding(passed=False, says="nothing is published")
+        values = read_columns(child, manifest, (relation.child_column,)).to_series()
+    except (ExportError, OSError) as error:
+        return Finding(passed=False, says=str(error))
+    values = values.drop_nulls().cast(pl.String)
+    orphans = int((~values.is_in(known.implode())).sum())
+    return Finding(
+        passed=not orphans,
+        says=f"{orphans} of {len(values)} rows refer to no {relation.parent}",
+        figures={
+            "rows": dg.MetadataValue.int(len(values)),
+            "orphans": dg.MetadataValue.int(orphans),
+        },
+    )

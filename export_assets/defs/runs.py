@@ -1,0 +1,64 @@
+"""Which runs bring tables up to date: tables of the same slices together, ranges in pieces."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+
+import dagster as dg
+
+from export_assets.defs.table import TableExport
+
+CHUNK = 100
+"""Partitions per run: Dagster writes an event for each and format before the run starts."""
+
+
+def requests_for(
+    wanted: Mapping[str, Sequence[str]],
+    tables: Sequence[TableExport],
+    steps: Sequence[dg.AssetKey],
+    *,
+    tags: Mapping[str, str] | None = None,
+) -> Iterator[dg.RunRequest]:
+    """Yield requests for the partitions *wanted* of each table, in order.
+
+    Args:
+        wanted: Consecutive partition keys by table; `all` for a table without partitions.
+        tables: Every table of one source.
+        steps: Upstream tables to fill first; they are part of the first run.
+        tags: Tags of the runs.
+    """
+    first = list(steps)
+    for keys, group in _groups(wanted, tables):
+        assets = [key for table in group for key in table.keys]
+        for start in range(0, len(keys), CHUNK):
+            chunk = keys[start : start + CHUNK]
+            yield _request(first + assets, chunk, group[0], dict(tags or {}))
+            first = []
+
+
+def _groups(
+    wanted: Mapping[str, Sequence[str]], tables: Sequence[TableExport]
+) -> Iterator[tuple[Sequence[str], list[TableExport]]]:
+    """Yield tables that share their partitions and want the same of them."""
+
+    def likeness(table: TableExport) -> tuple[str, str, str]:
+        slices = table.partitions_def
+        name = "" if slices is None else slices.get_serializable_unique_identifier()
+        keys = wanted[table.name]
+        return name, keys[0], keys[-1]
+
+    chosen = sorted((table for table in tables if wanted.get(table.name)), key=likeness)
+    for _, group in groupby(chosen, key=likeness):
+        alike = list(group)
+        yield wanted[alike[0].name], alike
+
+
+def _request(
+    assets: list[dg.AssetKey], keys: Sequence[str], table: TableExport, tags: dict[str, str]
+) -> dg.RunRequest:
+    if table.partitions_def is None:
+        return dg.RunRequest(asset_selection=assets, tags=tags)
+    if len(keys) == 1:
+        return dg.RunRequest(asset_selection=assets, partition_key=keys[0], tags=tags)
+    tags["dagster/asset_partition_range_start"] = keys[0]
+    tags["dagster/asset_partition_range_end"] = keys[-1]
+    return dg.RunRequest(asset_selection=assets, tags=tags)

@@ -1,0 +1,134 @@
+"""The tables where they lie: observed, or computed by the upstream steps of a built-in system."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import dagster as dg
+
+from export_assets.defs.held import RunSources
+from export_assets.defs.metadata import shape_schema
+from export_assets.defs.names import source_table_key, tag_value
+from export_assets.defs.pools import pool_of, retry_policy
+from export_assets.defs.shapes import TableShape
+from export_assets.engine.system import Step, StepReport
+from export_assets.engine.workspace import ConfiguredSource, need_system
+from export_assets.translate import one_line, translate
+
+
+def steps_of(source: ConfiguredSource) -> Sequence[Step]:
+    """Return the upstream steps of *source*, none where it is no built-in system."""
+    return source.system.steps() if source.system is not None else ()
+
+
+def step_keys(source: ConfiguredSource) -> list[dg.AssetKey]:
+    """Return the keys of the tables that upstream steps fill."""
+    return [source_table_key(source.name, step.table) for step in steps_of(source)]
+
+
+def observed_tables(source: ConfiguredSource, shapes: Sequence[TableShape]) -> list[str]:
+    """Return the tables of *source* that no step fills, those that only steps read included."""
+    filled = {step.table for step in steps_of(source)}
+    read = [table for step in steps_of(source) for table in step.depends_on]
+    names = [*(shape.name for shape in shapes), *read]
+    return [name for name in dict.fromkeys(names) if name not in filled]
+
+
+def build_source_tables(
+    source: ConfiguredSource, shapes: Sequence[TableShape], *, retry_seconds: float
+) -> list[dg.AssetsDefinition]:
+    """Return an asset for every table of *source*: observed ones, and those that steps fill."""
+    by_name = {shape.name: shape for shape in shapes}
+    observed = observed_tables(source, shapes)
+    built = [_build_step(source, step, by_name, retry_seconds) for step in steps_of(source)]
+    if observed:
+        specs = [_spec(source, by_name.get(name, TableShape(name=name))) for name in observed]
+        built.append(_build_observation(source, specs))
+    return built
+
+
+def _build_observation(
+    source: ConfiguredSource, specs: Sequence[dg.AssetSpec]
+) -> dg.AssetsDefinition:
+    name = source.name
+
+    @dg.multi_observable_source_asset(  # type: ignore[untyped-decorator]  # Dagster's own lack
+        name=f"observe__{name}", specs=specs, can_subset=True
+    )
+    def observe(
+        context: dg.AssetExecutionContext, sources: dg.ResourceParam[RunSources]
+    ) -> Iterator[dg.ObserveResult]:
+        try:
+            fingerprint = sources.workspace.source(name).source.fingerprint()
+        except Exception as error:
+            told = translate(error, subject=name, side="source")
+            raise dg.Failure(one_line(told), allow_retries=told.retriable) from error
+        for key in sorted(context.selected_asset_keys):
+            yield dg.ObserveResult(asset_key=key, data_version=dg.DataVersion(fingerprint))
+
+    return cast("dg.AssetsDefinition", observe)
+
+
+def _build_step(
+    source: ConfiguredSource, step: Step, shapes: dict[str, TableShape], retry_seconds: float
+) -> dg.AssetsDefinition:
+    spec = _spec(source, shapes.get(step.table, TableShape(name=step.table)))
+
+    @dg.asset(
+        key=spec.key,
+        deps=[source_table_key(source.name, table) for table in step.depends_on],
+        group_name=spec.group_name,
+        kinds=spec.kinds,
+        owners=spec.owners,
+        tags=spec.tags,
+        metadata=spec.metadata,
+        description=f"{spec.description}\n\n{step.description}".strip(),
+        op_tags={"export_assets/step": tag_value(step.name)},
+        retry_policy=retry_policy(retry_seconds),
+        pool=pool_of(source.name),
+    )
+    def fill(
+        context: dg.AssetExecutionContext, sources: dg.ResourceParam[RunSources]
+    ) -> dg.MaterializeResult[Any]:
+        configured = sources.workspace.source(source.name)
+        # What was read before this step is not what there is after it.
+        sources.release(source.name)
+        try:
+            report = need_system(configured).run_step(step.name, configured.url, configured.config)
+            fingerprint = configured.source.fingerprint()
+        except Exception as error:
+            told = translate(error, subject=source.name, side="source")
+            raise dg.Failure(one_line(told), allow_retries=told.retriable) from error
+        return dg.MaterializeResult(
+            metadata={name: dg.MetadataValue.int(count) for name, count in report.counts.items()},
+            data_version=_version(context, report, fingerprint),
+        )
+
+    return fill
+
+
+def _version(
+    context: dg.AssetExecutionContext, report: StepReport, fingerprint: str
+) -> dg.DataVersion:
+    """Return the table's version: the one before where the step added nothing."""
+    if report.counts.get("inserted") == 0:
+        record = context.instance.get_latest_materialization_event(context.asset_key)
+        before = record.asset_materialization if record is not None else None
+        version = before.tags.get("dagster/data_version") if before and before.tags else None
+        if version is not None:
+            return dg.DataVersion(version)
+    return dg.DataVersion(fingerprint)
+
+
+def _spec(source: ConfiguredSource, shape: TableShape) -> dg.AssetSpec:
+    metadata: dict[str, Any] = {"dagster/table_name": f"{source.name}.{shape.name}"}
+    if shape.columns:
+        metadata["dagster/column_schema"] = shape_schema(shape)
+    return dg.AssetSpec(
+        source_table_key(source.name, shape.name),
+        group_name=source.name,
+        kinds={source.url.kind, "table"},
+        owners=list(source.config.owners),
+        tags={"export_assets/source": tag_value(source.name)},
+        description=shape.description or f"Table `{shape.name}` of `{source.name}`.",
+        metadata=metadata,
+    )
