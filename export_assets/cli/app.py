@@ -9,7 +9,17 @@ from typing import Annotated
 
 import typer
 
-from export_assets.cli.commands import export
+from export_assets.cli.commands import (
+    demo,
+    dev,
+    export,
+    inspect,
+    listing,
+    plan,
+    prune,
+    validate,
+    verify,
+)
 from export_assets.cli.output import Output
 from export_assets.cli.signals import raise_on_termination
 from export_assets.errors import UsageError
@@ -43,7 +53,7 @@ def _program(
     del version
 
 
-for module in (export,):
+for module in (export, inspect, plan, listing, verify, validate, prune, demo, dev):
     module.register(app)
 
 

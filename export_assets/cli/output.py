@@ -4,15 +4,13 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from export_assets.cli.signals import Terminated
+from export_assets.cli.text import printable, to_stderr
 from export_assets.errors import ExportError, InternalError
 from export_assets.translate import translate
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 BROKEN_PIPE = 128 + 13
 
@@ -35,12 +33,14 @@ class Output:
         if self.for_people:
             print(printable(text))  # noqa: T201 - this is where the command line prints
 
-    def show(self, what: "RenderableType") -> None:
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()
+    ) -> None:
         """Print a table for people."""
         if self.for_people:
-            from export_assets.cli.tables import console
+            from export_assets.cli.tables import print_table
 
-            console().print(what)
+            print_table(columns, rows, right=right)
 
     def document(self, document: Mapping[str, Any]) -> None:
         """Print the JSON document, where one was asked for."""
@@ -55,6 +55,10 @@ class Output:
         """Tell a person something beside the result."""
         if not self.quiet:
             to_stderr(text)
+
+    def problem(self, text: str) -> None:
+        """Say what is wrong, whatever else was asked for."""
+        to_stderr(f"error: {text}")
 
     def detail(self, text: str) -> None:
         """Tell a person who asked for more."""
@@ -83,7 +87,8 @@ class Output:
         """Report *error*, one line for each thing that is wrong; return its exit code."""
         told = translate(error, subject="export-assets")
         if self.verbose and isinstance(told, InternalError):
-            to_stderr("".join(traceback.format_exception(error)).rstrip(), raw=True)
+            for line in "".join(traceback.format_exception(error)).rstrip().splitlines():
+                to_stderr(line)
         return self.refused(told)
 
     def refused(self, error: ExportError) -> int:
@@ -107,26 +112,6 @@ class Output:
         except OSError:
             _discard_stdout()
         return code
-
-
-def printable(text: str) -> str:
-    """Return *text* with everything that could move a terminal's cursor spelt out."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode()
-        for char in text
-    )
-
-
-def to_stderr(text: str, *, raw: bool = False) -> None:
-    """Write one line to stderr; nobody listening there is no reason to fail."""
-    shown = text if raw else printable(text).replace("\n", " ")
-    try:
-        sys.stderr.write(shown + "\n")
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        return
 
 
 def _discard_stdout() -> None:

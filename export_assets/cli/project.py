@@ -35,9 +35,14 @@ def workspace_of(home: Path | None) -> "Workspace":
 
 def new_run() -> "Run":
     """Return the identity and the one clock reading of a run that starts now."""
-    import secrets
-
     from export_assets.engine.request import Run
 
     now = datetime.now(UTC)
-    return Run(id=f"cli-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}", now=now)
+    return Run(id=run_identity(now), now=now)
+
+
+def run_identity(now: datetime) -> str:
+    """Return a name no other run has."""
+    import secrets
+
+    return f"cli-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from export_assets.cli.commands.export import SelectionOptions
+from export_assets.cli.selection import SelectionOptions
 from export_assets.config.dates import day_range
 from export_assets.config.rules import FormatOptionsConfig
 from export_assets.engine.request import ExportRequest

@@ -6,8 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export_assets.cli.output import Output, to_stderr
-from export_assets.engine.report import ExportRecord, ExportReport
+from export_assets.cli.figures import count, duration, size, span
+from export_assets.cli.output import Output
+from export_assets.engine.report import (
+    EXIT_PARTIAL,
+    EXIT_WARNINGS,
+    ExportRecord,
+    ExportReport,
+)
 
 COLUMNS = ("table", "format", "partition", "status", "rows", "bytes", "seconds", "path")
 _STATUSES = ("failed", "skipped", "success", "empty", "unchanged")
@@ -24,8 +30,7 @@ class Line:
     @property
     def partition(self) -> str:
         """The partition, or the first, the last and how many."""
-        keys = [record.partition for record in self.records]
-        return keys[0] if len(keys) == 1 else f"{keys[0]} … {keys[-1]} ({len(keys)})"
+        return span([record.partition for record in self.records])
 
     @property
     def status(self) -> str:
@@ -54,42 +59,53 @@ def lines_of(report: ExportReport) -> list[Line]:
     ]
 
 
-def print_report(output: Output, report: ExportReport) -> None:
-    """Print the table and the summary; warnings and failures go to stderr."""
-    for warning in report.warnings:
-        output.note(f"warning: {warning}")
-    if output.for_people:
-        from export_assets.cli.tables import duration, figure, size, table
-
-        rows = [
-            (
-                line.table,
-                line.format,
-                line.partition,
-                line.status,
-                figure(sum(record.rows for record in line.records)),
-                size(sum(record.bytes for record in line.records)),
-                duration(max(record.seconds for record in line.records)),
-                str(line.path or ""),
-            )
-            for line in lines_of(report)
-        ]
-        output.show(table(COLUMNS, rows, right=("rows", "bytes", "seconds")))
-        output.line(summary(report))
-    for text in dict.fromkeys(record.error for record in report.failed if record.error):
-        to_stderr(f"error: {text}")
-
-
-def summary(report: ExportReport) -> str:
-    """Return the line under the table."""
-    from export_assets.cli.tables import duration, figure, size
-
-    counts = report.counts
-    states = ", ".join(f"{counts[one]} {one}" for one in reversed(_STATUSES) if one in counts)
-    return (
-        f"{figure(report.rows)} rows, {size(report.bytes)} in {duration(report.seconds)}"
-        f"{': ' if states else ''}{states}"
+def print_reports(output: Output, reports: Sequence[ExportReport]) -> None:
+    """Print one table and one summary of all; warnings and failures go to stderr."""
+    for report in reports:
+        for warning in report.warnings:
+            output.note(f"warning: {warning}")
+    several = len(reports) > 1
+    rows = (
+        (
+            *((report.source,) if several else ()),
+            line.table,
+            line.format,
+            line.partition,
+            line.status,
+            count(sum(record.rows for record in line.records)),
+            size(sum(record.bytes for record in line.records)),
+            duration(max(record.seconds for record in line.records)),
+            str(line.path or ""),
+        )
+        for report in reports
+        for line in lines_of(report)
     )
+    columns = ("source", *COLUMNS) if several else COLUMNS
+    output.table(columns, rows, right=("rows", "bytes", "seconds"))
+    output.line(summary(reports))
+    for report in reports:
+        for text in dict.fromkeys(record.error for record in report.failed if record.error):
+            output.problem(text)
+
+
+def summary(reports: Sequence[ExportReport]) -> str:
+    """Return the line under the table."""
+    counts: Counter[str] = Counter()
+    for report in reports:
+        counts.update(report.counts)
+    states = ", ".join(f"{counts[one]} {one}" for one in reversed(_STATUSES) if one in counts)
+    rows, written = sum(one.rows for one in reports), sum(one.bytes for one in reports)
+    seconds = sum(one.seconds for one in reports)
+    figures = f"{count(rows)} rows, {size(written)} in {duration(seconds)}"
+    return f"{figures}: {states}" if states else figures
+
+
+def verdict(reports: Sequence[ExportReport]) -> int:
+    """Return the exit code of several runs: the common one, 4 where only part failed."""
+    codes = {report.exit_code for report in reports}
+    if len(codes) == 1:
+        return codes.pop()
+    return EXIT_PARTIAL if any(report.failed for report in reports) else EXIT_WARNINGS
 
 
 def document_of(report: ExportReport) -> dict[str, Any]:

@@ -1,124 +1,45 @@
 """`export-assets export`: publish a source's tables, or write them into a directory."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from export_assets.cli.options import CommonOptions, command
+from export_assets.cli.options import command
 from export_assets.cli.output import Output
-
-_ROWS = "Rows"
-_FILES = "Files"
+from export_assets.cli.selection import SelectionOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class SelectionOptions(CommonOptions):
-    """Which source, tables, formats and rows; shared by `export` and `plan`."""
+class ExportOptions(SelectionOptions):
+    """What to export."""
 
-    source: Annotated[
-        str,
-        typer.Argument(help="A configured source, or the path or URL of a database."),
-    ]
-    tables: Annotated[
-        list[str] | None,
-        typer.Argument(help="Tables by name; all that the configuration selects by default."),
-    ] = None
-    format: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--format", "-f", help="File format: repeat, separate by commas, or say 'all'."
-        ),
-    ] = None
-    start_date: Annotated[
-        str | None, typer.Option(help="First day (UTC), YYYY-MM-DD.", metavar="DAY")
-    ] = None
-    end_date: Annotated[
-        str | None, typer.Option(help="Last day (UTC), included.", metavar="DAY")
-    ] = None
-    partition: Annotated[
-        list[str] | None,
-        typer.Option(help="Partition key; repeat, or a range 'a..b'.", metavar="KEY"),
-    ] = None
-    where: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Only rows where the column has the value; repeat to narrow further. 'col=' is "
-            "empty text, 'col:null' is NULL. Needs --output-dir.",
-            metavar="COL=VALUE",
-        ),
-    ] = None
-    columns: Annotated[
-        list[str] | None,
-        typer.Option(help="Only these columns, in this order. Needs --output-dir."),
-    ] = None
-    limit: Annotated[
-        int | None, typer.Option(help="At most so many rows of each table.", min=0)
-    ] = None
-    offset: Annotated[int, typer.Option(help="Leave out so many rows first.", min=0)] = 0
-    order_by: Annotated[
-        list[str] | None, typer.Option(help="Columns to order by. Needs --output-dir.")
-    ] = None
-    include: Annotated[
-        list[str] | None, typer.Option(help="Tables besides those the configuration selects.")
-    ] = None
-    exclude: Annotated[list[str] | None, typer.Option(help="Tables to leave out.")] = None
-    output_dir: Annotated[
-        Path | None,
-        typer.Option(
-            "--output-dir", "-o", help="Write one file per table and format there instead."
-        ),
-    ] = None
-    overwrite: Annotated[
-        bool,
-        typer.Option(
-            "--overwrite",
-            help="Replace files of the same name; without --output-dir, publish unchanged "
-            "partitions too.",
-        ),
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print what would be done: `plan`.")
     ] = False
-    compression: Annotated[
-        str | None, typer.Option(help="Codec of the formats that have it, or 'none'.")
-    ] = None
-    compression_level: Annotated[int | None, typer.Option(help="Level of the codec.")] = None
-    profile: Annotated[
-        str | None, typer.Option(help="Conventions of CSV: default, excel, legacy or tidy.")
-    ] = None
-    delimiter: Annotated[
-        str | None, typer.Option(help="Field separator of CSV: one character, or 'tab'.")
-    ] = None
-    pretty: Annotated[
-        bool | None,
-        typer.Option("--pretty/--compact", help="Indented JSON, or JSON on one line per row."),
-    ] = None
-    source_url: Annotated[
-        str | None,
-        typer.Option("--source", help="Read the configured source from here.", metavar="URL"),
-    ] = None
-    fetch_latest: Annotated[
-        bool | None,
-        typer.Option(
-            "--fetch-latest/--no-fetch",
-            help="Run the system's upstream steps first; the default where it has any.",
-        ),
-    ] = None
-    lock_timeout: Annotated[
-        float, typer.Option(help="Seconds to wait for a partition another run holds.", min=0)
-    ] = 0.0
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to *app*."""
-    command(app, "export", SelectionOptions)(export)
+    command(app, "export", ExportOptions)(export)
 
 
-def export(output: Output, options: SelectionOptions) -> int:
-    """Export a source: read once, write every format, prove it, publish it."""
+def export(output: Output, options: ExportOptions) -> int:
+    """Export a source: read once, write every format, prove it, publish it.
+
+    SOURCE is a configured source or any database by its path or URL. Without --output-dir the
+    exports of the project are brought up to date, partition by partition; what has not changed
+    is not written again.
+    """
+    if options.dry_run:
+        from export_assets.cli.commands.plan import plan
+
+        return plan(output, options)
     from export_assets.cli.limits import raise_file_limit
     from export_assets.cli.progress import progress_bar
     from export_assets.cli.project import new_run, workspace_of
     from export_assets.cli.requests import request_of, source_of
+    from export_assets.cli.results import document_of, print_reports
     from export_assets.engine.run import Exporter
 
     raise_file_limit()
@@ -130,13 +51,6 @@ def export(output: Output, options: SelectionOptions) -> int:
         report = Exporter(
             workspace=workspace, source=source, request=request, run=run, progress=progress
         ).export()
-    return present(output, report)
-
-
-def present(output: Output, report: Any) -> int:  # noqa: ANN401
-    """Print what a run did; return its exit code."""
-    from export_assets.cli.results import document_of, print_report
-
-    print_report(output, report)
+    print_reports(output, [report])
     output.document(document_of(report))
-    return int(report.exit_code)
+    return report.exit_code

@@ -1,0 +1,107 @@
+"""What `verify` looks at: names below the exports, a partition, an output directory, a tree."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from export_assets.errors import DestConflict, IntegrityError, UsageError
+
+if TYPE_CHECKING:
+    from export_assets.store.verify import Finding, RowCounter
+
+NAMES = ("source", "table", "fmt")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """A partition or an output directory, and in what it differs from its record."""
+
+    path: Path
+    files: int
+    bytes: int
+    findings: "tuple[Finding, ...]"
+
+
+def check(what: str | None, root: Path, count_rows: "RowCounter | None") -> Iterator[Checked]:
+    """Compare *what* with its manifests: names below *root* first, else a path.
+
+    Raises:
+        UsageError: There is nothing of that name.
+    """
+    if what is None:
+        yield from _tree(root, {}, count_rows)
+        return
+    names = names_of(what)
+    found = False
+    for checked in _tree(root, names, count_rows) if names else ():
+        found = True
+        yield checked
+    if found:
+        return
+    path = Path(what)
+    if not path.exists():
+        msg = f"{what}: nothing of that name is published, and there is no such path"
+        raise UsageError(msg)
+    for checked in _path(path, root, count_rows):
+        found = True
+        yield checked
+    if not found:
+        msg = f"{what}: holds nothing that was exported"
+        raise UsageError(msg)
+
+
+def names_of(what: str) -> dict[str, str]:
+    """Return *what* as names of source, table and format; empty where it is none of these."""
+    parts = what.split("/")
+    plain = all(parts) and len(parts) <= len(NAMES) and parts[0] not in {".", "..", "~"}
+    return dict(zip(NAMES, parts, strict=False)) if plain else {}
+
+
+def _path(path: Path, root: Path, count_rows: "RowCounter | None") -> Iterator[Checked]:
+    from export_assets.store.manifest import MANIFEST_NAME
+
+    inside, top = path.resolve(), root.resolve()
+    if (path / MANIFEST_NAME).exists():
+        yield _directory(path, count_rows)
+    elif inside.is_relative_to(top):
+        names = dict(zip(NAMES, inside.relative_to(top).parts, strict=False))
+        yield from _tree(root, names, count_rows)
+    else:
+        yield from _tree(path, {}, count_rows)
+
+
+def _tree(root: Path, names: dict[str, str], count_rows: "RowCounter | None") -> Iterator[Checked]:
+    from export_assets.store.tree import scan_partitions
+    from export_assets.store.verify import verify_partitions
+
+    partitions = scan_partitions(root, **names)
+    for verdict in verify_partitions(partitions, count_rows=count_rows):
+        yield Checked(
+            path=verdict.path, files=verdict.files, bytes=verdict.bytes, findings=verdict.findings
+        )
+
+
+def _directory(path: Path, count_rows: "RowCounter | None") -> Checked:
+    """Check one directory, by the kind of record it holds."""
+    from export_assets.store.directory_record import read_record
+    from export_assets.store.verify import verify_directory, verify_partitions
+
+    files = size = 0
+    try:
+        record = read_record(path)
+    except DestConflict:
+        verdict = next(verify_partitions([path], count_rows=count_rows))
+        return Checked(
+            path=path, files=verdict.files, bytes=verdict.bytes, findings=verdict.findings
+        )
+    except IntegrityError:
+        record = None
+    if count_rows is not None:
+        msg = f"{path}: the record of an output directory does not say how to read its files; "
+        msg += "leave out --deep"
+        raise UsageError(msg)
+    if record is not None:
+        files, size = len(record.files), sum(entry.bytes for entry in record.files)
+    findings = tuple(verify_directory(path))
+    return Checked(path=path, files=files, bytes=size, findings=findings)

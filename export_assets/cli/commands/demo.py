@@ -1,0 +1,84 @@
+"""`export-assets demo`: sample data of every built-in system, exported in every format."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from export_assets.cli.options import CommonOptions, command
+from export_assets.cli.output import Output
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions(CommonOptions):
+    """Where the demonstration goes."""
+
+    dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--dir",
+            help="Directory for data and exports, created where missing; the project by default.",
+            show_default=False,
+        ),
+    ] = None
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    command(app, "demo", DemoOptions)(demo)
+
+
+def demo(output: Output, options: DemoOptions) -> int:
+    """Make sample data, export all of it in every format, and say what to look at next."""
+    from export_assets.cli.limits import raise_file_limit
+    from export_assets.cli.progress import progress_bar
+    from export_assets.cli.project import new_run, workspace_of
+    from export_assets.cli.results import document_of, print_reports, verdict
+    from export_assets.engine.request import ExportRequest
+    from export_assets.engine.run import Exporter
+    from export_assets.systems.registry import SYSTEMS
+    from export_assets.translate import translating
+
+    raise_file_limit()
+    if options.dir is not None:
+        with translating(str(options.dir)):
+            options.dir.mkdir(parents=True, exist_ok=True)
+    workspace = workspace_of(options.dir or options.home)
+    reports = []
+    for name, system in SYSTEMS.items():
+        source = workspace.source(name)
+        with translating(f"{name}: {source.url}"):
+            if source.url.path is not None:
+                source.url.path.parent.mkdir(parents=True, exist_ok=True)
+            output.line(f"{name}: {system.make_sample(source.url, source.config)}")
+        with progress_bar(output) as progress:
+            reports.append(
+                Exporter(
+                    workspace=workspace,
+                    source=source,
+                    request=ExportRequest(formats=("all",), fetch_latest=bool(system.steps())),
+                    run=new_run(),
+                    progress=progress,
+                ).export()
+            )
+    output.line()
+    print_reports(output, reports)
+    code = verdict(reports)
+    _say_what_is_next(output, options)
+    output.document({"exit_code": code, "reports": [document_of(report) for report in reports]})
+    return code
+
+
+def _say_what_is_next(output: Output, options: DemoOptions) -> None:
+    place = options.dir or options.home
+    home = f" --home {place}" if place is not None else ""
+    output.line()
+    output.line("Next:")
+    for text, what in (
+        ("dev", "open the Dagster UI on http://127.0.0.1:3000"),
+        ("list", "everything published"),
+        ("verify", "every file against its manifest"),
+        ("inspect tandem", "what the source holds"),
+    ):
+        output.line(f"  export-assets {text}{home}".ljust(48) + f"  {what}")

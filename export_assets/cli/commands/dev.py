@@ -1,0 +1,66 @@
+"""`export-assets dev`: the Dagster UI of the project, for this machine only."""
+
+import os
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from export_assets.cli.options import CommonOptions, command
+from export_assets.cli.output import Output
+
+PORT = 3000
+
+
+@dataclass(frozen=True, kw_only=True)
+class DevOptions(CommonOptions):
+    """Where the UI listens."""
+
+    port: Annotated[int, typer.Option(help="Port of the UI.", min=1, max=65_535)] = PORT
+    host: Annotated[str, typer.Option(help="Address to listen on; only this machine's own.")] = (
+        "127.0.0.1"
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    command(app, "dev", DevOptions)(dev)
+
+
+def dev(output: Output, options: DevOptions) -> int:
+    """Open the Dagster UI of the project on this machine, until Ctrl-C.
+
+    Dagster keeps its runs and events in `.dagster` of the project. The UI has no login, so it is
+    never offered to other machines: put a proxy with a login in front of it for that.
+    """
+    import sys
+
+    from export_assets.cli.dagster_home import prepare
+    from export_assets.cli.family import run_family
+    from export_assets.cli.listening import need_free_port, need_loopback
+    from export_assets.cli.project import settings_of
+
+    need_loopback(options.host)
+    settings = settings_of(options.home)
+    need_free_port(options.host, options.port)
+    dagster_home = prepare(settings.home)
+    environment = os.environ | {
+        "DAGSTER_HOME": str(dagster_home),
+        "EXPORT_ASSETS_HOME": str(settings.home.resolve()),
+    }
+    shown = f"[{options.host}]" if ":" in options.host else options.host
+    output.line(f"http://{shown}:{options.port}  (Ctrl-C ends it)")
+    sys.stdout.flush()
+    code = run_family(
+        [
+            sys.executable,
+            *("-W", "ignore:Command `dagster dev` is superseded"),
+            *("-m", "dagster", "dev"),
+            *("-w", str(dagster_home / "workspace.yaml")),
+            *("-h", options.host),
+            *("-p", str(options.port)),
+        ],
+        environment=environment,
+    )
+    output.document({"exit_code": code})
+    return code

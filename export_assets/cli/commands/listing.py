@@ -1,0 +1,165 @@
+"""`export-assets list`: everything published, from the manifests alone.
+
+On the way here nothing may import Polars or Arrow: that alone would take longer than the answer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from export_assets.cli.options import CommonOptions, command
+from export_assets.cli.output import Output
+from export_assets.errors import IntegrityError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListOptions(CommonOptions):
+    """What to list."""
+
+    source: Annotated[str | None, typer.Argument(help="Only this source.")] = None
+    partitions: Annotated[
+        bool, typer.Option("--partitions", help="One line per partition, not per export.")
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line: an export, or one of its partitions."""
+
+    source: str
+    table: str
+    format: str
+    partition: str | None
+    partitions: int
+    rows: int
+    bytes: int
+    files: int
+    created_at: datetime
+    path: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The line as JSON can hold it."""
+        counted = {"partitions": self.partitions} if self.partition is None else {}
+        named = {} if self.partition is None else {"partition": self.partition}
+        return {
+            "source": self.source,
+            "table": self.table,
+            "format": self.format,
+            **named,
+            **counted,
+            "rows": self.rows,
+            "bytes": self.bytes,
+            "files": self.files,
+            "published_at": self.created_at.isoformat(),
+            "path": self.path,
+        }
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    command(app, "list", ListOptions)(list_exports)
+
+
+def list_exports(output: Output, options: ListOptions) -> int:
+    """List everything published: rows, bytes, partitions, and where it lies."""
+    from export_assets.cli.project import settings_of
+    from export_assets.store.catalogue import Damaged, Published, list_published
+
+    root = settings_of(options.home).exports_dir
+    published: list[Published] = []
+    damaged: list[Damaged] = []
+    for found in list_published(root, source=options.source):
+        if isinstance(found, Damaged):
+            damaged.append(found)
+        else:
+            published.append(found)
+    rows = [
+        Row(
+            source=one.source,
+            table=one.table,
+            format=one.format,
+            partition=one.partition,
+            partitions=1,
+            rows=one.rows,
+            bytes=one.bytes,
+            files=one.files,
+            created_at=one.created_at,
+            path=str(one.path),
+        )
+        for one in published
+    ]
+    if not options.partitions:
+        rows = _by_export(rows)
+    for broken in damaged:
+        output.problem(broken.message)
+    _print(output, rows, str(root), partitions=options.partitions)
+    code = IntegrityError.exit_code if damaged else 0
+    output.document(
+        {
+            "exports_dir": str(root),
+            "exit_code": code,
+            "rows": sum(row.rows for row in rows),
+            "bytes": sum(row.bytes for row in rows),
+            "partitions" if options.partitions else "exports": [row.document for row in rows],
+            "damaged": [{"path": str(one.path), "error": one.message} for one in damaged],
+        }
+    )
+    return code
+
+
+def _by_export(rows: Sequence[Row]) -> list[Row]:
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.source, row.table, row.format), []).append(row)
+    return [
+        Row(
+            source=source,
+            table=table,
+            format=fmt,
+            partition=None,
+            partitions=len(group),
+            rows=sum(row.rows for row in group),
+            bytes=sum(row.bytes for row in group),
+            files=sum(row.files for row in group),
+            created_at=max(row.created_at for row in group),
+            path=group[0].path.rpartition("/")[0],
+        )
+        for (source, table, fmt), group in groups.items()
+    ]
+
+
+def _print(output: Output, rows: Sequence[Row], root: str, *, partitions: bool) -> None:
+    if not output.for_people:
+        return
+    if not rows:
+        output.line(f"nothing is published in {root}")
+        return
+    from export_assets.cli.figures import count, size
+
+    lines = [
+        (
+            row.source,
+            row.table,
+            row.format,
+            row.partition if row.partition is not None else count(row.partitions),
+            count(row.rows),
+            size(row.bytes),
+            row.created_at.strftime("%Y-%m-%d %H:%M:%S"),
+        )
+        for row in rows
+    ]
+    kind = "partition" if partitions else "partitions"
+    output.table(
+        ("source", "table", "format", kind, "rows", "bytes", "published (UTC)"),
+        lines,
+        right=("partitions", "rows", "bytes"),
+    )
+    total = sum(row.partitions for row in rows)
+    output.line(
+        f"{count(sum(row.rows for row in rows))} rows, {size(sum(row.bytes for row in rows))}"
+        f" in {count(total)} {'partition' if total == 1 else 'partitions'} below {root}"
+    )

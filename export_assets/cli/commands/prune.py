@@ -1,0 +1,123 @@
+"""`export-assets prune`: delete published partitions that no retention rule keeps."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from export_assets.cli.options import CommonOptions, command
+from export_assets.cli.output import Output
+
+if TYPE_CHECKING:
+    from export_assets.config.models import SourceConfig
+    from export_assets.store.retention import PrunePlan, Slice
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruneOptions(CommonOptions):
+    """What to prune."""
+
+    source: Annotated[str, typer.Argument(help="A configured source.")]
+    tables: Annotated[
+        list[str] | None,
+        typer.Argument(help="Only these tables.", show_default=False),
+    ] = None
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Delete what the plan says; without it nothing is.")
+    ] = False
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    command(app, "prune", PruneOptions)(prune_source)
+
+
+def prune_source(output: Output, options: PruneOptions) -> int:
+    """Print which published partitions no `keep` rule keeps; delete them with --yes.
+
+    Without a `keep` rule everything stays. A partition that is not over yet, the newest one of
+    each export, and whatever has no time window always stay.
+    """
+    import os
+
+    from export_assets.cli.project import run_identity
+    from export_assets.config.project import load_project
+    from export_assets.errors import UsageError
+    from export_assets.store.catalogue import Published, list_published
+    from export_assets.store.local import LocalStore
+    from export_assets.store.retention import prune
+    from export_assets.systems.files import builtin_files
+
+    project = load_project(options.home, environ=os.environ, builtin=builtin_files())
+    config = project.source(options.source).config
+    root = project.settings.exports_dir
+    found = [
+        one for one in list_published(root, source=config.source) if isinstance(one, Published)
+    ]
+    unknown = set(options.tables or ()) - {one.table for one in found}
+    if unknown:
+        msg = f"{config.source}: nothing is published of table {sorted(unknown)[0]!r}"
+        raise UsageError(msg)
+    if options.tables:
+        found = [one for one in found if one.table in options.tables]
+    plan = plan_for(config, found, datetime.now(UTC))
+    _print_plan(output, plan)
+    failed: list[dict[str, Any]] = []
+    removed: list[str] = []
+    code = 0
+    if options.yes:
+        report = prune(plan, LocalStore(root), run_id=run_identity(datetime.now(UTC)))
+        removed = [str(one) for one in report.removed]
+        for one, error in report.failed:
+            output.problem(f"{one}: {error}")
+            failed.append({"partition": str(one), "error": str(error)})
+            code = 4 if removed or code not in {0, error.exit_code} else error.exit_code
+        output.line(f"deleted {len(removed)} of {len(plan.remove)}")
+    elif plan.remove:
+        output.line("nothing was deleted; add --yes to delete it")
+    output.document(
+        {
+            "source": config.source,
+            "exit_code": code,
+            "dry_run": not options.yes,
+            "keep": [{"partition": str(one), "rules": list(rules)} for one, rules in plan.keep],
+            "remove": [{"partition": str(one), "bytes": one.bytes} for one in plan.remove],
+            "bytes": plan.bytes_freed,
+            "removed": removed,
+            "failed": failed,
+        }
+    )
+    return code
+
+
+def plan_for(config: "SourceConfig", published: "Iterable[Any]", now: datetime) -> "PrunePlan":
+    """Decide over *published* partitions by the rules of their tables."""
+    from export_assets.store.retention import Keep, PrunePlan, plan_prune, slice_of
+
+    by_table: dict[str, list[Slice]] = {}
+    for one in published:
+        by_table.setdefault(one.table, []).append(slice_of(one))
+    keep: list[tuple[Slice, tuple[str, ...]]] = []
+    remove: list[Slice] = []
+    for table, slices in by_table.items():
+        rules = config.keep_of(table)
+        given = {name: value for name, value in rules if value is not None} if rules else {}
+        plan = plan_prune(slices, Keep(**given), now)
+        keep += plan.keep
+        remove += plan.remove
+    return PrunePlan(keep=tuple(keep), remove=tuple(remove))
+
+
+def _print_plan(output: Output, plan: "PrunePlan") -> None:
+    from export_assets.cli.figures import counted, size
+
+    for one in plan.remove:
+        output.line(f"delete {one}  ({size(one.bytes)})")
+    for one, rules in plan.keep:
+        output.detail(f"keep {one}  ({', '.join(rules)})")
+    output.line(
+        f"{counted(len(plan.remove), 'partition')} to delete, {size(plan.bytes_freed)};"
+        f" {counted(len(plan.keep), 'partition')} to keep"
+    )

@@ -1,0 +1,139 @@
+"""`export-assets verify`: published files against their manifests, and against the source."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from export_assets.cli.options import CommonOptions, command
+from export_assets.cli.output import Output
+from export_assets.errors import IntegrityError, UsageError
+
+if TYPE_CHECKING:
+    from export_assets.store.verify import Finding
+
+_DIFFERING = {"different", "missing"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions(CommonOptions):
+    """What to verify, and how thoroughly."""
+
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            help="A source, source/table, source/table/format, or a path: of a partition, an "
+            "output directory or a tree of exports. Everything published by default.",
+            show_default=False,
+        ),
+    ] = None
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also read every file and count its rows.")
+    ] = False
+    source: Annotated[
+        bool,
+        typer.Option(
+            "--source", help="Also read the source again and compare it with what is published."
+        ),
+    ] = False
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    command(app, "verify", VerifyOptions)(verify)
+
+
+def verify(output: Output, options: VerifyOptions) -> int:
+    """Compare published files with their manifests; name every file that differs."""
+    from export_assets.cli.checked import check
+    from export_assets.cli.figures import counted, size
+    from export_assets.cli.project import settings_of
+
+    root = settings_of(options.home).exports_dir
+    partitions = files = bytes_ = 0
+    findings: list[Finding] = []
+    for checked in check(options.what, root, _row_counter(deep=options.deep)):
+        partitions, files, bytes_ = partitions + 1, files + checked.files, bytes_ + checked.bytes
+        findings += checked.findings
+        output.detail(f"{checked.path}: {counted(len(checked.findings), 'difference')}")
+        for finding in checked.findings:
+            output.problem(finding.message)
+    compared = _against_source(output, options) if options.source else []
+    differing = [one for one in compared if one["verdict"] in _DIFFERING]
+    wrong = len(findings) + len(differing)
+    seen = f"{counted(partitions, 'partition')}, {counted(files, 'file')}, {size(bytes_)}"
+    output.line(f"{seen}: {counted(wrong, 'difference') if wrong else 'all as recorded'}")
+    code = IntegrityError.exit_code if wrong else 0
+    document: dict[str, Any] = {
+        "exit_code": code,
+        "partitions": partitions,
+        "files": files,
+        "bytes": bytes_,
+        "findings": [
+            {"path": str(one.path), "problem": one.problem, "message": one.message}
+            for one in findings
+        ],
+    }
+    if options.source:
+        document["source"] = compared
+    output.document(document)
+    return code
+
+
+def _row_counter(*, deep: bool) -> Any:  # noqa: ANN401 - a RowCounter, which is not imported here
+    if not deep:
+        return None
+    from export_assets.engine.published import count_rows
+
+    return count_rows
+
+
+def _against_source(output: Output, options: VerifyOptions) -> list[dict[str, str]]:
+    """Compare what is published with the sources; tell where they differ.
+
+    Raises:
+        UsageError: What is to be verified is a path.
+    """
+    from export_assets.cli.checked import names_of
+    from export_assets.cli.progress import progress_bar
+    from export_assets.cli.project import new_run, workspace_of
+    from export_assets.engine.request import ExportRequest
+    from export_assets.engine.run import Exporter
+    from export_assets.engine.verification import verify_source
+
+    names = names_of(options.what) if options.what else {}
+    if not names:
+        msg = "--source: name the source, source/table or source/table/format to compare"
+        raise UsageError(msg)
+    workspace = workspace_of(options.home)
+    request = ExportRequest(
+        tables=(names["table"],) if "table" in names else (),
+        formats=(names["fmt"],) if "fmt" in names else (),
+    )
+    with progress_bar(output) as progress:
+        found = verify_source(
+            Exporter(
+                workspace=workspace,
+                source=workspace.source(names["source"]),
+                request=request,
+                run=new_run(),
+                progress=progress,
+            )
+        )
+    for one in found:
+        if one.verdict in _DIFFERING:
+            output.problem(
+                f"{names['source']}/{one.table}/{one.format}/{one.partition}: {one.fact}"
+            )
+        elif one.fact:
+            output.note(f"{names['source']}/{one.table}/{one.format}/{one.partition}: {one.fact}")
+    return [
+        {
+            "table": one.table,
+            "format": one.format,
+            "partition": one.partition,
+            "verdict": one.verdict,
+            "fact": one.fact,
+        }
+        for one in found
+    ]

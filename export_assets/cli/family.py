@@ -1,0 +1,50 @@
+"""A child process with all its descendants, none of which outlives the command."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+_PATIENCE = ((signal.SIGINT, 20.0), (signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
+"""Signals in the order they are sent, and the seconds each is given to work."""
+_PAUSE = 0.05
+
+
+def run_family(arguments: Sequence[str], *, environment: Mapping[str, str]) -> int:
+    """Run a command until it ends by itself or we are interrupted; then end its descendants.
+
+    The command is the leader of a group of its own, so that a signal reaches every process of it
+    and only these: code servers and runs would survive the end of their parent.
+    """
+    leader = subprocess.Popen(  # noqa: S603 - the command is ours
+        arguments, env=dict(environment), start_new_session=True
+    )
+    try:
+        return leader.wait()
+    finally:
+        _end(leader)
+
+
+def _end(leader: "subprocess.Popen[bytes]") -> None:
+    for number, seconds in _PATIENCE:
+        with suppress(ProcessLookupError):
+            os.killpg(leader.pid, number)
+        if _is_gone(leader, seconds):
+            return
+
+
+def _is_gone(leader: "subprocess.Popen[bytes]", seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        # The group exists until its last process was waited for.
+        leader.poll()
+        try:
+            os.killpg(leader.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            pass
+        time.sleep(_PAUSE)
+    return False

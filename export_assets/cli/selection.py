@@ -1,0 +1,104 @@
+"""The options that say which source, tables, formats and rows: those of `export` and `plan`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from export_assets.cli.options import CommonOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectionOptions(CommonOptions):
+    """Which source, tables, formats and rows; and how their files look."""
+
+    source: Annotated[
+        str,
+        typer.Argument(help="A configured source, or the path or URL of a database."),
+    ]
+    tables: Annotated[
+        list[str] | None,
+        typer.Argument(help="Tables by name; all that the configuration selects by default."),
+    ] = None
+    format: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format", "-f", help="File format: repeat, separate by commas, or say 'all'."
+        ),
+    ] = None
+    start_date: Annotated[
+        str | None, typer.Option(help="First day (UTC), YYYY-MM-DD.", metavar="DAY")
+    ] = None
+    end_date: Annotated[
+        str | None, typer.Option(help="Last day (UTC), included.", metavar="DAY")
+    ] = None
+    partition: Annotated[
+        list[str] | None,
+        typer.Option(help="Partition key; repeat, or a range 'a..b'.", metavar="KEY"),
+    ] = None
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only rows where the column has the value; repeat to narrow further. 'col=' is "
+            "empty text, 'col:null' is NULL. Needs --output-dir.",
+            metavar="COL=VALUE",
+        ),
+    ] = None
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these columns, in this order. Needs --output-dir."),
+    ] = None
+    limit: Annotated[
+        int | None, typer.Option(help="At most so many rows of each table.", min=0)
+    ] = None
+    offset: Annotated[int, typer.Option(help="Leave out so many rows first.", min=0)] = 0
+    order_by: Annotated[
+        list[str] | None, typer.Option(help="Columns to order by. Needs --output-dir.")
+    ] = None
+    include: Annotated[
+        list[str] | None, typer.Option(help="Tables besides those the configuration selects.")
+    ] = None
+    exclude: Annotated[list[str] | None, typer.Option(help="Tables to leave out.")] = None
+    output_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--output-dir", "-o", help="Write one file per table and format there instead."
+        ),
+    ] = None
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace files of the same name; without --output-dir, publish unchanged "
+            "partitions too.",
+        ),
+    ] = False
+    compression: Annotated[
+        str | None, typer.Option(help="Codec of the formats that have it, or 'none'.")
+    ] = None
+    compression_level: Annotated[int | None, typer.Option(help="Level of the codec.")] = None
+    profile: Annotated[
+        str | None, typer.Option(help="Conventions of CSV: default, excel, legacy or tidy.")
+    ] = None
+    delimiter: Annotated[
+        str | None, typer.Option(help="Field separator of CSV: one character, or 'tab'.")
+    ] = None
+    pretty: Annotated[
+        bool | None,
+        typer.Option("--pretty/--compact", help="Indented JSON, or JSON on one line per row."),
+    ] = None
+    source_url: Annotated[
+        str | None,
+        typer.Option("--source", help="Read the configured source from here.", metavar="URL"),
+    ] = None
+    fetch_latest: Annotated[
+        bool | None,
+        typer.Option(
+            "--fetch-latest/--no-fetch",
+            help="Run the system's upstream steps first; the default where it has any.",
+        ),
+    ] = None
+    lock_timeout: Annotated[
+        float, typer.Option(help="Seconds to wait for a partition another run holds.", min=0)
+    ] = 0.0
