@@ -23,6 +23,8 @@ class Slot(ABC):
 
     previous: Manifest | None = None
     """The generation published now, where there is one."""
+    path: Path | None = None
+    """Where that generation lies."""
 
     @abstractmethod
     def part(self, index: int, suffix: str) -> Path:
@@ -90,6 +92,7 @@ class StoreSlot(Slot):
     def __init__(self, staging: Staging) -> None:
         self._staging = staging
         self.previous = staging.previous
+        self.path = staging.target
 
     def part(self, index: int, suffix: str) -> Path:
         """Return the path of a part in the staging directory."""

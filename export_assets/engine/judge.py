@@ -62,7 +62,8 @@ class Judge:
         )
         previous = written.slot.previous
         if previous is not None and not self.request.overwrite and same_content(previous, manifest):
-            return _with_checks(self._record(lane, written, "unchanged", previous), checks)
+            known = self._record(lane, written, "unchanged", previous)
+            return _with_checks(known, checks, path=written.slot.path)
         status, path, published = written.slot.commit(manifest)
         outcome: Status = "empty" if status == "success" and not published.rows else status
         record = self._record(lane, written, outcome, published)

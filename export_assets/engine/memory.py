@@ -121,12 +121,12 @@ class PassMemory:
         if keys is None:
             return None
         records = []
+        export = ExportKey(self._source.name, table, fmt)
         for key in keys:
             manifest = None
+            directory = partitions.directory(key)
             with suppress(IntegrityError):
-                manifest = self._store.manifest(
-                    ExportKey(self._source.name, table, fmt), partitions.directory(key)
-                )
+                manifest = self._store.manifest(export, directory)
             if manifest is None or manifest.run_id != known.partitions[key]:
                 return None
             records.append(
@@ -138,6 +138,7 @@ class PassMemory:
                     status="unchanged",
                     rows=manifest.rows,
                     bytes=manifest.bytes,
+                    path=self._store.partition_path(export, directory),
                     manifest=manifest,
                 )
             )

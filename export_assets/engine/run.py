@@ -35,6 +35,14 @@ _PUBLISHERS = 8
 
 Opener = Callable[[ExitStack], Destination]
 
+Announce = Callable[[str, Callable[[], int]], None]
+"""Called with a table's name before it is read, and with what counts its rows if asked."""
+
+
+def unannounced(table: str, count: Callable[[], int]) -> None:
+    """Announce nothing, and so count nothing."""
+    del table, count
+
 
 @dataclass(frozen=True, kw_only=True)
 class Exporter:
@@ -45,6 +53,7 @@ class Exporter:
     request: ExportRequest
     run: Run
     progress: Progress = silent
+    announce: Announce = unannounced
 
     def export(self) -> ExportReport:
         """Run the whole flow; failures of tables are in the report.
@@ -88,12 +97,14 @@ class Exporter:
     def _exported(self) -> list[ExportRecord]:
         records: list[ExportRecord] = []
         config, system = self.source.config, self.source.system
-        with self.source.source.snapshot() as snapshot, self._destinations() as destinations:
+        with self.source.source.snapshot() as snapshot:
             define_views(snapshot, config, system)
             names = select_tables(snapshot.tables(), config, self.request)
             plans = [plan_table(name, snapshot, config, system, self.request) for name in names]
-            for plan in plans:
-                records += self._export_table(plan, snapshot, destinations)
+            # Only now: a request that is wrong leaves no directory behind.
+            with self._destinations() as destinations:
+                for plan in plans:
+                    records += self._export_table(plan, snapshot, destinations)
         return records
 
     def _export_table(
@@ -141,6 +152,7 @@ class Exporter:
             try:
                 for lane in lanes:
                     lane.start()
+                self.announce(plan.name, lambda: snapshot.count(plan.name))
                 result = read_table(
                     plan,
                     snapshot,

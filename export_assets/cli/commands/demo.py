@@ -59,7 +59,8 @@ def demo(output: Output, options: DemoOptions) -> int:
                     source=source,
                     request=ExportRequest(formats=("all",), fetch_latest=bool(system.steps())),
                     run=new_run(),
-                    progress=progress,
+                    progress=progress.advance,
+                    announce=progress.announce,
                 ).export()
             )
     output.line()

@@ -49,7 +49,12 @@ def export(output: Output, options: ExportOptions) -> int:
     request = request_of(options, source, now=run.now)
     with progress_bar(output) as progress:
         report = Exporter(
-            workspace=workspace, source=source, request=request, run=run, progress=progress
+            workspace=workspace,
+            source=source,
+            request=request,
+            run=run,
+            progress=progress.advance,
+            announce=progress.announce,
         ).export()
     print_reports(output, [report])
     output.document(document_of(report))

@@ -1,6 +1,7 @@
 """`export-assets verify`: published files against their manifests, and against the source."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -36,6 +37,13 @@ class VerifyOptions(CommonOptions):
             "--source", help="Also read the source again and compare it with what is published."
         ),
     ] = False
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="Where that source lies; for one that is not configured, or has moved.",
+            show_default=False,
+        ),
+    ] = None
 
 
 def register(app: typer.Typer) -> None:
@@ -45,6 +53,9 @@ def register(app: typer.Typer) -> None:
 
 def verify(output: Output, options: VerifyOptions) -> int:
     """Compare published files with their manifests; name every file that differs."""
+    if options.url is not None and not options.source:
+        msg = "--url: says where the source is, so it needs --source"
+        raise UsageError(msg)
     from export_assets.cli.checked import check
     from export_assets.cli.figures import counted, size
     from export_assets.cli.project import settings_of
@@ -106,6 +117,14 @@ def _against_source(output: Output, options: VerifyOptions) -> list[dict[str, st
         msg = "--source: name the source, source/table or source/table/format to compare"
         raise UsageError(msg)
     workspace = workspace_of(options.home)
+    name = names["source"]
+    if options.url is None or name in workspace.project.sources:
+        source = workspace.source(name, url=options.url, base=Path.cwd())
+    else:
+        source = workspace.source(options.url, base=Path.cwd())
+        if source.name != name:
+            msg = f"--url {source.url}: is published as {source.name}, not as {name}"
+            raise UsageError(msg)
     request = ExportRequest(
         tables=(names["table"],) if "table" in names else (),
         formats=(names["fmt"],) if "fmt" in names else (),
@@ -114,10 +133,10 @@ def _against_source(output: Output, options: VerifyOptions) -> list[dict[str, st
         found = verify_source(
             Exporter(
                 workspace=workspace,
-                source=workspace.source(names["source"]),
+                source=source,
                 request=request,
                 run=new_run(),
-                progress=progress,
+                progress=progress.advance,
             )
         )
     for one in found:
