@@ -5,16 +5,16 @@ from contextlib import closing, contextmanager
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 
-import polars as pl
+from export_assets.tables.batch import Batch
 
 _AHEAD = 1
 _WAIT = 0.1
 
-_Item = pl.DataFrame | BaseException | None
+_Item = Batch | BaseException | None
 
 
 @contextmanager
-def reading_ahead(batches: Iterator[pl.DataFrame]) -> Iterator[Iterator[pl.DataFrame]]:
+def reading_ahead(batches: Iterator[Batch]) -> Iterator[Iterator[Batch]]:
     """Give *batches* as they are fetched by a thread of their own, one ahead.
 
     What fetching raises is raised where the batch was asked for. Leaving the block ends the
@@ -34,7 +34,7 @@ def reading_ahead(batches: Iterator[pl.DataFrame]) -> Iterator[Iterator[pl.DataF
         reader.join()
 
 
-def _fetch(batches: Iterator[pl.DataFrame], queue: Queue[_Item], stopped: Event) -> None:
+def _fetch(batches: Iterator[Batch], queue: Queue[_Item], stopped: Event) -> None:
     try:
         for batch in batches:
             if not _hand_over(queue, batch, stopped):
@@ -58,7 +58,7 @@ def _hand_over(queue: Queue[_Item], item: _Item, stopped: Event) -> bool:
     return False
 
 
-def _take(queue: Queue[_Item], reader: Thread) -> Generator[pl.DataFrame, None, None]:
+def _take(queue: Queue[_Item], reader: Thread) -> Generator[Batch, None, None]:
     while True:
         try:
             item = queue.get(timeout=_WAIT)

@@ -6,6 +6,7 @@ import polars as pl
 
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.tables import TablePlan
+from export_assets.tables.batch import Batch
 from export_assets.tables.partitions import ALL, UNDATED, TimePartitions, Window
 
 
@@ -42,14 +43,16 @@ class Slicer:
         ends = [window.end for window in windows if window.end is not None]
         return Window(start=min(starts), end=max(ends))
 
-    def split(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Slice]]:
+    def split(self, batch: Batch) -> tuple[Batch, list[Slice]]:
         """Return the rows wanted, those of one partition side by side, and where each lies.
 
         Rows keep their order within a partition.
         """
-        frame = self._within(frame)
+        filtered = self._time_column is not None and self._window.bounded
         if not isinstance(self._partitions, TimePartitions):
-            return frame, [Slice(key=ALL, offset=0, rows=frame.height)] if frame.height else []
+            batch = Batch(self._within(batch.frame)) if filtered else batch
+            return batch, [Slice(key=ALL, offset=0, rows=batch.rows)] if batch.rows else []
+        frame = self._within(batch.frame)
         keys = frame.select(self._partitions.key_expr().fill_null(UNDATED)).to_series()
         if self.wanted is not None:
             chosen = keys.is_in(list(self.wanted))
@@ -63,7 +66,7 @@ class Slicer:
         for rows, key in runs.iter_rows():
             slices.append(Slice(key=key, offset=offset, rows=rows))
             offset += rows
-        return frame, slices
+        return Batch(frame), slices
 
     def _within(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Keep the rows inside the window; an unbounded window keeps rows without a time too."""

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import polars as pl
-
 from export_assets.engine.lane import Lane
 from export_assets.engine.prefetch import reading_ahead
 from export_assets.engine.request import ExportRequest
@@ -42,7 +40,7 @@ class PartitionFacts:
         *clean* says that no row of the whole breaks a rule about single rows.
         """
         self.digest.add(hashes, offset, batch.rows)
-        self.statistics.update(batch.frame)
+        self.statistics.update(batch)
         self.contract.update(batch, clean=clean)
 
 
@@ -81,15 +79,15 @@ def read_table(
     conformer = Conformer(plan.schema, assume_timezone=assume_timezone)
     facts: dict[str, PartitionFacts] = {}
     rows_read = 0
-    batches_of_source = snapshot.scan(_scan(plan, request, slicer, assume_timezone))
+    batches_of_source = snapshot.batches(_scan(plan, request, slicer, assume_timezone))
     with reading_ahead(batches_of_source) as batches_read:
         for raw in batches_read:
-            rows_read += raw.height
-            frame, slices = slicer.split(conformer.conform(raw))
-            whole = _leaving(frame, plan, redactor)
+            rows_read += raw.rows
+            inside, slices = slicer.split(conformer.conform_batch(raw))
+            whole = _leaving(inside, plan, redactor)
             if slices:
                 _take_in(whole, slices, facts, contract=contract, lanes=lanes)
-            progress(plan.name, raw.height)
+            progress(plan.name, raw.rows)
     for key in sorted(vanished(frozenset(facts))):
         facts[key] = PartitionFacts(redactor.schema, contract)
         for lane in lanes:
@@ -116,17 +114,17 @@ def _take_in(
         for lane in lanes:
             lane.put(item.key, batch)
     hashes = RowHashes(whole, contract.schema)
-    clean = contract.is_clean(whole.frame)
+    clean = contract.is_clean(whole)
     for item, batch in batches:
         if item.key not in facts:
             facts[item.key] = PartitionFacts(contract.schema, contract)
         facts[item.key].update(batch, hashes, item.offset, clean=clean)
 
 
-def _leaving(rows: pl.DataFrame, plan: TablePlan, redactor: Redactor) -> Batch:
-    if len(plan.exported) != rows.width:
-        rows = rows.select(plan.exported)
-    return Batch(redactor.apply(rows))
+def _leaving(inside: Batch, plan: TablePlan, redactor: Redactor) -> Batch:
+    if not redactor.hides and len(plan.exported) == len(plan.schema.columns):
+        return inside
+    return Batch(redactor.apply(inside.frame.select(plan.exported)))
 
 
 def _scan(plan: TablePlan, request: ExportRequest, slicer: Slicer, assume_timezone: str) -> Scan:

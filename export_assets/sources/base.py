@@ -19,6 +19,7 @@ from typing import Literal
 
 import polars as pl
 
+from export_assets.tables.batch import Batch
 from export_assets.tables.partitions import Window
 from export_assets.tables.schema import TableSchema
 
@@ -138,6 +139,15 @@ class Snapshot(ABC):
             SourceCorrupt: The source is damaged where it was read.
             ValueMismatch: A value does not fit the column's promised type (see `tables.conform`).
         """
+
+    def batches(self, scan: Scan) -> Iterator[Batch]:
+        """Yield what `scan` yields, in whichever view the source has at hand.
+
+        Raises:
+            SourceCorrupt: The source is damaged where it was read.
+            ValueMismatch: A value does not fit the column's promised type.
+        """
+        return (Batch(frame) for frame in self.scan(scan))
 
 
 class Source(ABC):

@@ -58,6 +58,11 @@ def table_relation(*names: str) -> Relation:
     return Relation(source=".".join(map(quote, names)), others={})
 
 
+def in_storage_order(relation: Relation) -> Relation:
+    """Return a SQLite table as it is read by its rowid, whatever indexes it has."""
+    return Relation(source=f"{relation.source} not indexed", others=relation.others)
+
+
 def alias(expression: str, name: str) -> str:
     """Give the result column of *expression* a *name*."""
     return f"{expression} as {quote(name)}"
@@ -98,7 +103,9 @@ def query(relation: Relation, expressions: Iterable[str], *, where: Sequence[str
 def after_exemplar(relation: Relation, exemplar: Sequence[str], body: str) -> str:
     """Put one row of literals, which fixes the types a reader infers, before the rows of *body*."""
     row = ", ".join(f"{literal} as {quote(f'c{i}')}" for i, literal in enumerate(exemplar))
-    return f"{relation.prefix}select {row} union all select * from ({body})"
+    # Only what is ordered or cut must be a subquery, through which rows pass more slowly.
+    plain = f"select * from ({body})" if " order by " in body or " limit " in body else body
+    return f"{relation.prefix}select {row} union all {plain}"
 
 
 TEMP_VIEW = "export_assets_probe"

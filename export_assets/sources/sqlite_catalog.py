@@ -16,6 +16,7 @@ and l.name not like 'sqlite!_%' escape '!' order by s.rowid
 _COLUMNS = """
 select name, type, "notnull", pk from pragma_table_xinfo(?) where hidden <> 1 order by cid
 """
+_KEY_INDEX = "select 1 from pragma_index_list(?) where origin = 'pk'"
 _KEYS = 'select id, "table", "from", "to" from pragma_foreign_key_list(?) order by id desc, seq'
 
 
@@ -40,6 +41,8 @@ class CatalogTable:
     foreign_keys: tuple[ForeignKey, ...] = ()
     strict: bool = False
     without_rowid: bool = False
+    rowid_alias: str | None = None
+    """The column that is the rowid under another name."""
 
     @property
     def primary_key(self) -> tuple[str, ...]:
@@ -85,6 +88,7 @@ def _read_table(
             return None
         rows = []
     single_key = sum(1 for row in rows if row[3]) == 1
+    alias = _rowid_alias(connection, name, rows) if kind == "table" and not without_rowid else None
     columns = tuple(
         CatalogColumn(
             name=column,
@@ -105,7 +109,19 @@ def _read_table(
         foreign_keys=_read_foreign_keys(connection, name),
         strict=bool(strict),
         without_rowid=bool(without_rowid),
+        rowid_alias=alias,
     )
+
+
+def _rowid_alias(
+    connection: sqlite3.Connection, table: str, columns: list[tuple[str, str, int, int]]
+) -> str | None:
+    keys = [(name, declared) for name, declared, _, key in columns if key]
+    if len(keys) != 1 or (keys[0][1] or "").upper() != "INTEGER":
+        return None
+    # `INTEGER PRIMARY KEY DESC` is no alias: such a key has an index of its own.
+    own_index = connection.execute(_KEY_INDEX, (table,)).fetchone()
+    return None if own_index else keys[0][0]
 
 
 def view_columns(connection: sqlite3.Connection, create: str) -> tuple[CatalogColumn, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from export_assets.errors import UsageError
 from export_assets.sources.base import Scan
-from export_assets.sources.sql import Relation, any_of, quote, select
+from export_assets.sources.sql import Relation, any_of, in_storage_order, quote, select
 from export_assets.sources.sqlite_catalog import CatalogTable
 from export_assets.sources.sqlite_types import Affinity, raw_dtype
 from export_assets.sources.sqlite_window import TimeFilter
@@ -63,7 +63,8 @@ class Plan:
         where = self.where
         if guarded and (guards := self.guards()):
             tripped = any_of([guard.condition for guard in guards])
-            where = (*where, f"case when {tripped} then {_TRIP} else 1 end")
+            # The right side is computed only for a row that trips, and overflows.
+            where = (*where, f"not ({tripped}) or {_TRIP}")
         return select(
             self.relation, expressions, where=where, order_by=self.order_by, limit=self.limit
         )
@@ -95,6 +96,8 @@ def make_plan(
         limit = "limit ? offset ?"
         values += [-1 if scan.limit is None else scan.limit, scan.offset]
     order_by = _order(scan, table)
+    if table is not None and order_by == (quote(table.rowid_alias or ""),) and not limit:
+        relation, order_by = in_storage_order(relation), ()
     return Plan(
         scan=scan,
         relation=relation,

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import adbc_driver_manager
 import adbc_driver_sqlite.dbapi
-import polars as pl
 import pyarrow as pa
 
 from export_assets.sources.sql import after_exemplar, quote
 from export_assets.sources.sqlite_open import uri
 from export_assets.sources.sqlite_plan import Plan
 from export_assets.sources.sqlite_types import raw_schema
+from export_assets.tables.batch import Batch
 from export_assets.tables.mismatch import ValueMismatch
 
 _EXEMPLARS: dict[str, tuple[str, pa.DataType]] = {
@@ -32,7 +32,10 @@ _EXEMPLARS: dict[str, tuple[str, pa.DataType]] = {
 }
 
 
-def scan_arrow(path: Path, plan: Plan) -> Iterator[pl.DataFrame]:
+_WIDE = {pa.string(): pa.large_string(), pa.binary(): pa.large_binary()}
+
+
+def scan_arrow(path: Path, plan: Plan) -> Iterator[Batch]:
     """Yield the rows of *plan* from the private copy at *path*.
 
     Raises:
@@ -58,7 +61,7 @@ def scan_arrow(path: Path, plan: Plan) -> Iterator[pl.DataFrame]:
                 wanted = batch.slice(1) if first else batch
                 first = False
                 if wanted.num_rows:
-                    yield _frame(plan, wanted)
+                    yield _checked(plan, wanted)
 
 
 def _check_types(plan: Plan, found: pa.Schema, promised: list[pa.DataType]) -> None:
@@ -68,7 +71,9 @@ def _check_types(plan: Plan, found: pa.Schema, promised: list[pa.DataType]) -> N
             raise ValueMismatch(plan.scan.table, column.name, fact)
 
 
-def _frame(plan: Plan, batch: pa.RecordBatch) -> pl.DataFrame:
+def _checked(plan: Plan, batch: pa.RecordBatch) -> Batch:
+    """Check the text of *batch* and widen its offsets, under the names of the schema."""
+    arrays = []
     for column, values in zip(plan.columns, batch.columns, strict=True):
         if values.type == pa.string():
             try:
@@ -76,9 +81,8 @@ def _frame(plan: Plan, batch: pa.RecordBatch) -> pl.DataFrame:
             except pa.ArrowInvalid as error:
                 fact = "holds text that is not UTF-8"
                 raise ValueMismatch(plan.scan.table, column.name, fact) from error
-    frame = pl.from_arrow(batch)
-    assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a batch always gives a frame
-    return frame.rename(dict(zip(frame.columns, plan.scan.schema.names, strict=True)))
+        arrays.append(values.cast(_WIDE.get(values.type, values.type)))
+    return Batch(table=pa.Table.from_arrays(arrays, names=list(plan.scan.schema.names)))
 
 
 DriverError = (adbc_driver_manager.Error, OSError)

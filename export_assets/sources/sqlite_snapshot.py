@@ -36,6 +36,7 @@ from export_assets.sources.sqlite_types import describe_column, says
 from export_assets.sources.sqlite_widen import by_values, fit
 from export_assets.sources.sqlite_window import TimeFilter, can_judge, oddities, window_filter
 from export_assets.sources.times import measure_times
+from export_assets.tables.batch import Batch
 from export_assets.tables.mismatch import ValueMismatch
 from export_assets.tables.schema import Column, TableSchema
 
@@ -126,7 +127,7 @@ class SqliteSnapshot(Snapshot):
         for column in schema.columns:
             schema = schema.with_column(fit(column, classes[column.name]))
         return profile_values(
-            lambda candidate: self._scan(Scan(table=table, schema=candidate)),
+            lambda candidate: self.scan(Scan(table=table, schema=candidate)),
             schema,
             classes,
             assume_timezone=assume_timezone,
@@ -146,32 +147,36 @@ class SqliteSnapshot(Snapshot):
         schema = self.describe(table).select((time_column,))
         schema = self.profile(table, schema, assume_timezone=assume_timezone)
         first, last = measure_times(
-            self._scan(Scan(table=table, schema=schema)), schema, assume_timezone=assume_timezone
+            self.scan(Scan(table=table, schema=schema)), schema, assume_timezone=assume_timezone
         )
         return TableFacts(rows=rows, first=first, last=last, bytes_estimated=estimate)
 
     def scan(self, scan: Scan) -> Iterator[pl.DataFrame]:
         """See `Snapshot.scan`."""
+        return (batch.frame for batch in self.batches(scan))
+
+    def batches(self, scan: Scan) -> Iterator[Batch]:
+        """See `Snapshot.batches`."""
         try:
-            yield from self._scan(scan)
+            yield from self._batches(scan)
         except sqlite3.Error as error:
             raise translate(error, self._name) from error
 
-    def _scan(self, scan: Scan) -> Iterator[pl.DataFrame]:
+    def _batches(self, scan: Scan) -> Iterator[Batch]:
         plan = self._plan(scan)
         if self._copy is None or self._is_virtual(scan.table) or self._needs_rows(plan):
-            yield from scan_rows(self._connection, self._lock, plan)
+            yield from map(Batch, scan_rows(self._connection, self._lock, plan))
             return
         started = False
         try:
-            for frame in scan_arrow(self._copy, plan):
+            for batch in scan_arrow(self._copy, plan):
                 started = True
-                yield frame
+                yield batch
         except DriverError as error:
             if started or not _LACKS.search(str(error)):
                 raise self._explain(error, plan) from error
             # A view may use what this Python's SQLite has and the driver's own has not.
-            yield from scan_rows(self._connection, self._lock, plan)
+            yield from map(Batch, scan_rows(self._connection, self._lock, plan))
 
     def _plan(self, scan: Scan) -> Plan:
         names = tuple(column.name for column in self._declared(scan.table))

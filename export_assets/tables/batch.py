@@ -1,6 +1,6 @@
 """Rows in flight: a batch seen as Polars or as Arrow, converted at most once."""
 
-from functools import cached_property
+from threading import Lock
 
 import polars as pl
 import pyarrow as pa
@@ -20,33 +20,44 @@ class Batch:
             raise TypeError(msg)
         self._frame = frame
         self._table = table
+        # Several writers may ask for the missing view at once; it is made by the first.
+        self._lock = Lock()
 
-    @cached_property
+    @property
+    def is_arrow(self) -> bool:
+        """Whether the Arrow view is at hand."""
+        return self._table is not None
+
+    @property
     def frame(self) -> pl.DataFrame:
         """The rows as a Polars frame."""
-        if self._frame is not None:
+        with self._lock:
+            if self._frame is None:
+                assert self._table is not None  # noqa: S101 - the constructor saw to it
+                frame = pl.from_arrow(self._table, rechunk=False)
+                assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a table gives a frame
+                frame.columns = self._table.column_names  # Polars renames a column called ""
+                self._frame = frame
             return self._frame
-        assert self._table is not None  # noqa: S101 - the constructor saw to it
-        frame = pl.from_arrow(self._table, rechunk=False)
-        assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a table always gives a frame
-        frame.columns = self._table.column_names  # Polars renames a column called ""
-        return frame
 
-    @cached_property
+    @property
     def arrow(self) -> pa.Table:
         """The rows as an Arrow table with large string and binary types."""
-        if self._table is not None:
+        with self._lock:
+            if self._table is None:
+                assert self._frame is not None  # noqa: S101 - the constructor saw to it
+                self._table = self._frame.to_arrow(compat_level=pl.CompatLevel.oldest())
             return self._table
-        assert self._frame is not None  # noqa: S101 - the constructor saw to it
-        return self._frame.to_arrow(compat_level=pl.CompatLevel.oldest())
 
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return self._table.num_rows if self._table is not None else self.frame.height
+        return self._frame.height if self._frame is not None else self.arrow.num_rows
 
     def slice(self, offset: int, rows: int) -> "Batch":
-        """Return *rows* rows from *offset*, sharing the memory of both views."""
+        """Return *rows* rows from *offset*, sharing the memory of the views at hand."""
         if offset == 0 and rows == self.rows:
             return self
-        return Batch(self.frame.slice(offset, rows), self.arrow.slice(offset, rows))
+        frame = None if self._frame is None else self._frame.slice(offset, rows)
+        table = None if self._table is None else self._table.slice(offset, rows)
+        return Batch(frame, table)

@@ -8,12 +8,23 @@ does not fit stops the table, which is then profiled and started over with a wid
 from collections import Counter
 
 import polars as pl
+import pyarrow as pa
 
+from export_assets.tables.batch import Batch
 from export_assets.tables.mismatch import ValueMismatch
 from export_assets.tables.schema import Column, LogicalType, TableSchema
 from export_assets.tables.temporal import from_epoch, localize, parse_naive, parse_timestamps
 
 _LARGEST_EXACT_INTEGER = 2**53
+
+_AS_THEY_ARE: dict[pa.DataType, pl.DataType] = {
+    pa.int64(): pl.Int64(),
+    pa.float64(): pl.Float64(),
+    pa.bool_(): pl.Boolean(),
+    pa.large_string(): pl.String(),
+    pa.large_binary(): pl.Binary(),
+}
+"""Arrow types of a batch's Arrow view, and the Polars types of the same columns."""
 
 
 class Conformer:
@@ -54,6 +65,27 @@ class Conformer:
             if lost:
                 found[column.name] = lost
         return found
+
+    def conform_batch(self, batch: Batch) -> Batch:
+        """Conform *batch*, leaving columns in Arrow that are there already and need no work.
+
+        Raises:
+            ValueMismatch: As `conform`.
+        """
+        if not batch.is_arrow:
+            return Batch(self.conform(batch.frame))
+        table = batch.arrow
+        done = []
+        for column in self.schema.columns:
+            if column.name not in table.column_names:
+                raise ValueMismatch(self.schema.name, column.name, "the source has no such column")
+            array = table.column(column.name)
+            if _AS_THEY_ARE.get(array.type) != column.dtype:
+                raw = pl.Series(column.name, array)
+                series = raw if raw.dtype == column.dtype else self._convert(raw, column)
+                array = series.to_arrow(compat_level=pl.CompatLevel.oldest())
+            done.append(array)
+        return Batch(table=pa.Table.from_arrays(done, names=list(self.schema.names)))
 
     def _convert(self, raw: pl.Series, column: Column) -> pl.Series:
         try:

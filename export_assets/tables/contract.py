@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
+import pyarrow.compute as pc
 
 from export_assets.config.rules import ColumnCheck
 from export_assets.errors import UsageError
@@ -81,9 +82,9 @@ class Contract:
         """Begin checking one partition."""
         return PartitionContract(self)
 
-    def is_clean(self, frame: pl.DataFrame) -> bool:
-        """Whether no row of *frame* breaks a rule that looks at one row at a time."""
-        return self.frame_schema is None or not _count_failures(self.frame_schema, frame)
+    def is_clean(self, batch: Batch) -> bool:
+        """Whether no row of *batch* breaks a rule that looks at one row at a time."""
+        return self.frame_schema is None or not _count_failures(self.frame_schema, batch.frame)
 
     def _row_rules(self) -> list[str]:
         return [rule for rule in self._severity if rule not in self.unique.values()]
@@ -116,8 +117,8 @@ class PartitionContract:
         contract = self._contract
         for name, hashes in self._seen.items():
             found, _ = hash_column(batch, name, contract.schema.column(name).logical)
-            valid = batch.frame.get_column(name).is_not_null().to_numpy()
-            hashes.append(found[valid])
+            valid = pc.is_valid(batch.arrow.column(name))
+            hashes.append(found[valid.to_numpy()])
         if contract.frame_schema is not None and not clean:
             self._failures.update(_count_failures(contract.frame_schema, batch.frame))
 

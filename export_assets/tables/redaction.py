@@ -52,6 +52,11 @@ class Redactor:
         self.schema = replace(schema, columns=columns)
         """The schema of the frames that leave."""
 
+    @property
+    def hides(self) -> bool:
+        """Whether any column is hidden."""
+        return bool(self._redacted or self._anonymised)
+
     def apply(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return *frame*, of the schema that came in, as it may leave."""
         changed = [pl.lit(None, dtype=frame.schema[name]).alias(name) for name in self._redacted]

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 
-import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from export_assets.tables.batch import Batch
 from export_assets.tables.schema import LogicalType, TableSchema
 
 # Text and bytes are people's names as likely as not: their bounds stay out of manifests.
@@ -37,25 +39,18 @@ class StatisticsBuilder:
     def __init__(self, schema: TableSchema) -> None:
         self._schema = schema
         self._found = {name: ColumnStatistics() for name in schema.names}
-        ordered = [column.name for column in schema.columns if column.logical in _ORDERED]
-        self._ordered = frozenset(ordered)
-        self._selection = pl.all().null_count().name.prefix("n:")
-        self._bounds = [
-            bound for name in ordered for bound in (_low(name, schema), _high(name, schema))
-        ]
 
-    def update(self, frame: pl.DataFrame) -> None:
-        """Add the rows of *frame*."""
-        if not frame.height:
-            return
-        row = frame.lazy().select(self._selection, *self._bounds).collect().row(0, named=True)
-        for name, old in self._found.items():
+    def update(self, batch: Batch) -> None:
+        """Add the rows of *batch*."""
+        for column in self._schema.columns:
+            old = self._found[column.name]
+            array = batch.arrow.column(column.name)
             low, high = old.min, old.max
-            if name in self._ordered:
-                low = _least(low, row[f"l:{name}"])
-                high = _greatest(high, row[f"h:{name}"])
-            nulls = old.nulls + row[f"n:{name}"]
-            self._found[name] = ColumnStatistics(nulls=nulls, min=low, max=high)
+            if column.logical in _ORDERED:
+                new_low, new_high = _bounds(array, column.logical)
+                low, high = _least(low, new_low), _greatest(high, new_high)
+            nulls = old.nulls + array.null_count
+            self._found[column.name] = ColumnStatistics(nulls=nulls, min=low, max=high)
 
     def of(self, name: str) -> ColumnStatistics:
         """Return what was found for column *name*."""
@@ -73,19 +68,15 @@ def render_bound(bound: Bound | None) -> str | None:
     return str(bound)
 
 
-def _finite(name: str, schema: TableSchema) -> pl.Expr:
-    column = pl.col(name)
-    if schema.column(name).logical is LogicalType.FLOAT:
-        return column.filter(column.is_finite())
-    return column
-
-
-def _low(name: str, schema: TableSchema) -> pl.Expr:
-    return _finite(name, schema).min().alias(f"l:{name}")
-
-
-def _high(name: str, schema: TableSchema) -> pl.Expr:
-    return _finite(name, schema).max().alias(f"h:{name}")
+def _bounds(array: pa.ChunkedArray, logical: LogicalType) -> tuple[Bound | None, Bound | None]:
+    if logical is LogicalType.FLOAT:
+        finite = pc.is_finite(array)
+        if pc.all(finite).as_py() is False:
+            array = array.filter(finite)
+    elif logical is LogicalType.TIME:
+        array = array.cast(pa.time64("us"), safe=False)
+    found = pc.min_max(array)
+    return found["min"].as_py(), found["max"].as_py()
 
 
 def _least(old: Bound | None, new: Bound | None) -> Bound | None:

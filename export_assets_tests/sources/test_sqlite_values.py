@@ -260,7 +260,9 @@ def test_both_readers_agree_on_every_value_and_every_refusal(
             Scan(table="t", schema=TableSchema(name="t", columns=(logical,)), batch_rows=2)
         )
         assert snapshot._copy is not None
-        fast = outcome(lambda: scan_arrow(snapshot._copy, plan), snapshot, plan)
+
+        copy = snapshot._copy
+        fast = outcome(lambda: (batch.frame for batch in scan_arrow(copy, plan)), snapshot, plan)
         slow = outcome(
             lambda: scan_rows(snapshot._connection, snapshot._lock, plan), snapshot, plan
         )
@@ -436,3 +438,29 @@ def test_a_window_keeps_what_cannot_be_judged(tmp_path: Path, values: list[objec
                 at = day[0]
             inside = day[0] <= at < day[1]
         assert key in got or not inside, value
+
+
+def test_a_key_that_only_looks_like_the_rowid_still_orders_the_rows(tmp_path: Path) -> None:
+    path = tmp_path / "t.db"
+    with closing(sqlite3.connect(path)) as connection:
+        # With DESC, by an old quirk of SQLite, the column is no alias of the rowid.
+        connection.execute("create table t(n integer primary key desc, c text)")
+        connection.executemany("insert into t values (?, 'x')", [(3,), (1,), (2,)])
+        connection.execute("create table u(n integer primary key, c text)")
+        connection.executemany("insert into u values (?, 'x')", [(3,), (1,), (2,)])
+        connection.execute("create index covering on u(c, n desc)")
+        connection.commit()
+
+    with opened(path) as snapshot:
+        found = [
+            [
+                row
+                for frame in snapshot.scan(
+                    Scan(table=name, schema=snapshot.describe(name), order_by=("n",))
+                )
+                for row in frame.get_column("n").to_list()
+            ]
+            for name in ("t", "u")
+        ]
+
+    assert found == [[1, 2, 3], [1, 2, 3]]
