@@ -7,7 +7,9 @@ import sys
 from collections.abc import Sequence
 from typing import Annotated
 
+import click
 import typer
+from click.exceptions import ClickException, NoArgsIsHelpError
 
 from export_assets.cli.commands import (
     demo,
@@ -20,6 +22,7 @@ from export_assets.cli.commands import (
     validate,
     verify,
 )
+from export_assets.cli.options import explain
 from export_assets.cli.output import Output
 from export_assets.cli.signals import raise_on_termination
 from export_assets.errors import UsageError
@@ -65,11 +68,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return output.guard(lambda: _parsed(given))
 
 
-def _parsed(arguments: list[str]) -> int:
-    from click.exceptions import ClickException, NoArgsIsHelpError
+def program() -> click.Command:
+    """Return every command as Click runs it."""
+    return explain(typer.main.get_command(app))
 
+
+def _parsed(arguments: list[str]) -> int:
     try:
-        code = app(arguments, prog_name="export-assets", standalone_mode=False)
+        code = program()(arguments, prog_name="export-assets", standalone_mode=False)
     except NoArgsIsHelpError as error:
         typer.echo(error.format_message())
         return error.exit_code

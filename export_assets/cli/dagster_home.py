@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import export_assets
-from export_assets.errors import ConfigError
 from export_assets.translate import translating
 
 NAME = ".dagster"
@@ -16,6 +15,9 @@ load_from:
       location_name: export_assets
 """
 
+_LEAST = b"telemetry: {enabled: false}\nnux: {enabled: false}\n"
+"""Nothing is sent anywhere, and no dialog lies over the page."""
+
 
 def prepare(home: Path) -> Path:
     """Return the Dagster home of the project in *home*, made ready.
@@ -24,28 +26,21 @@ def prepare(home: Path) -> Path:
     so that what a person edits is the file of the project.
 
     Raises:
-        ConfigError: There are no settings to copy.
         DestPermission: The directory cannot be written.
     """
     directory = (home / NAME).resolve()
-    settings = settings_file(home)
+    settings = settings_of(home)
     with translating(str(directory)):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         directory.chmod(0o700)
-        (directory / SETTINGS).write_bytes(settings.read_bytes())
+        (directory / SETTINGS).write_bytes(settings)
         (directory / "workspace.yaml").write_text(_WORKSPACE, encoding="utf-8")
     return directory
 
 
-def settings_file(home: Path) -> Path:
-    """Return the `dagster.yaml` in force: the project's own, else the one shipped.
-
-    Raises:
-        ConfigError: There is none.
-    """
-    package = Path(export_assets.__file__).parent
-    for directory in (home, package, package.parent):
+def settings_of(home: Path) -> bytes:
+    """Return the settings in force: the project's own, those of the checkout, or the least."""
+    for directory in (home, Path(export_assets.__file__).parents[1]):
         if (directory / SETTINGS).is_file():
-            return directory / SETTINGS
-    msg = f"{home / SETTINGS}: no such file, and none came with the installation"
-    raise ConfigError(msg)
+            return (directory / SETTINGS).read_bytes()
+    return _LEAST

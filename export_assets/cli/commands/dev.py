@@ -51,16 +51,14 @@ def dev(output: Output, options: DevOptions) -> int:
     shown = f"[{options.host}]" if ":" in options.host else options.host
     output.line(f"http://{shown}:{options.port}  (Ctrl-C ends it)")
     sys.stdout.flush()
-    code = run_family(
-        [
-            sys.executable,
-            *("-W", "ignore:Command `dagster dev` is superseded"),
-            *("-m", "dagster", "dev"),
-            *("-w", str(dagster_home / "workspace.yaml")),
-            *("-h", options.host),
-            *("-p", str(options.port)),
-        ],
-        environment=environment,
-    )
+    arguments = [sys.executable, "-W", "ignore:Command `dagster dev` is superseded"]
+    arguments += ["-m", "dagster", "dev", "-w", str(dagster_home / "workspace.yaml")]
+    arguments += ["-h", options.host, "-p", str(options.port)]
+    try:
+        code = run_family(arguments, environment=environment)
+    except KeyboardInterrupt as ended:
+        # The way this command ends: nothing went wrong.
+        output.line("stopped")
+        code = getattr(ended, "exit_code", 130)
     output.document({"exit_code": code})
     return code
