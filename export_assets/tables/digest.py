@@ -31,6 +31,8 @@ _NULL = np.uint64(0xA0761D6478BD642F)
 _NAN_BITS = np.uint64(0x7FF8000000000000)
 _LONG = 65_536
 """Longer values are absorbed as the 32 bytes of their sha256, which is faster for few long ones."""
+_BREAKS = np.frombuffer(b"\r\n", dtype=np.uint8)
+_BLANKS = np.frombuffer(b" \t\r\n", dtype=np.uint8)
 # How many low bytes of a word belong to the text, by the number of bytes left (0 to 8).
 _KEEP = np.array([(1 << (8 * n)) - 1 for n in range(9)], dtype=np.uint64)
 
@@ -245,15 +247,23 @@ def _step(state: Hashes, word: Hashes | np.uint64) -> Hashes:
 
 
 def _one_line(array: pa.Array) -> pa.Array:
-    """Put JSON text on one line: line breaks between tokens mean nothing and NDJSON has none."""
-    data = array.buffers()[2]
-    if data is None or not (_holds(data, ord("\n")) or _holds(data, ord("\r"))):
+    """Put JSON text on one line and drop blanks around it: there they mean nothing.
+
+    The JSON formats do so when they nest a text in a record, on one line.
+    """
+    _, offsets, data = array.buffers()
+    if data is None:
         return array
-    return pc.replace_substring_regex(array, pattern=r"[\r\n]", replacement=" ")
-
-
-def _holds(data: pa.Buffer, byte: int) -> bool:
-    return bool((np.frombuffer(data, dtype=np.uint8) == byte).any())
+    text = np.frombuffer(data, dtype=np.uint8)
+    bounds = np.frombuffer(offsets, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
+    text = text[bounds[0] : bounds[-1]]
+    starts, ends = bounds[:-1] - bounds[0], bounds[1:] - bounds[0]
+    filled = ends > starts
+    edges = np.concatenate([text[starts[filled]], text[ends[filled] - 1]])
+    if not (np.isin(edges, _BLANKS).any() or np.isin(text, _BREAKS).any()):
+        return array
+    single = pc.replace_substring_regex(array, pattern=r"[\r\n]", replacement=" ")
+    return pc.utf8_trim(single, characters=" \t\r\n")
 
 
 def _mix(values: Hashes) -> Hashes:
