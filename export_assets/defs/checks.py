@@ -147,7 +147,7 @@ def _contract(subject: Subject, manifest: Manifest) -> Finding:
     ]
     contract, statistics = Contract(schema, rules).start(), StatisticsBuilder(schema)
     for batch in read_published(subject.table, manifest):
-        statistics.update(batch.frame)
+        statistics.update(batch)
         contract.update(batch)
     return _contract_finding(contract.outcomes(statistics))
 

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
 
 from export_assets.defs.checks import BLOCKING, Finding, Subject, check_names, evaluate, severity_of
-from export_assets.defs.event_log import Target, latest, target_of
+from export_assets.defs.event_log import Target, latest, run_id_of, target_of
 from export_assets.defs.held import RunSources
 from export_assets.defs.metadata import (
     data_version,
@@ -22,7 +23,6 @@ from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.run import Exporter
 from export_assets.errors import ExportError
 from export_assets.store.manifest import Manifest
-from export_assets.tables.partitions import ALL
 from export_assets.translate import one_line, translate
 
 _LOCK_TIMEOUT = 60.0
@@ -45,37 +45,41 @@ def run_table(
 ) -> Iterator[Any]:
     """Export the formats selected of *table* and yield what Dagster shall know of it.
 
-    With no format selected only the checks selected are run, over what is published.
+    A run without a partition exports every partition of the table in one read and reports what
+    has changed. With no format selected only the checks selected are run, over what is published.
 
     Raises:
         dg.Failure: Something failed; the partitions that did not are published and reported.
     """
-    step = _Step(context=context, table=table, keys=_keys(context, table))
+    step = _Step(context=context, table=table)
     formats = [fmt for fmt in table.formats if table.key(fmt) in context.selected_asset_keys]
     if formats:
         yield from step.export(formats, sources=sources, overwrite=overwrite)
-    looked_at = [fmt for fmt in table.formats if fmt not in formats]
-    yield from step.look(looked_at)
-
-
-def _keys(context: dg.AssetExecutionContext, table: TableExport) -> list[str]:
-    if table.partitions_def is None:
-        return [ALL]
-    return list(context.partition_keys)
+    yield from step.look([fmt for fmt in table.formats if fmt not in formats])
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Step:
     context: dg.AssetExecutionContext
     table: TableExport
-    keys: Sequence[str]
+
+    @cached_property
+    def everything(self) -> bool:
+        """Whether the run names no partition of a table that has some."""
+        named = self.context.has_partition_key or self.context.has_partition_key_range
+        return self.table.partitions_def is not None and not named
+
+    @cached_property
+    def keys(self) -> Sequence[str]:
+        """The partitions the run is about."""
+        return self.table.keys_of_run(self.context)
 
     def export(
         self, formats: Sequence[str], *, sources: RunSources, overwrite: bool
     ) -> Iterator[Any]:
+        """Export *formats* in one read, and yield what became of every partition."""
         before = {(fmt, key): self._rows(fmt, key) for fmt in formats for key in self.keys}
         records = self._run(formats, sources=sources, overwrite=overwrite)
-        failed = [record for record in records if record.status == "failed"]
         subjects = [
             Subject(
                 table=self.table,
@@ -87,12 +91,15 @@ class _Step:
             )
             for record in records
         ]
+        failed = [record for record in records if record.status == "failed"]
+        if failed or self.everything:
+            yield from self._reported(self._news(subjects), sources)
         if failed:
-            version = sources.source(self.table.source).source.fingerprint()
             if any(record.retriable for record in failed):
                 sources.release(self.table.source)
-            self._report_parts(subjects, version)
             raise self._failure(failed, total=len(records))
+        if self.everything:
+            return
         for fmt in formats:
             yield self._materialized([record for record in records if record.format == fmt])
         for fmt in formats:
@@ -113,11 +120,11 @@ class _Step:
     def _run(
         self, formats: Sequence[str], *, sources: RunSources, overwrite: bool
     ) -> Sequence[ExportRecord]:
-        partitions = tuple(self.keys) if self.table.partitions_def is not None else ()
+        named = self.table.partitions_def is not None and not self.everything
         request = ExportRequest(
             tables=(self.table.name,),
             formats=tuple(formats),
-            partitions=partitions,
+            partitions=tuple(self.keys) if named else (),
             overwrite=overwrite,
             lock_timeout=_LOCK_TIMEOUT,
         )
@@ -163,8 +170,8 @@ class _Step:
         )
 
     def _checked(self, fmt: str, subjects: Sequence[Subject]) -> Iterator[Any]:
-        single = len(subjects) == 1
-        targets = {} if single else self._targets(fmt)
+        single = len(subjects) == 1 and not self.everything
+        targets = {} if single else self._targets(fmt, [one.key for one in subjects])
         for name in self._checks(fmt):
             for subject in subjects:
                 finding = evaluate(name, subject)
@@ -196,34 +203,63 @@ class _Step:
             target_materialization_data=target,
         )
 
-    def _targets(self, fmt: str) -> dict[str, Target]:
+    def _targets(self, fmt: str, keys: Sequence[str]) -> dict[str, Target]:
         """Return by partition the newest materialization, which an evaluation must point at."""
-        found = latest(self.context.instance, self.table.key(fmt), self.keys)
+        found = latest(self.context.instance, self.table.key(fmt), keys)
         return {key: target_of(record) for key, record in found.items()}
 
-    def _report_parts(self, subjects: Sequence[Subject], source_version: str) -> None:
-        """Write what is published, and what the checks found, although the step will fail."""
+    def _news(self, subjects: Sequence[Subject]) -> list[Subject]:
+        """Leave out what a run over everything found unchanged, and what Dagster has no key for."""
+        if not self.everything or self.table.partitions_def is None:
+            return list(subjects)
+        offered = set(self.table.partitions_def.get_partition_keys())
+        keys = [subject.key for subject in subjects if subject.key in offered]
+        known = {
+            (fmt, key): run_id_of(record)
+            for fmt in {subject.format for subject in subjects}
+            for key, record in latest(self.context.instance, self.table.key(fmt), keys).items()
+        }
+        return [
+            subject
+            for subject in subjects
+            if subject.manifest is None
+            or (
+                subject.key in offered
+                and known.get((subject.format, subject.key)) != subject.manifest.run_id
+            )
+        ]
+
+    def _reported(self, subjects: Sequence[Subject], sources: RunSources) -> Iterator[Any]:
+        """Yield single events for what is published, and for what the checks found.
+
+        The one result a step may yield per asset speaks of every partition of the run, so it is
+        not for a run in which some failed, or whose partitions nobody named.
+        """
+        version = self._source_version(sources)
         for subject in subjects:
-            record, manifest = subject.record, subject.manifest
-            if record is not None and manifest is not None and record.status != "failed":
-                self.context.log_event(
-                    materialization(
-                        self.table,
-                        manifest,
-                        status=record.status,
-                        source_version=source_version,
-                    )
+            if subject.record is not None and subject.manifest is not None:
+                yield materialization(
+                    self.table,
+                    subject.manifest,
+                    status=subject.record.status,
+                    source_version=version or subject.manifest.snapshot.id,
                 )
-        known = set(self.keys)
-        for subject in subjects:
-            targets = self._targets(subject.format) if subject.manifest is not None else {}
-            for name in self._checks(subject.format) if subject.key in known else ():
-                if subject.manifest is None and name != "contract":
-                    continue
-                finding = evaluate(name, subject)
-                self.context.log_event(
-                    self._evaluation(name, subject, finding, targets.get(subject.key))
-                )
+        for fmt in self.table.formats:
+            own = [subject for subject in subjects if subject.format == fmt]
+            targets = self._targets(fmt, [one.key for one in own if one.manifest is not None])
+            for subject in own:
+                # Where nothing was published, only the contract has anything to say. A failure of
+                # the whole table has no partition to say it of.
+                names = self._checks(fmt) if subject.key != "*" else []
+                for name in names if subject.manifest is not None else {"contract"} & set(names):
+                    finding, target = evaluate(name, subject), targets.get(subject.key)
+                    yield self._evaluation(name, subject, finding, target)
+
+    def _source_version(self, sources: RunSources) -> str | None:
+        try:
+            return sources.source(self.table.source).source.fingerprint()
+        except ExportError:
+            return None
 
     def _failure(self, failed: Sequence[ExportRecord], *, total: int) -> dg.Failure:
         named = "; ".join(f"{one.error}" for one in failed[:_NAMED])

@@ -95,7 +95,10 @@ def build_sources_resource(workspace: Workspace) -> dg.ResourceDefinition:
     must not lead to other directories.
     """
 
-    @dg.resource(description="The project's sources; each shows one moment for a whole run.")
+    @dg.resource(
+        config_schema={},
+        description="The project's sources; each shows one moment for a whole run.",
+    )
     def sources() -> Iterator[RunSources]:
         opened = RunSources(workspace=workspace)
         try:

@@ -13,7 +13,6 @@ from export_assets.defs.names import op_part
 from export_assets.defs.published import read_columns
 from export_assets.defs.table import TableExport
 from export_assets.errors import ExportError
-from export_assets.tables.partitions import ALL
 
 WARN = dg.AssetCheckSeverity.WARN
 
@@ -62,7 +61,7 @@ def _build(
         name=f"relations__{child.source}__{op_part(child.name)}", specs=specs, can_subset=True
     )
     def check(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
-        keys = [ALL] if child.partitions_def is None else list(context.partition_keys)
+        keys = child.keys_of_run(context)
         targets = latest(context.instance, key, keys) if len(keys) > 1 else {}
         for relation, parent in relations:
             name = check_name(relation)

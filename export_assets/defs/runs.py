@@ -17,6 +17,7 @@ def requests_for(
     steps: Sequence[dg.AssetKey],
     *,
     tags: Mapping[str, str] | None = None,
+    run_key: str | None = None,
 ) -> Iterator[dg.RunRequest]:
     """Yield requests for the partitions *wanted* of each table, in order.
 
@@ -25,14 +26,16 @@ def requests_for(
         tables: Every table of one source.
         steps: Upstream tables to fill first; they are part of the first run.
         tags: Tags of the runs.
+        run_key: What makes a second request of the same runs do nothing; None to run again.
     """
-    first = list(steps)
+    first, count = list(steps), 0
     for keys, group in _groups(wanted, tables):
         assets = [key for table in group for key in table.keys]
         for start in range(0, len(keys), CHUNK):
             chunk = keys[start : start + CHUNK]
-            yield _request(first + assets, chunk, group[0], dict(tags or {}))
-            first = []
+            own_key = f"{run_key}#{count}" if run_key is not None else None
+            yield _request(first + assets, chunk, group[0], tags or {}, own_key)
+            first, count = [], count + 1
 
 
 def _groups(
@@ -53,12 +56,21 @@ def _groups(
 
 
 def _request(
-    assets: list[dg.AssetKey], keys: Sequence[str], table: TableExport, tags: dict[str, str]
+    assets: list[dg.AssetKey],
+    keys: Sequence[str],
+    table: TableExport,
+    tags: Mapping[str, str],
+    run_key: str | None,
 ) -> dg.RunRequest:
-    if table.partitions_def is None:
-        return dg.RunRequest(asset_selection=assets, tags=tags)
-    if len(keys) == 1:
-        return dg.RunRequest(asset_selection=assets, partition_key=keys[0], tags=tags)
-    tags["dagster/asset_partition_range_start"] = keys[0]
-    tags["dagster/asset_partition_range_end"] = keys[-1]
-    return dg.RunRequest(asset_selection=assets, tags=tags)
+    partition = None
+    if table.partitions_def is not None and len(keys) == 1:
+        partition = keys[0]
+    elif table.partitions_def is not None:
+        tags = {
+            **tags,
+            "dagster/asset_partition_range_start": keys[0],
+            "dagster/asset_partition_range_end": keys[-1],
+        }
+    return dg.RunRequest(
+        run_key=run_key, asset_selection=assets, partition_key=partition, tags=dict(tags)
+    )

@@ -1,6 +1,6 @@
 """The job of a source, and the schedule that brings it up to date."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -51,10 +51,11 @@ def build_schedule(
     chosen = default_tables(tables)
     cron = _five_fields(source.config.schedule or DAILY)
 
-    def evaluate(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+    def evaluate(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
         start, end = period(cron, context.scheduled_execution_time)
         wanted = {table.name: due(table, start, end) for table in chosen}
-        return list(requests_for(wanted, chosen, step_keys(source)))
+        name = f"{source.name}@{context.scheduled_execution_time:%Y-%m-%dT%H:%M}"
+        yield from requests_for(wanted, chosen, step_keys(source), run_key=name)
 
     return dg.ScheduleDefinition(
         name=f"{source.name}_schedule",

@@ -16,7 +16,7 @@ from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.store.layout import ExportKey
 from export_assets.store.local import LocalStore
 from export_assets.store.manifest import Manifest
-from export_assets.tables.partitions import ALL, Partitions, TimePartitions
+from export_assets.tables.partitions import ALL, UNDATED, Partitions, TimePartitions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +100,17 @@ class TableExport:
         """
         directory = self.partitions.directory(key)
         return self.store.manifest(ExportKey(self.source, self.name, fmt), directory)
+
+    def keys_of_run(
+        self, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext
+    ) -> list[str]:
+        """Return the partitions a run is about: those it names, else all that are published."""
+        if self.partitions_def is None:
+            return [ALL]
+        if context.has_partition_key or context.has_partition_key_range:
+            return list(context.partition_keys)
+        published = {key for fmt in self.formats for key in self.published_keys(fmt)}
+        return sorted(published - {UNDATED})
 
     def published_keys(self, fmt: str) -> list[str]:
         """Return the keys of everything published in *fmt*, in order, without opening anything."""

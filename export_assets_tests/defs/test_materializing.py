@@ -11,6 +11,7 @@ from export_assets.engine.request import ExportRequest
 from export_assets_tests.defs.shop_project import (
     CUSTOMERS,
     ORDERS,
+    QUIET,
     SHOP,
     Shop,
     failures,
@@ -223,3 +224,30 @@ def test_an_interrupted_run_leaves_nothing_half_written(
     exports = shop.home / "exports"
     assert not [path for path in exports.rglob("*.tmp") if ".state" not in path.parts]
     assert not shop.manifests()
+
+
+def test_a_run_without_a_partition_exports_everything_and_reports_what_is_new(shop: Shop) -> None:
+    first = shop.run(keys_of(ORDERS))
+    shop.sql("update orders set total = 1000 where id = 6")
+
+    second = shop.run(keys_of(ORDERS))
+
+    assert first.success
+    assert len(shop.manifests()) == len(shop.materialized(PARQUET)) == 30
+    assert second.success
+    events = second.get_asset_materialization_events()
+    assert {(one.asset_key, one.partition) for one in events} == {
+        (asset, "2024-01-07") for asset in keys_of(ORDERS)
+    }
+    checked = {one.partition for one in second.get_asset_check_evaluations() if one.passed}
+    assert "2024-01-07" in checked
+
+
+def test_a_job_may_mix_tables_with_and_without_partitions(shop: Shop) -> None:
+    job = shop.definitions.resolve_job_def("export_shop")
+
+    result = job.execute_in_process(instance=shop.instance, run_config=QUIET)
+
+    assert result.success
+    assert len(shop.manifests()) == 30
+    assert set(shop.manifests("customers")) == {"all"}

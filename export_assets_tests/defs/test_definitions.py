@@ -1,0 +1,238 @@
+"""What Dagster loads: every asset by name, quickly, and without touching a source."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from export_assets.defs.build import build_definitions
+from export_assets.defs.shapes import known_tables
+from export_assets.engine.request import ExportRequest
+from export_assets.systems.registry import SYSTEMS, load_workspace
+from export_assets_tests.defs.shop_project import CUSTOMERS, ORDERS, SHOP, Shop, key
+
+ROOT = Path(__file__).parents[2]
+
+
+def asset_names(definitions: dg.Definitions) -> list[str]:
+    graph = definitions.resolve_asset_graph()
+    return sorted(asset.to_user_string() for asset in graph.get_all_asset_keys())
+
+
+def test_every_asset_has_the_name_it_always_had(shop: Shop) -> None:
+    names = [name for name in asset_names(shop.definitions) if name.startswith(("shop", "tandem"))]
+
+    assert names == [
+        "shop/customers",
+        "shop/customers/csv",
+        "shop/customers/parquet",
+        "shop/orders",
+        "shop/orders/csv",
+        "shop/orders/parquet",
+        "tandem/basal_deliveries",
+        "tandem/basal_deliveries/csv",
+        "tandem/basal_deliveries/json",
+        "tandem/basal_deliveries/ndjson",
+        "tandem/basal_deliveries/parquet",
+        "tandem/cgm_readings",
+        "tandem/cgm_readings/csv",
+        "tandem/cgm_readings/json",
+        "tandem/cgm_readings/ndjson",
+        "tandem/cgm_readings/parquet",
+        "tandem/events",
+        "tandem/events/csv",
+        "tandem/events/json",
+        "tandem/events/ndjson",
+        "tandem/events/parquet",
+        "tandem/raw_events",
+        "tandem/raw_events/csv",
+        "tandem/raw_events/json",
+        "tandem/raw_events/ndjson",
+        "tandem/raw_events/parquet",
+    ]
+
+
+def test_everything_that_was_promised_loads(shop: Shop) -> None:
+    shop.write_yaml(SHOP + "freshness: 24\n")
+    definitions = shop.definitions
+
+    dg.Definitions.validate_loadable(definitions)
+
+    names = {job.name for job in definitions.resolve_all_job_defs()}
+    sensors = {sensor.name for sensor in definitions.sensors or ()}
+    schedules = {schedule.name for schedule in definitions.schedules or ()}
+    assert {"export_shop", "export_tandem", "check_freshness_shop"} <= names
+    assert {"shop_changes", "tandem_changes", "published_elsewhere"} <= sensors
+    assert {"shop_schedule", "tandem_schedule", "shop_freshness"} <= schedules
+
+
+def test_every_built_in_system_has_assets(shop: Shop) -> None:
+    groups = {name.partition("/")[0] for name in asset_names(shop.definitions)}
+
+    assert groups == {"shop", *SYSTEMS}
+
+
+def test_assets_say_what_they_are(shop: Shop) -> None:
+    node = shop.definitions.resolve_asset_graph().get(key(*ORDERS, "parquet"))
+
+    assert node.group_name == "shop"
+    assert node.kinds == {"polars", "parquet", "sqlite"}
+    assert node.owners == ["team:data"]
+    assert node.description is not None
+    assert "One row per order." in node.description
+    assert "| `total` | float |" in node.description
+    assert node.tags["export_assets/every"] == "day"
+    assert node.backfill_policy == dg.BackfillPolicy.single_run()
+    assert node.pools == {"source_shop"}
+
+
+def test_a_source_whose_tables_are_configured_is_not_opened(shop: Shop) -> None:
+    shop.write_yaml(SHOP.replace('  "*": {}\n', "  customers: {}\n"))
+    (shop.home / "shop.db").unlink()
+
+    known = known_tables(shop.workspace, shop.workspace.source("shop"))
+
+    assert [table.name for table in known.tables] == ["orders", "customers"]
+    assert not known.warnings
+    assert not (shop.home / "exports").exists()
+
+
+def test_a_source_with_open_ends_is_opened_once(shop: Shop) -> None:
+    known_tables(shop.workspace, shop.workspace.source("shop"))
+    (shop.home / "shop.db").unlink()
+
+    known = known_tables(shop.workspace, shop.workspace.source("shop"))
+
+    assert [table.name for table in known.tables] == ["customers", "orders"]
+    assert [column.name for column in known.tables[0].columns] == ["id", "name"]
+    assert not known.warnings
+
+
+def test_a_source_that_cannot_be_opened_leaves_its_configured_tables_and_a_warning(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    (shop.home / "shop.db").write_bytes(b"no database at all, and long enough to look like one" * 9)
+
+    names = asset_names(shop.definitions)
+
+    assert "shop/orders/parquet" in names
+    assert "shop/customers" not in names
+    assert "shop: tables are not known completely" in caplog.text
+
+
+def test_a_new_table_appears_after_a_pass_has_seen_it(shop: Shop) -> None:
+    source = shop.workspace.source("shop")
+    known_tables(shop.workspace, source)
+    shop.sql("create table refunds (id integer)")
+    before = [table.name for table in known_tables(shop.workspace, source).tables]
+    shop.command_line(ExportRequest(tables=("customers",)))
+
+    after = [table.name for table in known_tables(shop.workspace, source).tables]
+
+    assert "refunds" not in before
+    assert "refunds" in after
+
+
+def test_columns_come_from_what_is_published(shop: Shop) -> None:
+    shop.write_yaml(SHOP.replace('  "*": {}\n', "  customers: {}\n"))
+    shop.command_line(ExportRequest(tables=("customers",)))
+
+    tables = known_tables(shop.workspace, shop.workspace.source("shop")).tables
+
+    [customers] = [table for table in tables if table.name == "customers"]
+    assert [column.name for column in customers.columns] == ["id", "name"]
+
+
+def test_a_table_without_a_first_day_starts_at_its_first_row(shop: Shop) -> None:
+    shop.write_yaml(SHOP.replace(", start: 2024-01-01", ""))
+
+    node = shop.definitions.resolve_asset_graph().get(key(*ORDERS, "parquet"))
+
+    assert node.partitions_def is not None
+    assert node.partitions_def.get_first_partition_key() == "2024-01-01"
+
+
+def test_tables_may_have_any_name(shop: Shop) -> None:
+    shop.sql(
+        'create table "Bestellung Nr./1 (alt)" (id integer)', 'create table "日本" (id integer)'
+    )
+
+    definitions = shop.definitions
+    names = [name for name in asset_names(definitions) if name.startswith("shop")]
+    odd = [name for name in names if name.endswith("/csv") and ORDERS[1] not in name]
+    result = shop.run([dg.AssetKey(name.split("/")) for name in odd])
+
+    dg.Definitions.validate_loadable(definitions)
+    assert len(odd) == 3
+    assert result.success
+
+
+def test_a_run_cannot_be_pointed_at_other_directories(shop: Shop) -> None:
+    job = shop.definitions.resolve_job_def("export_shop")
+
+    for resource in ("sources",):
+        config = {"resources": {resource: {"config": {"home": "/"}}}}
+        with pytest.raises(dg.DagsterInvalidConfigError):
+            job.execute_in_process(run_config=config, instance=shop.instance)
+    ops = {"ops": {"export__shop__customers": {"config": {"output_dir": "/"}}}}
+    with pytest.raises(dg.DagsterInvalidConfigError):
+        job.execute_in_process(run_config=ops, instance=shop.instance)
+
+
+def test_the_code_location_of_a_project_loads(shop: Shop) -> None:
+    shutil.copy(ROOT / "workspace.yaml", shop.home)
+    instance = shop.home / "instance"
+    instance.mkdir()
+    shutil.copy(ROOT / "dagster.yaml", instance)
+    environ = os.environ | {
+        "DAGSTER_HOME": str(instance),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "ignore",
+    }
+
+    done = subprocess.run(
+        [sys.executable, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml"],
+        cwd=shop.home,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "All code locations passed validation" in done.stdout + done.stderr
+
+
+def test_definitions_are_imported_and_built_quickly(shop: Shop) -> None:
+    code = (
+        "import time, sys; start = time.process_time();"
+        "from export_assets.definitions import defs; defs();"
+        "print(time.process_time() - start)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=shop.home,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert float(done.stdout) < 3.0
+
+
+def test_two_projects_do_not_share_anything(tmp_path: Path) -> None:
+    other = tmp_path / "empty"
+    (other / "sources").mkdir(parents=True)
+
+    names = asset_names(build_definitions(load_workspace(other, environ={})))
+
+    assert not [name for name in names if name.startswith("shop")]
+    assert key(*CUSTOMERS).to_user_string() not in names
