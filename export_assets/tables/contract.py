@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 from export_assets.config.rules import ColumnCheck
 from export_assets.errors import UsageError
 from export_assets.tables.batch import Batch
-from export_assets.tables.digest import Hashes, hash_column
 from export_assets.tables.schema import Column, LogicalType, TableSchema
 from export_assets.tables.statistics import StatisticsBuilder
+from export_assets.tables.value_hashes import Hashes, hash_column
 
 if TYPE_CHECKING:
     import pandera.polars as pa

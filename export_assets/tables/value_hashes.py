@@ -1,0 +1,270 @@
+"""One 64-bit hash for every value of a column: what the digest `rows64/1` adds up.
+
+A hash depends on the logical content of a value alone, whatever format carried it;
+docs/on-disk-format.md specifies it. All rows of a batch are hashed in step.
+"""
+
+import hashlib
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from export_assets.errors import InternalError
+from export_assets.tables.batch import Batch
+from export_assets.tables.schema import LogicalType
+
+Hashes = npt.NDArray[np.uint64]
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MUL_A = np.uint64(0xBF58476D1CE4E5B9)
+_MUL_B = np.uint64(0x94D049BB133111EB)
+_NULL = np.uint64(0xA0761D6478BD642F)
+_NAN_BITS = np.uint64(0x7FF8000000000000)
+_LONG = 65_536
+"""Longer values are absorbed as the 32 bytes of their sha256, which is faster for few long ones."""
+_BREAKS = np.frombuffer(b"\r\n", dtype=np.uint8)
+_BLANKS = np.frombuffer(b" \t\r\n", dtype=np.uint8)
+# How many low bytes of a word belong to the text, by the number of bytes left (0 to 8).
+_KEEP = np.array([(1 << (8 * n)) - 1 for n in range(9)], dtype=np.uint64)
+
+
+def hash_column(batch: Batch, name: str, logical: LogicalType) -> tuple[Hashes, Hashes]:
+    """Hash every value of one column.
+
+    Returns:
+        The hashes, and the same with non-finite floats hashed as null (the same array where
+        there are none).
+
+    Raises:
+        InternalError: The column is of a type no conformed table has.
+    """
+    # By position: Polars takes some names for patterns.
+    column = batch.arrow.column(batch.arrow.column_names.index(name))
+    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    if logical is LogicalType.JSON:
+        array = _one_line(_wide(array))
+    with np.errstate(over="ignore"):
+        return _hash(array)
+
+
+def weight(index: int) -> np.uint64:
+    """Return the odd factor of column number *index* within a row's hash."""
+    return np.uint64(mix(np.array([index + 1], dtype=np.uint64))[0] | np.uint64(1))
+
+
+def combine(columns: Iterable[tuple[Hashes, Hashes]], rows: int) -> tuple[Hashes, Hashes]:
+    """Mix the hashes of *columns*, as `hash_column` returns them, into one for each of *rows*."""
+    combined = np.zeros(rows, dtype=np.uint64)
+    finite_combined = combined
+    with np.errstate(over="ignore"):
+        for index, (hashes, finite) in enumerate(columns):
+            factor = weight(index)
+            if finite is not hashes or finite_combined is not combined:
+                if finite_combined is combined:
+                    finite_combined = combined.copy()
+                finite_combined += finite * factor
+            combined += hashes * factor
+        mixed = mix(combined)
+        return mixed, mixed if finite_combined is combined else mix(finite_combined)
+
+
+def _hash(array: pa.Array) -> tuple[Hashes, Hashes]:
+    """Hash the values of *array*; see `hash_column`."""
+    if isinstance(array.type, pa.BaseExtensionType):
+        array = array.storage
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    kind = array.type
+    if pa.types.is_null(kind):
+        nulls = np.full(len(array), _NULL)
+        return nulls, nulls
+    if pa.types.is_struct(kind):
+        fields = (_hash(array.field(index)) for index in range(kind.num_fields))
+        return _with_nulls(array, *combine(fields, len(array)))
+    if _is_list(kind):
+        return _with_nulls(array, *_hash_lists(array))
+    hashes, _ = _with_nulls(array, leaf := _hash_leaves(array), leaf)
+    if not pa.types.is_floating(kind):
+        return hashes, hashes
+    infinite = pc.invert(pc.is_finite(array)).fill_null(False)
+    if not pc.any(infinite).as_py():
+        return hashes, hashes
+    return hashes, np.where(infinite.to_numpy(zero_copy_only=False), _NULL, hashes)
+
+
+def _with_nulls(array: pa.Array, hashes: Hashes, finite: Hashes) -> tuple[Hashes, Hashes]:
+    if not array.null_count:
+        return hashes, finite
+    valid = pc.is_valid(array).to_numpy(zero_copy_only=False)
+    masked = np.where(valid, hashes, _NULL)
+    return masked, masked if finite is hashes else np.where(valid, finite, _NULL)
+
+
+def _hash_leaves(array: pa.Array) -> Hashes:
+    kind = array.type
+    if _is_text(kind):
+        array = _wide(array)
+        return _hash_bytes(_bounds(array), _content(array))
+    if pa.types.is_boolean(kind):
+        return mix(array.cast(pa.uint8()).fill_null(0).to_numpy().astype(np.uint64) ^ _GOLDEN)
+    if pa.types.is_decimal128(kind):
+        return _hash_decimals(array)
+    if pa.types.is_floating(kind):
+        return mix(_float_bits(array.cast(pa.float64())) ^ _GOLDEN)
+    if pa.types.is_date32(kind):
+        return mix(_words(array.view(pa.int32()).cast(pa.int64())) ^ _GOLDEN)
+    if pa.types.is_time(kind):
+        return mix(_words(array.cast(pa.time64("ns"))) ^ _GOLDEN)
+    if pa.types.is_integer(kind) and not pa.types.is_uint64(kind):
+        return mix(_words(array.cast(pa.int64())) ^ _GOLDEN)
+    if pa.types.is_uint64(kind) or pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
+        return mix(_words(array) ^ _GOLDEN)
+    msg = f"no hash for values of type {kind}"
+    raise InternalError(msg)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kinds = (
+        pa.types.is_large_string,
+        pa.types.is_large_binary,
+        pa.types.is_string,
+        pa.types.is_binary,
+        pa.types.is_string_view,
+        pa.types.is_binary_view,
+    )
+    return any(is_kind(kind) for is_kind in kinds)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    kinds = (pa.types.is_large_list, pa.types.is_list, pa.types.is_fixed_size_list)
+    return any(is_kind(kind) for is_kind in kinds)
+
+
+def _hash_lists(array: pa.Array) -> tuple[Hashes, Hashes]:
+    """Hash a list as the bytes of its items' hashes, which need not be of one type."""
+    if pa.types.is_fixed_size_list(array.type):
+        size = array.type.list_size
+        bounds = np.arange(array.offset, array.offset + len(array) + 1, dtype=np.int64) * size
+    else:
+        bounds = _bounds(array)
+    items, finite = _hash(array.values.slice(bounds[0], bounds[-1] - bounds[0]))
+    bounds = (bounds - bounds[0]) * items.itemsize
+    hashes = _hash_bytes(bounds, items.astype("<u8").view(np.uint8))
+    if finite is items:
+        return hashes, hashes
+    return hashes, _hash_bytes(bounds, finite.astype("<u8").view(np.uint8))
+
+
+def _bounds(array: pa.Array) -> npt.NDArray[np.int64]:
+    """Return where each value of variable length starts, and where the last one ends."""
+    buffer = array.buffers()[1]
+    if not len(array) or buffer is None:
+        return np.zeros(len(array) + 1, dtype=np.int64)
+    narrow = pa.types.is_list(array.type)
+    offsets = np.frombuffer(buffer, dtype=np.int32 if narrow else np.int64)
+    return offsets[array.offset : array.offset + len(array) + 1].astype(np.int64, copy=False)
+
+
+def _content(array: pa.Array) -> npt.NDArray[np.uint8]:
+    """Return the bytes of all texts of *array*, one after another."""
+    bounds, buffer = _bounds(array), array.buffers()[2]
+    if buffer is None:
+        return np.zeros(0, dtype=np.uint8)
+    return np.frombuffer(buffer, dtype=np.uint8)[bounds[0] : bounds[-1]]
+
+
+def _wide(array: pa.Array) -> pa.Array:
+    """Return texts and bytes with 64-bit offsets."""
+    kind = array.type
+    if pa.types.is_large_string(kind) or pa.types.is_large_binary(kind):
+        return array
+    text = pa.types.is_string(kind) or pa.types.is_string_view(kind)
+    return array.cast(pa.large_string() if text else pa.large_binary())
+
+
+def _words(array: pa.Array) -> Hashes:
+    """View the value buffer of a fixed-width 64-bit array; null slots hold anything."""
+    if not len(array):
+        return np.zeros(0, dtype=np.uint64)
+    view = np.frombuffer(array.buffers()[1], dtype=np.uint64)
+    return view[array.offset : array.offset + len(array)]
+
+
+def _float_bits(array: pa.Array) -> Hashes:
+    bits = _words(array)
+    nans = np.isnan(bits.view(np.float64))
+    return np.where(nans, _NAN_BITS, bits) if nans.any() else bits
+
+
+def _hash_decimals(array: pa.Array) -> Hashes:
+    if not len(array):
+        return np.zeros(0, dtype=np.uint64)
+    words = np.frombuffer(array.buffers()[1], dtype="<u8").reshape(-1, 2)
+    words = words[array.offset : array.offset + len(array)]
+    low = mix(words[:, 0] ^ _GOLDEN)
+    return mix(low ^ words[:, 1])
+
+
+def _hash_bytes(bounds: npt.NDArray[np.int64], content: npt.NDArray[np.uint8]) -> Hashes:
+    """Hash values of variable length eight bytes at a time, all rows of a batch in step."""
+    lengths = np.diff(bounds)
+    hashes: Hashes = lengths.astype(np.uint64) ^ _GOLDEN
+    if len(content):
+        data = np.zeros(len(content) + 8, dtype=np.uint8)
+        data[:-8] = content
+        starts = bounds[:-1] - bounds[0]
+        for row in np.flatnonzero(lengths > _LONG):
+            value = data[starts[row] : starts[row] + lengths[row]]
+            checksum = np.frombuffer(hashlib.sha256(value.data).digest(), dtype="<u8")
+            for word in checksum:
+                hashes[row : row + 1] = _step(hashes[row : row + 1], word)
+        words = np.ndarray((len(content) + 1,), dtype="<u8", buffer=data.data, strides=(1,))
+        _absorb(hashes, words, starts, np.where(lengths > _LONG, 0, lengths))
+    return mix(hashes)
+
+
+def _absorb(
+    hashes: Hashes, words: Hashes, position: npt.NDArray[np.int64], left: npt.NDArray[np.int64]
+) -> None:
+    """Fold word after word of every value into *hashes*, dropping rows that are used up."""
+    rows = np.arange(len(hashes))
+    while True:
+        alive = left > 0
+        if not alive.all():
+            rows, position, left = rows[alive], position[alive], left[alive]
+        if not len(rows):
+            return
+        word = words[position] & _KEEP[np.minimum(left, 8)]
+        hashes[rows] = _step(hashes[rows], word)
+        position, left = position + 8, left - 8
+
+
+def _step(state: Hashes, word: Hashes | np.uint64) -> Hashes:
+    """Absorb one word into each state."""
+    state = (state ^ word) * _MUL_A
+    return state ^ (state >> np.uint64(32))
+
+
+def _one_line(array: pa.Array) -> pa.Array:
+    """Put JSON text on one line and drop blanks around it: there they mean nothing.
+
+    The JSON formats do so when they nest a text in a record, on one line.
+    """
+    bounds, text = _bounds(array), _content(array)
+    starts, ends = bounds[:-1] - bounds[0], bounds[1:] - bounds[0]
+    filled = ends > starts
+    edges = np.concatenate([text[starts[filled]], text[ends[filled] - 1]])
+    if not (np.isin(edges, _BLANKS).any() or np.isin(text, _BREAKS).any()):
+        return array
+    single = pc.replace_substring_regex(array, pattern=r"[\r\n]", replacement=" ")
+    return pc.utf8_trim(single, characters=" \t\r\n")
+
+
+def mix(values: Hashes) -> Hashes:
+    """Finish a hash so that every input bit reaches every output bit (splitmix64's finaliser)."""
+    mixed = (values ^ (values >> np.uint64(30))) * _MUL_A
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * _MUL_B
+    return mixed ^ (mixed >> np.uint64(31))
