@@ -24,7 +24,7 @@ from export_assets.cli.commands import (
 )
 from export_assets.cli.options import explain
 from export_assets.cli.output import Output
-from export_assets.cli.signals import raise_on_termination
+from export_assets.cli.signals import termination_raises
 from export_assets.errors import UsageError
 
 app = typer.Typer(
@@ -63,9 +63,9 @@ for module in (export, inspect, plan, listing, verify, validate, prune, demo, de
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command in *arguments*, those of the process by default; return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    raise_on_termination()
     output = Output(json="--json" in given)
-    return output.guard(lambda: _parsed(given))
+    with termination_raises():
+        return output.guard(lambda: _parsed(given))
 
 
 def program() -> click.Command:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import click
 import typer
-from typer.core import TyperArgument
+from typer.core import TyperArgument, TyperCommand
 from typer.models import ArgumentInfo
 
 from export_assets.cli.output import Output
@@ -61,10 +61,15 @@ def command(
         run.__doc__ = function.__doc__
         run.argument_help = _argument_help(hints)  # type: ignore[attr-defined]  # for `explain`
         run.__signature__ = _signature(options, hints)  # type: ignore[attr-defined]  # read by Typer
-        app.command(name)(run)
+        app.command(name, cls=_Command)(run)
         return function
 
     return register
+
+
+class _Command(TyperCommand):
+    def format_arguments(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Print nothing: Typer lists arguments with the options, Click 8.5 would once more."""
 
 
 def explain(group: click.Command) -> click.Command:

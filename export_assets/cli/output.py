@@ -93,10 +93,11 @@ class Output:
 
     def refused(self, error: ExportError) -> int:
         """Report an error of ours; return its exit code."""
-        for line in str(error).splitlines() or [type(error).__name__]:
-            to_stderr(f"error: {line}")
+        hint = ""
         if isinstance(error, InternalError) and not self.verbose:
-            to_stderr("this is a bug; please report it with the output of the same command and -v")
+            hint = " (a bug of export-assets: -v shows where, please report it)"
+        for line in str(error).splitlines() or [type(error).__name__]:
+            to_stderr(f"error: {line}{hint}")
         try:
             self.document({"error": str(error), "exit_code": error.exit_code})
             sys.stdout.flush()

@@ -1,6 +1,8 @@
 """Signals as exceptions, so that everything opened is closed and everything staged removed."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 
@@ -12,12 +14,22 @@ class Terminated(KeyboardInterrupt):
         self.exit_code = 128 + number
 
 
-def raise_on_termination() -> None:
+@contextmanager
+def termination_raises() -> Iterator[None]:
     """Turn SIGTERM and SIGHUP into `Terminated`; a second one does not disturb the cleaning up."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        # nohup starts commands with SIGHUP ignored, and means it.
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _terminate)
+    # nohup starts commands with SIGHUP ignored, and means it.
+    taken = [
+        number
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is signal.SIG_DFL
+    ]
+    for number in taken:
+        signal.signal(number, _terminate)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -13,6 +13,12 @@ from export_assets.cli.text import printable
 _WIDE = 4000
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the boundary of the command line, which knows the exit code."""
+        raise  # noqa: PLE0704 - Rich calls this while it handles the error
+
+
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()
 ) -> None:
@@ -21,7 +27,7 @@ def print_table(
     Where nobody looks at it no line is ever folded, so that the output can be cut and searched.
     """
     seen = sys.stdout.isatty()
-    console = Console(
+    console = _Console(
         width=None if seen else _WIDE,
         highlight=False,
         markup=False,

@@ -96,11 +96,12 @@ class DirectoryTarget:
             )
             with locked(self._dir_fd):
                 self._sweep()
+                # Known before it is made, so that an interrupt in between leaves nothing.
+                # Removed before it is unlocked, or a sweeper would remove it at the same time.
+                opening.callback(self._unhold)
+                opening.callback(self._remove, self._staging)
                 self._filesystem.mkdir(self._staging, dir_fd=self._dir_fd, mode=0o700)
                 self._staging_fd = _hold(self._staging, self._dir_fd)
-                # Removed before it is unlocked, or a sweeper would remove it at the same time.
-                opening.callback(os.close, self._staging_fd)
-                opening.callback(self._remove, self._staging)
             self._filesystem.at("adhoc_staged")
             self._open = opening.pop_all()
         return self
@@ -222,6 +223,11 @@ class DirectoryTarget:
                 continue
             self._remove(name)
             os.close(fd)
+
+    def _unhold(self) -> None:
+        if self._staging_fd >= 0:
+            os.close(self._staging_fd)
+            self._staging_fd = -1
 
     def _remove(self, name: str) -> None:
         with suppress(OSError):

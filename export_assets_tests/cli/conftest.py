@@ -1,0 +1,41 @@
+"""Commands run in this process, in a project of their own."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from export_assets.cli.app import main
+from export_assets_tests.end_to_end.world import DAILY, Ended, World
+
+Cli = Callable[..., Ended]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.chdir(home)
+    monkeypatch.delenv("EXPORT_ASSETS_HOME", raising=False)
+    return World(home=home)
+
+
+@pytest.fixture
+def daily(world: World) -> World:
+    """A project whose orders are published by day."""
+    world.database()
+    world.configure(DAILY)
+    return world
+
+
+@pytest.fixture
+def cli(capsysbinary: pytest.CaptureFixture[bytes]) -> Cli:
+    """Run a command and return what became of it."""
+
+    def run(*arguments: Any) -> Ended:
+        code = main([str(one) for one in arguments])
+        out, err = capsysbinary.readouterr()
+        return Ended(code=code, out=out.decode(), err=err.decode())
+
+    return run
