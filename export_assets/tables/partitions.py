@@ -58,7 +58,7 @@ class TimePartitions:
 
     def key_of(self, moment: datetime) -> str:
         """Return the key of the partition that holds *moment* (aware)."""
-        return moment.astimezone(UTC).strftime(_KEY_FORMATS[self.every])
+        return _written(moment.astimezone(UTC), _KEY_FORMATS[self.every])
 
     def window(self, key: str) -> Window:
         """Return the window of *key*.
@@ -73,7 +73,7 @@ class TimePartitions:
         """Return the hive-style directory name of *key*, e.g. `day=2026-02-08`."""
         if key == UNDATED:
             return f"{self.every}={UNDATED}"
-        return f"{self.every}={self._parse(key).strftime(_DIRECTORY_FORMATS[self.every])}"
+        return f"{self.every}={_written(self._parse(key), _DIRECTORY_FORMATS[self.every])}"
 
     def key_of_directory(self, directory: str) -> str | None:
         """Return the key that `directory` stands for, or None where it is not one of ours."""
@@ -90,8 +90,9 @@ class TimePartitions:
 
     def keys(self, first: str, last: str) -> Iterator[str]:
         """Yield every key from *first* to *last*, both included."""
+        moment: datetime | None
         moment, end = self._parse(first), self._parse(last)
-        while moment <= end:
+        while moment is not None and moment <= end:
             yield self.key_of(moment)
             moment = self._next(moment)
 
@@ -101,19 +102,33 @@ class TimePartitions:
 
     def _parse(self, key: str) -> datetime:
         try:
-            return datetime.strptime(key, _KEY_FORMATS[self.every]).replace(tzinfo=UTC)
+            moment = datetime.strptime(key, _KEY_FORMATS[self.every]).replace(tzinfo=UTC)
         except ValueError as error:
             msg = f"partition {key!r}: not a key of partitions by {self.every}"
             raise UsageError(msg) from error
+        # `2026-2-8` would be a second name of a partition, under which it has no rows.
+        if self.key_of(moment) != key:
+            msg = f"partition {key!r}: is written {self.key_of(moment)!r}"
+            raise UsageError(msg)
+        return moment
 
-    def _next(self, start: datetime) -> datetime:
-        if self.every == "hour":
-            return start + timedelta(hours=1)
-        if self.every == "day":
-            return start + timedelta(days=1)
-        if self.every == "month":
-            return (start.replace(day=1) + timedelta(days=32)).replace(day=1)
-        return start.replace(year=start.year + 1)
+    def _next(self, start: datetime) -> datetime | None:
+        """Return where the next partition starts, None at the end of the calendar."""
+        try:
+            if self.every == "hour":
+                return start + timedelta(hours=1)
+            if self.every == "day":
+                return start + timedelta(days=1)
+            if self.every == "month":
+                return (start.replace(day=1) + timedelta(days=32)).replace(day=1)
+            return start.replace(year=start.year + 1)
+        except (OverflowError, ValueError):
+            return None
+
+
+def _written(moment: datetime, form: str) -> str:
+    """Write *moment*; strftime alone leaves out the zeros before the year 1000."""
+    return moment.strftime(form.replace("%Y", f"{moment.year:04d}"))
 
 
 @dataclass(frozen=True, kw_only=True)
