@@ -1,6 +1,7 @@
 """Which partition each row belongs to, and which rows a request leaves out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC
 
 import polars as pl
 
@@ -17,6 +18,8 @@ class Slice:
     key: str
     offset: int
     rows: int
+    coerced: int = 0
+    """Wall-clock readings in these rows that were ambiguous or skipped by the clock."""
 
 
 class Slicer:
@@ -30,6 +33,16 @@ class Slicer:
         """Keys asked for by name; None for whatever there is."""
         if isinstance(plan.partitions, TimePartitions) and self._window.bounded:
             self._window = whole_partitions(plan.partitions, self._window)
+        self.counts = self._chooses and (request.limit is not None or request.offset > 0)
+        """Whether rows are counted here: a source may deliver more than the time range asks for,
+        and only rows inside it count towards limit and offset."""
+        self._skip = request.offset if self.counts else 0
+        self._left = request.limit if self.counts else None
+
+    @property
+    def done(self) -> bool:
+        """Whether no further row is wanted."""
+        return self._left == 0
 
     @property
     def window(self) -> Window:
@@ -41,30 +54,49 @@ class Slicer:
         windows = [self._partitions.window(key) for key in self.wanted]
         starts = [window.start for window in windows if window.start is not None]
         ends = [window.end for window in windows if window.end is not None]
-        return Window(start=min(starts), end=max(ends))
+        return Window(start=min(starts), end=max(ends) if len(ends) == len(windows) else None)
 
-    def split(self, batch: Batch) -> tuple[Batch, list[Slice]]:
+    def split(self, batch: Batch, coerced: pl.Series | None = None) -> tuple[Batch, list[Slice]]:
         """Return the rows wanted, those of one partition side by side, and where each lies.
 
-        Rows keep their order within a partition.
+        Rows keep their order within a partition. *coerced* is a number for each row of *batch*,
+        added up slice by slice.
         """
-        filtered = self._time_column is not None and self._window.bounded
+        if coerced is None:
+            return self._split(batch)
+        beside = "coerced"
+        while beside in batch.frame.columns:
+            beside += "_"
+        marked, slices = self._split(Batch(batch.frame.with_columns(coerced.alias(beside))))
+        numbers = marked.frame.get_column(beside)
+        counted = [
+            replace(item, coerced=int(numbers.slice(item.offset, item.rows).sum()))
+            for item in slices
+        ]
+        return Batch(marked.frame.drop(beside)), counted
+
+    @property
+    def _chooses(self) -> bool:
+        return self._window.bounded or self.wanted is not None
+
+    def _split(self, batch: Batch) -> tuple[Batch, list[Slice]]:
         if not isinstance(self._partitions, TimePartitions):
-            batch = Batch(self._within(batch.frame)) if filtered else batch
+            if self._time_column is not None and self._window.bounded:
+                batch = Batch(self._counted(self._within(batch.frame)))
             return batch, [Slice(key=ALL, offset=0, rows=batch.rows)] if batch.rows else []
         frame = self._within(batch.frame)
-        keys = frame.select(self._partitions.key_expr().fill_null(UNDATED)).to_series()
+        key = self._partitions.key_expr().fill_null(UNDATED)
         if self.wanted is not None:
-            chosen = keys.is_in(list(self.wanted))
-            if not chosen.all():
-                frame, keys = frame.filter(chosen), keys.filter(chosen)
+            frame = frame.filter(key.is_in(list(self.wanted)))
+        frame = self._counted(frame)
+        keys = frame.select(key).to_series()
         runs = keys.rle().struct.unnest()
         if runs.get_column("value").n_unique() != runs.height:
             order = frame.select(pl.arg_sort_by(keys, maintain_order=True)).to_series()
             frame, runs = frame[order], keys.gather(order).rle().struct.unnest()
         slices, offset = [], 0
-        for rows, key in runs.iter_rows():
-            slices.append(Slice(key=key, offset=offset, rows=rows))
+        for rows, key_of_run in runs.iter_rows():
+            slices.append(Slice(key=key_of_run, offset=offset, rows=rows))
             offset += rows
         return Batch(frame), slices
 
@@ -75,9 +107,20 @@ class Slicer:
             return frame
         time = pl.col(self._time_column).cast(pl.Datetime("us"))
         if window.start is not None:
-            frame = frame.filter(time >= window.start.replace(tzinfo=None))
+            frame = frame.filter(time >= window.start.astimezone(UTC).replace(tzinfo=None))
         if window.end is not None:
-            frame = frame.filter(time < window.end.replace(tzinfo=None))
+            frame = frame.filter(time < window.end.astimezone(UTC).replace(tzinfo=None))
+        return frame
+
+    def _counted(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Keep what offset and limit leave, where they are counted here."""
+        if not self.counts:
+            return frame
+        skipped = min(self._skip, frame.height)
+        self._skip -= skipped
+        frame = frame.slice(skipped, self._left)
+        if self._left is not None:
+            self._left -= frame.height
         return frame
 
 

@@ -13,7 +13,12 @@ import pyarrow as pa
 from export_assets.tables.batch import Batch
 from export_assets.tables.mismatch import ValueMismatch
 from export_assets.tables.schema import Column, LogicalType, TableSchema
-from export_assets.tables.temporal import from_epoch, localize, parse_naive, parse_timestamps
+from export_assets.tables.temporal import (
+    from_epoch,
+    mark_localized,
+    mark_timestamps,
+    parse_naive,
+)
 
 _LARGEST_EXACT_INTEGER = 2**53
 
@@ -34,6 +39,8 @@ class Conformer:
         self.schema = schema
         self.coerced: Counter[str] = Counter()
         """Per column, wall-clock readings that were ambiguous or skipped by the clock."""
+        self.coerced_rows: pl.Series | None = None
+        """How many such readings each row of the last frame holds, None where no row holds any."""
         self._zone = assume_timezone
 
     def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -44,6 +51,7 @@ class Conformer:
                 is missing.
         """
         done = []
+        self.coerced_rows = None
         for column in self.schema.columns:
             if column.name not in frame.columns:
                 raise ValueMismatch(self.schema.name, column.name, "the source has no such column")
@@ -76,6 +84,7 @@ class Conformer:
             return Batch(self.conform(batch.frame))
         table = batch.arrow
         done = []
+        self.coerced_rows = None
         for column in self.schema.columns:
             if column.name not in table.column_names:
                 raise ValueMismatch(self.schema.name, column.name, "the source has no such column")
@@ -124,18 +133,23 @@ class Conformer:
         if isinstance(raw.dtype, pl.Datetime):
             if raw.dtype.time_zone is not None:
                 return raw.dt.convert_time_zone("UTC").cast(column.dtype)
-            instants, coerced = localize(_microseconds(raw), self._zone)
+            instants, marked = mark_localized(_microseconds(raw), self._zone)
         elif raw.dtype == pl.String:
-            instants, coerced = parse_timestamps(raw, self._zone)
+            instants, marked = mark_timestamps(raw, self._zone)
         elif raw.dtype == pl.Date:
-            instants, coerced = localize(raw.cast(pl.Datetime("us")), self._zone)
+            instants, marked = mark_localized(raw.cast(pl.Datetime("us")), self._zone)
         elif column.encoding == "native":
             return pl.Series(raw.name, [None] * len(raw), dtype=column.dtype)
         else:
-            instants, coerced = from_epoch(raw, column.encoding), 0
-        if coerced:
-            self.coerced[column.name] += coerced
+            return from_epoch(raw, column.encoding)
+        if marked is not None:
+            self._note_coerced(column.name, marked)
         return instants
+
+    def _note_coerced(self, name: str, marked: pl.Series) -> None:
+        counts = marked.cast(pl.UInt32)
+        self.coerced[name] += int(counts.sum())
+        self.coerced_rows = counts if self.coerced_rows is None else self.coerced_rows + counts
 
 
 def conform(frame: pl.DataFrame, schema: TableSchema, *, assume_timezone: str) -> pl.DataFrame:

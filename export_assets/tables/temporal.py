@@ -34,10 +34,16 @@ def parse_timestamps(texts: pl.Series, zone: str) -> tuple[pl.Series, int]:
         The instants as Datetime(µs, UTC), null where a text is none of these, and how many wall
         clock readings were ambiguous or do not exist in *zone* (see `localize`).
     """
+    instants, coerced = mark_timestamps(texts, zone)
+    return instants, _count(coerced)
+
+
+def mark_timestamps(texts: pl.Series, zone: str) -> tuple[pl.Series, pl.Series | None]:
+    """Do as `parse_timestamps`; which readings were ambiguous or skipped, None for no one."""
     naive = _try_one(texts)
     if naive is None:
         naive = _try_naive(texts)
-    instants, coerced = localize(naive, zone)
+    instants, coerced = mark_localized(naive, zone)
     missing = instants.is_null() & texts.is_not_null()
     if missing.any():
         aware = _try_aware(texts.filter(missing))
@@ -70,11 +76,17 @@ def localize(naive: pl.Series, zone: str) -> tuple[pl.Series, int]:
     Returns:
         The instants and how many readings were ambiguous or skipped.
     """
+    instants, coerced = mark_localized(naive, zone)
+    return instants, _count(coerced)
+
+
+def mark_localized(naive: pl.Series, zone: str) -> tuple[pl.Series, pl.Series | None]:
+    """Do as `localize`; which readings were ambiguous or skipped, None for no one."""
     if zone == "UTC":
-        return naive.dt.replace_time_zone("UTC"), 0
+        return naive.dt.replace_time_zone("UTC"), None
     first = naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
     last = naive.dt.replace_time_zone(zone, ambiguous="latest", non_existent="null")
-    coerced = int((first != last).sum() or 0)
+    coerced = (first != last).fill_null(value=False)
     first = first.dt.convert_time_zone("UTC")
     skipped = first.is_null() & naive.is_not_null()
     if skipped.any():
@@ -83,8 +95,12 @@ def localize(naive: pl.Series, zone: str) -> tuple[pl.Series, int]:
             value.replace(tzinfo=info).astimezone(UTC) for value in naive.filter(skipped).to_list()
         ]
         first = first.scatter(skipped.arg_true(), pl.Series(moments, dtype=first.dtype))
-        coerced += len(moments)
-    return first, coerced
+        coerced = coerced | skipped
+    return first, coerced if coerced.any() else None
+
+
+def _count(marked: pl.Series | None) -> int:
+    return 0 if marked is None else int(marked.sum())
 
 
 def _try_one(texts: pl.Series) -> pl.Series | None:
