@@ -1,19 +1,25 @@
 """Where one run's files go: partitions of the store, or flat files of a directory."""
 
+import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Literal
 
+from export_assets.engine.published import has_its_files
 from export_assets.engine.tables import TablePlan
-from export_assets.errors import IntegrityError
+from export_assets.errors import DestConflict, DestLocked, IntegrityError
 from export_assets.store.adhoc import DirectoryTarget
 from export_assets.store.hashing import hash_file
-from export_assets.store.layout import ExportKey
+from export_assets.store.layout import ExportKey, hashed_name, safe_names
 from export_assets.store.local import LocalStore
-from export_assets.store.manifest import FileRecord, Manifest
+from export_assets.store.manifest import MANIFEST_NAME, FileRecord, Manifest
 from export_assets.store.staging import Staging
+
+_PATIENCE = 0.25
+"""Seconds between two looks at whether the run still wants the lock it waits for."""
 
 Committed = Literal["success", "unchanged", "skipped"]
 
@@ -25,6 +31,8 @@ class Slot(ABC):
     """The generation published now, where there is one."""
     path: Path | None = None
     """Where that generation lies."""
+    damage: str | None = None
+    """What is wrong with that generation, where something is: it is replaced in any case."""
 
     @abstractmethod
     def part(self, index: int, suffix: str) -> Path:
@@ -49,6 +57,8 @@ class Destination(ABC):
 
     splits = True
     """Whether a partition may have several parts."""
+    holds_files = True
+    """Whether an open slot holds some of the process's open files."""
 
     @abstractmethod
     def open(self, plan: TablePlan, fmt: str, suffix: str, key: str) -> Slot | None:
@@ -58,6 +68,9 @@ class Destination(ABC):
             DestLocked: Another run holds it.
             DestPermission: It cannot be written.
         """
+
+    def cancel(self) -> None:  # noqa: B027 - most have nothing to wait for
+        """Let threads that wait for a slot give up soon."""
 
 
 class StoreDestination(Destination):
@@ -72,18 +85,45 @@ class StoreDestination(Destination):
         self._stack = stack
         self._timeout = timeout
         self._lock = Lock()
+        self._cancelled = Event()
 
     def open(self, plan: TablePlan, fmt: str, suffix: str, key: str) -> "StoreSlot":
         """Lock and stage the partition."""
         del suffix
         export = ExportKey(self._source, plan.name, fmt)
-        staging = self._store.stage(
-            export, plan.partitions.directory(key), self._run_id, timeout=self._timeout
-        )
-        opened = staging.__enter__()
-        with self._lock:
-            self._stack.push(staging.__exit__)
+        opened = self._stage(export, plan.partitions.directory(key))
+        previous = opened.previous
+        if previous is not None and previous.table != plan.name:
+            # Where the file system ignores case, `Orders` lies where `orders` is looked for.
+            msg = f"{opened.subject}: holds the table {previous.table!r}, which stays"
+            raise DestConflict(msg)
         return StoreSlot(opened)
+
+    def cancel(self) -> None:
+        """Let threads that wait for a lock give up soon."""
+        self._cancelled.set()
+
+    def _stage(self, export: ExportKey, directory: str) -> Staging:
+        """Enter the staging of a partition, waiting for its lock in steps."""
+        deadline = time.monotonic() + self._timeout
+        while True:
+            left = deadline - time.monotonic()
+            staging = self._store.stage(
+                export,
+                directory,
+                self._run_id,
+                timeout=min(max(left, 0.0), _PATIENCE),
+                replace_damaged=True,
+            )
+            try:
+                opened = staging.__enter__()
+            except DestLocked:
+                if left <= _PATIENCE or self._cancelled.is_set():
+                    raise
+                continue
+            with self._lock:
+                self._stack.push(staging.__exit__)
+            return opened
 
 
 class StoreSlot(Slot):
@@ -93,6 +133,10 @@ class StoreSlot(Slot):
         self._staging = staging
         self.previous = staging.previous
         self.path = staging.target
+        if self.previous is None and (self.path / MANIFEST_NAME).exists():
+            self.damage = "its manifest was damaged"
+        elif self.previous is not None and not has_its_files(self.path, self.previous):
+            self.damage = "its files were missing or cut"
 
     def part(self, index: int, suffix: str) -> Path:
         """Return the path of a part in the staging directory."""
@@ -108,28 +152,42 @@ class DirectoryDestination(Destination):
     """A directory of flat files, one per table, format and partition asked for."""
 
     splits = False
+    holds_files = False
 
-    def __init__(self, target: DirectoryTarget) -> None:
+    def __init__(self, target: DirectoryTarget, tables: Iterable[str]) -> None:
+        """Name the files of *tables* so that no two are the same, even where case is ignored."""
         self._target = target
+        self._stems = safe_names(tables)
+        self._taken: dict[str, tuple[str, str, str]] = {}
+        self._lock = Lock()
 
     def open(self, plan: TablePlan, fmt: str, suffix: str, key: str) -> "FileSlot | None":
         """Name the file; None where it exists and may not be replaced."""
         directory = plan.partitions.directory(key)
-        stem = plan.name if directory == key else f"{plan.name}_{directory.partition('=')[2]}"
-        name = self._target.file_name(stem, suffix)
-        if self._target.skips(name):
-            return None
-        self._target.discard(name)
-        return FileSlot(self._target, name, fmt)
+        stem = self._stems[plan.name]
+        if directory != key:
+            stem = f"{stem}_{directory.partition('=')[2]}"
+        with self._lock:
+            name = self._target.file_name(stem, suffix)
+            owner = (plan.name, fmt, key)
+            if self._taken.setdefault(name.casefold(), owner) != owner:
+                # `orders` of a day, and a table of that very name.
+                name = self._target.file_name(hashed_name(f"{plan.name}={key}"), suffix)
+            if self._target.skips(name):
+                return None
+            self._target.discard(name)
+        return FileSlot(self._target, name, fmt, self._lock)
 
 
 class FileSlot(Slot):
     """One file of an output directory."""
 
-    def __init__(self, target: DirectoryTarget, name: str, fmt: str) -> None:
+    def __init__(self, target: DirectoryTarget, name: str, fmt: str, lock: Lock) -> None:
         self._target = target
         self._name = name
         self._format = fmt
+        self._lock = lock
+        self.path = target.directory / name
 
     def part(self, index: int, suffix: str) -> Path:
         """Return the staged path of the one file."""
@@ -141,12 +199,14 @@ class FileSlot(Slot):
 
     def commit(self, manifest: Manifest) -> tuple[Committed, Path, Manifest]:
         """Put the file in place under its final name."""
-        outcome = self._target.publish(
-            self._name,
-            rows=manifest.rows,
-            source=manifest.source,
-            table=manifest.table,
-            fmt=self._format,
-        )
+        # The directory's record is rewritten by one thread at a time.
+        with self._lock:
+            outcome = self._target.publish(
+                self._name,
+                rows=manifest.rows,
+                source=manifest.source,
+                table=manifest.table,
+                fmt=self._format,
+            )
         status: Committed = "skipped" if outcome.status == "skipped" else "success"
         return status, outcome.path, manifest

@@ -1,6 +1,6 @@
 """The last step of a partition: prove it, compare it with what is published, publish it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from export_assets.config.models import SourceConfig
 from export_assets.engine.lane import Lane, Written
@@ -9,10 +9,11 @@ from export_assets.engine.report import ExportRecord, Status, failure
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.table_pass import PartitionFacts, PassResult
 from export_assets.engine.tables import TablePlan
-from export_assets.errors import ContractViolation, ExportError, IntegrityError
+from export_assets.errors import ContractViolation, DestConflict, IntegrityError
 from export_assets.sources.base import SnapshotInfo
 from export_assets.store.manifest import Manifest
 from export_assets.tables.contract import CheckOutcome
+from export_assets.translate import translate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,24 +29,27 @@ class Judge:
 
     def publish(self, lane: Lane, written: Written) -> ExportRecord:
         """Decide over one partition of *lane* and carry the decision out."""
-        facts = self.result.facts[written.key]
-        checks = facts.contract.outcomes(facts.statistics)
+        checks: list[CheckOutcome] = []
+        subject = f"{self.plan.name}/{lane.format.name}/{written.key}"
         try:
-            if written.error is not None:
-                raise written.error
+            facts = self.result.facts[written.key]
+            checks = facts.contract.outcomes(facts.statistics)
             return self._publish(lane, written, facts, checks)
-        except ExportError as error:
+        except Exception as error:  # noqa: BLE001 - one partition's failure leaves the others
+            told = translate(error, subject=subject)
             record = failure(
-                self.config.source, self.plan.name, lane.format.name, written.key, error
+                self.config.source, self.plan.name, lane.format.name, written.key, told
             )
-            return _with_checks(record, checks)
+            return replace(record, checks=tuple(checks))
 
     def _publish(
         self, lane: Lane, written: Written, facts: PartitionFacts, checks: list[CheckOutcome]
     ) -> ExportRecord:
         subject = f"{self.plan.name}/{lane.format.name}/{written.key}"
+        if written.error is not None:
+            raise written.error
         if written.slot is None:
-            return self._record(lane, written, "skipped", None)
+            return replace(self._record(lane, written, "skipped", None), checks=tuple(checks))
         _refuse_broken(checks, subject)
         _refuse_different(lane, written, facts, subject)
         manifest = build_manifest(
@@ -55,19 +59,34 @@ class Judge:
             lane=lane,
             written=written,
             facts=facts,
-            coerced=self.result.coerced,
             snapshot=self.snapshot,
             request=self.request,
             run=self.run,
         )
-        previous = written.slot.previous
-        if previous is not None and not self.request.overwrite and same_content(previous, manifest):
+        previous, damage = written.slot.previous, written.slot.damage
+        same = previous is not None and damage is None and same_content(previous, manifest)
+        if same and not self.request.overwrite:
             known = self._record(lane, written, "unchanged", previous)
-            return _with_checks(known, checks, path=written.slot.path)
+            return replace(known, checks=tuple(checks), path=written.slot.path)
+        self._refuse_newer(previous, subject)
         status, path, published = written.slot.commit(manifest)
         outcome: Status = "empty" if status == "success" and not published.rows else status
         record = self._record(lane, written, outcome, published)
-        return _with_checks(record, checks, path=path)
+        warning = f"{subject}: {damage}; published again" if damage else None
+        return replace(record, checks=tuple(checks), path=path, warning=warning)
+
+    def _refuse_newer(self, previous: Manifest | None, subject: str) -> None:
+        """Refuse to put older rows in the place of those another run published meanwhile.
+
+        Raises:
+            DestConflict: The published generation comes from a later snapshot.
+        """
+        if previous is None or self.request.overwrite:
+            return
+        if previous.snapshot.taken_at > self.snapshot.taken_at:
+            moment = previous.snapshot.taken_at.isoformat(timespec="seconds")
+            msg = f"{subject}: run {previous.run_id} published rows of a later moment, {moment}"
+            raise DestConflict(msg)
 
     def _record(
         self, lane: Lane, written: Written, status: Status, manifest: Manifest | None
@@ -92,6 +111,8 @@ def same_content(old: Manifest, new: Manifest) -> bool:
         and old.digest_algorithm == new.digest_algorithm
         and old.row_digest == new.row_digest
         and old.columns == new.columns
+        and old.primary_key == new.primary_key
+        and old.order_by == new.order_by
         and [file.sha256 for file in old.files] == [file.sha256 for file in new.files]
     )
 
@@ -123,11 +144,3 @@ def _refuse_different(lane: Lane, written: Written, facts: PartitionFacts, subje
     if found.row_digest != expected.row_digest:
         msg = f"{subject}: the files hold the snapshot's values in other rows"
         raise IntegrityError(msg)
-
-
-def _with_checks(
-    record: ExportRecord, checks: list[CheckOutcome], **changes: object
-) -> ExportRecord:
-    from dataclasses import replace
-
-    return replace(record, checks=tuple(checks), **changes)  # type: ignore[arg-type]  # by name

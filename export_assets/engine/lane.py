@@ -6,7 +6,8 @@ keeps going when one partition fails: the failure is kept, its later rows are dr
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, Full, Queue
 from threading import Event, Thread
@@ -18,7 +19,7 @@ from export_assets.formats.base import Format, FormatOptions, FormatWriter
 from export_assets.store.manifest import FileRecord
 from export_assets.tables.batch import Batch
 from export_assets.tables.digest import Digest, DigestBuilder
-from export_assets.tables.schema import Fidelity, TableSchema
+from export_assets.tables.schema import VERDICTS, Fidelity, TableSchema
 from export_assets.translate import translate
 
 _QUEUED_BATCHES = 2
@@ -58,10 +59,13 @@ class Lane(Thread):
         self.format = fmt
         self.options = options
         self.written: dict[str, Written] = {}
+        self.failure: ExportError | None = None
+        """What ended the thread before its time."""
         self._plan = plan
         self._schema = schema
         self._destination = destination
-        self._open_writers = open_writers
+        # Where a partition is one file it must stay open until its last row.
+        self._open_writers = open_writers if destination.splits else None
         self._max_rows = max_rows_per_file if destination.splits else None
         self._queue: Queue[Message] = Queue(_QUEUED_BATCHES)
         self._stopped = Event()
@@ -78,13 +82,23 @@ class Lane(Thread):
         self._send((key, batch))
 
     def finish(self) -> None:
-        """Wait until everything handed over is written, closed and read back."""
+        """Wait until everything handed over is written, closed and read back.
+
+        Raises:
+            ExportError: The lane died.
+        """
         self._send(None)
         self.join()
+        if self.failure is not None:
+            raise self.failure
+
+    def cancel(self) -> None:
+        """Let the thread end as soon as it can; see `stop`."""
+        self._stopped.set()
 
     def stop(self) -> None:
         """End the thread as soon as it can and drop what is open."""
-        self._stopped.set()
+        self.cancel()
         if self.ident is not None:
             self.join()
 
@@ -97,9 +111,12 @@ class Lane(Thread):
                 self._guard(next(iter(self._parts)), self._close_oldest)
             for key, builder in self._builders.items():
                 self.written[key].read_back = builder.digest()
+        except BaseException as error:  # noqa: BLE001 - raised again where rows are handed over
+            self.failure = translate(error, subject=self.name)
         finally:
             for part in self._parts.values():
-                part.writer.abort()
+                _give_up(part)
+            self._parts.clear()
             self._stopped.set()
 
     def _send(self, message: Message) -> None:
@@ -110,7 +127,7 @@ class Lane(Thread):
                 continue
             return
         msg = f"{self.name}: the writer stopped before its rows were handed over"
-        raise InternalError(msg)
+        raise self.failure or InternalError(msg)
 
     def _receive(self) -> Message:
         while not self._stopped.is_set():
@@ -126,7 +143,7 @@ class Lane(Thread):
             action(*values)
         except BaseException as error:  # noqa: BLE001 - Polars panics are no Exception
             if part := self._parts.pop(key, None):
-                part.writer.abort()
+                _give_up(part)
             written = self.written.setdefault(key, Written(key=key))
             subject = f"{self._plan.name}/{self.format.name}/{key}"
             written.error = translate(error, subject=subject)
@@ -174,7 +191,7 @@ class Lane(Thread):
         if key in self._parts:
             self._parts.move_to_end(key)
             return self._parts[key]
-        while len(self._parts) >= self._open_writers:
+        while self._open_writers is not None and len(self._parts) >= self._open_writers:
             self._guard(next(iter(self._parts)), self._close_oldest)
         path = slot.part(self._next_part[key], self.format.suffix(self.options))
         self._next_part[key] += 1
@@ -210,8 +227,15 @@ class _Part:
     rows: int = 0
 
 
+def _give_up(part: _Part) -> None:
+    """Abort a part; what goes wrong with that hides nothing, for the file is thrown away."""
+    with suppress(Exception):
+        part.writer.abort()
+
+
 def _worse(old: Fidelity | None, new: Fidelity) -> Fidelity:
-    """Add up the same finding over the parts of a partition."""
+    """Add up the same finding over the parts of a partition; the graver verdict stays."""
     if old is None:
         return new
-    return Fidelity(verdict=new.verdict, reason=new.reason, count=old.count + new.count)
+    graver = max(old, new, key=lambda fidelity: VERDICTS.index(fidelity.verdict))
+    return replace(graver, count=old.count + new.count)

@@ -1,16 +1,21 @@
 """Building the record of a partition from what was read, written and read back."""
 
 import hashlib
+from contextlib import suppress
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import cast
 
 from export_assets.config.hashing import config_hash
 from export_assets.config.models import SourceConfig
-from export_assets.config.rules import FormatName
+from export_assets.config.rules import FormatName, FormatOptionsConfig
 from export_assets.engine.lane import Lane, Written
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.table_pass import PartitionFacts
 from export_assets.engine.tables import TablePlan
+from export_assets.errors import UsageError
+from export_assets.formats.base import FormatOptions
+from export_assets.formats.registry import format_named
 from export_assets.sources.base import SnapshotInfo
 from export_assets.store.manifest import (
     ColumnRecord,
@@ -21,10 +26,9 @@ from export_assets.store.manifest import (
 )
 from export_assets.tables.digest import ALGORITHM
 from export_assets.tables.partitions import UNDATED, TimePartitions
-from export_assets.tables.schema import Column, Fidelity, TableSchema
+from export_assets.tables.schema import VERDICTS, Column, Fidelity, TableSchema
 from export_assets.tables.statistics import render_bound
 
-_VERDICTS = ("exact", "widened", "lossy", "refused")
 LAYOUT = 1
 """Raised when this package starts writing other bytes for equal rows and configuration."""
 
@@ -36,10 +40,31 @@ def code_version() -> str:
 
 def effective_hash(config: SourceConfig, table: str, fmt: str, request: ExportRequest) -> str:
     """Return the configuration hash, with what the request changes about the files."""
-    base = config_hash(config, table, cast("FormatName", fmt))
-    options = request.options.get(fmt)
-    text = f"{base} {LAYOUT} {options!r}"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    name = cast("FormatName", fmt)
+    # Options count by what they do: asking for the default is asking for nothing.
+    rules = config.table(table).model_copy(update={"format_options": {}})
+    plain = config.model_copy(update={"format_options": {}, "tables": {table: rules}})
+    parts = [config_hash(plain, table, name), str(LAYOUT), _options(config, table, name, request)]
+    if rules.query:
+        # A derived table may be made of others.
+        parts += [f"{key}={other.query}" for key, other in config.tables.items() if other.query]
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _options(config: SourceConfig, table: str, fmt: FormatName, request: ExportRequest) -> str:
+    """Write the options that differ from those of nobody who chose anything."""
+    chosen = request.options.get(fmt, FormatOptionsConfig()).over(
+        config.format_options_of(table, fmt)
+    )
+    options = FormatOptions(**chosen.given())
+    with suppress(UsageError):  # which is raised where files are written
+        options = format_named(fmt).canonical(options)
+    different = {
+        name: value
+        for name, value in asdict(options).items()
+        if value != getattr(FormatOptions(), name)
+    }
+    return repr(sorted(different.items()))
 
 
 def build_manifest(
@@ -50,7 +75,6 @@ def build_manifest(
     lane: Lane,
     written: Written,
     facts: PartitionFacts,
-    coerced: int,
     snapshot: SnapshotInfo,
     request: ExportRequest,
     run: Run,
@@ -76,11 +100,11 @@ def build_manifest(
             for column in schema.columns
         ),
         primary_key=schema.primary_key,
-        order_by=((plan.time_column,) if plan.time_column else ()) + plan.order_by,
+        order_by=plan.ordered_by,
         files=tuple(written.files),
         row_digest=digest.row_digest,
         digest_algorithm=ALGORITHM,
-        counters=Counters(exported=digest.rows, coerced=coerced),
+        counters=Counters(exported=digest.rows, coerced=facts.coerced),
         dialect=dict(lane.format.dialect(lane.options).values),
         created_at=run.now,
         run_id=run.id,
@@ -117,4 +141,4 @@ def _column(
 
 def worst(one: Fidelity, other: Fidelity) -> Fidelity:
     """Return the graver of two verdicts."""
-    return max(one, other, key=lambda fidelity: _VERDICTS.index(fidelity.verdict))
+    return max(one, other, key=lambda fidelity: VERDICTS.index(fidelity.verdict))

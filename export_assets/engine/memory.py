@@ -11,15 +11,17 @@ from contextlib import suppress
 import msgspec
 
 from export_assets.engine.manifests import code_version, effective_hash
+from export_assets.engine.published import has_its_files
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.slicing import whole_partitions
+from export_assets.engine.tables import partitions_of
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import IntegrityError
 from export_assets.store.durable import write_durably
 from export_assets.store.layout import ExportKey, safe_name
 from export_assets.store.local import LocalStore
-from export_assets.tables.partitions import UNDATED, NoPartitions, Partitions, TimePartitions
+from export_assets.tables.partitions import UNDATED, Partitions, TimePartitions
 
 STATE = ".state"
 _DONE = {"success", "empty", "unchanged"}
@@ -85,20 +87,24 @@ class PassMemory:
         table: str,
         records: Sequence[ExportRecord],
         fingerprint: str,
+        *,
+        formats: Sequence[str],
     ) -> None:
-        """Note what *records* say is published now, unless that is known already."""
+        """Note what *records* of *formats* say is published now, unless that is known already."""
         if self._request.output_dir is not None:
             return
         key = self._stamp(fingerprint)
         state = self._load(fingerprint) or SourceState(fingerprint=key, code_version=code_version())
         before = msgspec.json.encode(state)
         state.tables = list(tables)
-        for fmt in {record.format for record in records}:
+        for fmt in formats:
             self._note(state, table, fmt, [item for item in records if item.format == fmt])
         after = msgspec.json.encode(state)
         if after != before:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(self._path, after + b"\n")
+            # What cannot be remembered costs the next run a pass, and this one nothing.
+            with suppress(OSError):
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                write_durably(self._path, after + b"\n")
 
     def _note(
         self, state: SourceState, table: str, fmt: str, records: Sequence[ExportRecord]
@@ -108,15 +114,16 @@ class PassMemory:
         if known is None or known.config_hash != config_hash:
             known = TableState(config_hash=config_hash)
             state.formats[table][fmt] = known
-        for record in records:
-            if record.status in _DONE and record.manifest is not None:
-                known.partitions[record.partition] = record.manifest.run_id
         everything = not self._request.partitions and not self._request.window.bounded
         if everything and all(record.status in _DONE for record in records):
             known.complete = True
+            known.partitions.clear()
+        for record in records:
+            if record.status in _DONE and record.manifest is not None:
+                known.partitions[record.partition] = record.manifest.run_id
 
     def _published(self, table: str, fmt: str, known: TableState) -> list[ExportRecord] | None:
-        partitions = partitions_of(self._source, table)
+        partitions = partitions_of(self._source.config, table)
         keys = self._keys(partitions, known)
         if keys is None:
             return None
@@ -129,6 +136,9 @@ class PassMemory:
                 manifest = self._store.manifest(export, directory)
             if manifest is None or manifest.run_id != known.partitions[key]:
                 return None
+            path = self._store.partition_path(export, directory)
+            if not has_its_files(path, manifest):
+                return None
             records.append(
                 ExportRecord(
                     source=self._source.name,
@@ -138,7 +148,7 @@ class PassMemory:
                     status="unchanged",
                     rows=manifest.rows,
                     bytes=manifest.bytes,
-                    path=self._store.partition_path(export, directory),
+                    path=path,
                     manifest=manifest,
                 )
             )
@@ -164,21 +174,18 @@ class PassMemory:
         return effective_hash(self._source.config, table, fmt, self._request)
 
     def _stamp(self, fingerprint: str) -> str:
-        text = f"{self._source.url.text} {fingerprint}"
+        config = self._source.config
+        # A statement that changed may change which tables there are, and what others are made of.
+        queries = sorted(
+            (name, table.query) for name, table in config.tables.items() if table.query
+        )
+        text = f"{self._source.url.text} {fingerprint} {queries!r}"
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     def _load(self, fingerprint: str) -> SourceState | None:
         try:
             state = msgspec.json.decode(self._path.read_bytes(), type=SourceState)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, ValueError, RecursionError):  # msgspec's own errors are ValueErrors
             return None
         current = state.fingerprint == self._stamp(fingerprint)
         return state if current and state.code_version == code_version() else None
-
-
-def partitions_of(source: ConfiguredSource, table: str) -> Partitions:
-    """Return how *table* is sliced in the store."""
-    rule = source.config.table(table).partition_by
-    if rule is None:
-        return NoPartitions()
-    return TimePartitions(column=rule.column, every=rule.every, start=rule.start)

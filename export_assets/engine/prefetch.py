@@ -5,6 +5,7 @@ from contextlib import closing, contextmanager
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 
+from export_assets.errors import InternalError
 from export_assets.tables.batch import Batch
 
 _AHEAD = 1
@@ -64,7 +65,9 @@ def _take(queue: Queue[_Item], reader: Thread) -> Generator[Batch, None, None]:
             item = queue.get(timeout=_WAIT)
         except Empty:
             if not reader.is_alive() and queue.empty():
-                return
+                # Ending quietly here would make a torn read look like a short table.
+                msg = "the reader of the source ended before its last batch"
+                raise InternalError(msg) from None
             continue
         if item is None:
             return

@@ -15,6 +15,14 @@ from export_assets.tables.batch import Batch
 from export_assets.tables.schema import Column, LogicalType, TableSchema
 
 
+def has_its_files(directory: Path, manifest: Manifest) -> bool:
+    """Whether every file of *manifest* is there with its size; contents are not read."""
+    try:
+        return all((directory / file.path).lstat().st_size == file.bytes for file in manifest.files)
+    except OSError:
+        return False
+
+
 def read_part(part: Path, manifest: Manifest) -> Iterator[Batch]:
     """Yield the rows of one part of the partition *manifest* describes.
 

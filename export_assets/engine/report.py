@@ -37,6 +37,8 @@ class ExportRecord:
     """Whether running again may help."""
     manifest: Manifest | None = None
     checks: Sequence[CheckOutcome] = ()
+    warning: str | None = None
+    """What a person should know although it succeeded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,23 @@ class ExportReport:
         if self.warnings or any(record.status == "skipped" for record in self.records):
             return EXIT_WARNINGS
         return 0
+
+
+def broken_rules(records: Sequence[ExportRecord]) -> list[str]:
+    """Say which rules of severity `warn` rows break that were published nevertheless."""
+    rows: dict[tuple[str, str, str], int] = {}
+    for record in records:
+        for check in record.checks:
+            if check.severity == "warn" and not check.passed and record.status != "failed":
+                rows[record.table, check.check, record.partition] = check.failures
+    broken: dict[tuple[str, str], list[int]] = {}
+    for (table, rule, _), failures in rows.items():
+        broken.setdefault((table, rule), []).append(failures)
+    return [
+        f"{table}: {sum(found)} rows break {rule!r}"
+        + (f", in {len(found)} partitions" if len(found) > 1 else "")
+        for (table, rule), found in broken.items()
+    ]
 
 
 def failure(source: str, table: str, fmt: str, partition: str, error: ExportError) -> ExportRecord:

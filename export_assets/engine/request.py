@@ -45,11 +45,14 @@ class ExportRequest:
     """Seconds to wait for a partition that another run holds."""
 
     def __post_init__(self) -> None:
-        """Refuse combinations that cannot be.
+        """Refuse combinations that cannot be, and drop keys named twice.
 
         Raises:
-            UsageError: Rows are filtered or cut, and no output directory is given.
+            UsageError: Rows are filtered or cut and no output directory is given, or the range
+                of time is none.
         """
+        object.__setattr__(self, "partitions", tuple(dict.fromkeys(self.partitions)))
+        self._check_window()
         if self.output_dir is None and self.filters:
             msg = f"{self.filters[0]}: a published partition is complete; add an output directory"
             raise UsageError(msg)
@@ -58,6 +61,15 @@ class ExportRequest:
             raise UsageError(msg)
         if (self.limit or 0) < 0 or self.offset < 0:
             msg = "limit and offset: must not be negative"
+            raise UsageError(msg)
+
+    def _check_window(self) -> None:
+        start, end = self.window.start, self.window.end
+        if any(bound is not None and bound.tzinfo is None for bound in (start, end)):
+            msg = "date range: its ends need a time zone"
+            raise UsageError(msg)
+        if start is not None and end is not None and start >= end:
+            msg = f"date range: {start.isoformat()} is not before {end.isoformat()}"
             raise UsageError(msg)
 
     @property

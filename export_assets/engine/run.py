@@ -1,20 +1,21 @@
 """The main flow: plan → snapshot → read once → write every format → check → publish → report."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import cast
 
 from export_assets.config.rules import ColumnCheck, FormatName
+from export_assets.engine.capacity import partitions_at_once, raise_file_limit
 from export_assets.engine.destination import Destination, DirectoryDestination, StoreDestination
 from export_assets.engine.judge import Judge
 from export_assets.engine.lane import Lane
 from export_assets.engine.memory import PassMemory
-from export_assets.engine.report import ExportRecord, ExportReport, failure
+from export_assets.engine.report import ExportRecord, ExportReport, broken_rules, failure
 from export_assets.engine.request import ExportRequest, Run
-from export_assets.engine.scope import vanished_keys
+from export_assets.engine.scope import other_slicings, vanished_keys
 from export_assets.engine.table_pass import PassResult, Progress, read_table, silent
 from export_assets.engine.tables import TablePlan, define_views, plan_table, select_tables
 from export_assets.engine.upstream import fetch_latest
@@ -26,7 +27,7 @@ from export_assets.sources.base import Snapshot
 from export_assets.store.adhoc import DirectoryTarget
 from export_assets.tables.contract import Contract
 from export_assets.tables.mismatch import ValueMismatch
-from export_assets.tables.partitions import ALL, TimePartitions
+from export_assets.tables.partitions import ALL, TimePartitions, Window
 from export_assets.tables.redaction import Redactor
 from export_assets.translate import translate
 
@@ -65,11 +66,16 @@ class Exporter:
         started = time.perf_counter()
         warnings: list[str] = []
         self.check_options()
+        raise_file_limit()
         if self.request.fetch_latest:
             warnings += fetch_latest(self.source)
         records = self._recalled()
         if records is None:
             records = self._exported()
+        warnings += [record.warning for record in records if record.warning]
+        warnings += broken_rules(records)
+        if self.request.output_dir is None:
+            warnings += other_slicings(self.workspace.store, self.source, records)
         return ExportReport(
             source=self.source.name,
             run_id=self.run.id,
@@ -101,8 +107,10 @@ class Exporter:
             define_views(snapshot, config, system)
             names = select_tables(snapshot.tables(), config, self.request)
             plans = [plan_table(name, snapshot, config, system, self.request) for name in names]
+            for plan in plans:
+                self._contract(plan)
             # Only now: a request that is wrong leaves no directory behind.
-            with self._destinations() as destinations:
+            with self._destinations(snapshot.tables()) as destinations:
                 for plan in plans:
                     records += self._export_table(plan, snapshot, destinations)
         return records
@@ -124,31 +132,69 @@ class Exporter:
             return known
         try:
             try:
-                records = self._pass(plan, formats, snapshot, destinations)
+                records, waiting = self.export_once(plan, formats, snapshot, destinations)
             except ValueMismatch:
                 plan = self.profiled(plan, snapshot)
-                records = self._pass(plan, formats, snapshot, destinations)
-            self._memory.remember(snapshot.tables(), plan.name, records, fingerprint)
-        except BaseException as error:
-            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-                raise
-            translated = translate(error, subject=plan.name, side="source")
-            records = self._all_failed(plan, formats, translated)
+                records, waiting = self.export_once(plan, formats, snapshot, destinations)
+        except BaseException as error:  # noqa: BLE001 - Polars panics are no Exception
+            translated = _told(error, plan)
+            records, waiting = self._all_failed(plan, formats, translated), {}
+        records += self._waiting(plan, formats, snapshot, destinations, waiting)
+        names = [fmt.name for fmt in formats]
+        self._memory.remember(snapshot.tables(), plan.name, records, fingerprint, formats=names)
         seconds = round(time.perf_counter() - started, 6)
         return known + [replace(record, seconds=seconds) for record in records]
 
-    def _pass(
+    def _waiting(
         self,
         plan: TablePlan,
         formats: Sequence[Format],
         snapshot: Snapshot,
         destinations: Opener,
+        waiting: Mapping[str, int],
     ) -> list[ExportRecord]:
-        """Read the table once into every format, prove what was written, publish it."""
-        redactor = self.redactor(plan)
-        contract = Contract(redactor.schema, self._checks(plan))
+        """Export the partitions that had no room in the first pass, as many at once as have."""
+        records: list[ExportRecord] = []
+        keys = sorted(waiting)
+        while keys:
+            room = partitions_at_once(len(formats))
+            some, keys = tuple(keys[:room]), keys[room:]
+            request = replace(self.request, partitions=some, window=Window())
+            rest = replace(self, request=request, progress=silent, announce=unannounced)
+            expected = {key: waiting[key] for key in some}
+            try:
+                more, left = rest.export_once(
+                    plan, formats, snapshot, destinations, expected=expected
+                )
+                keys += left
+            except BaseException as error:  # noqa: BLE001 - Polars panics are no Exception
+                told = _told(error, plan)
+                more = [
+                    failure(self.source.name, plan.name, fmt.name, key, told)
+                    for fmt in formats
+                    for key in some
+                ]
+            records += more
+        return records
+
+    def export_once(
+        self,
+        plan: TablePlan,
+        formats: Sequence[Format],
+        snapshot: Snapshot,
+        destinations: Opener,
+        *,
+        expected: Mapping[str, int] | None = None,
+    ) -> tuple[list[ExportRecord], Mapping[str, int]]:
+        """Read the table once into every format, prove what was written, publish it.
+
+        Returns:
+            The records, and the rows by key of the partitions that had no room.
+        """
+        redactor, contract = self.redactor(plan), self._contract(plan)
         with ExitStack() as slots:
-            lanes = self._lanes(plan, formats, redactor, destinations(slots))
+            destination = destinations(slots)
+            lanes = self._lanes(plan, formats, redactor, destination)
             try:
                 for lane in lanes:
                     lane.start()
@@ -163,15 +209,19 @@ class Exporter:
                     vanished=lambda seen: self.vanished(plan, formats, seen),
                     lanes=lanes,
                     progress=self.progress,
+                    room=partitions_at_once(len(lanes)) if destination.holds_files else None,
                 )
                 for lane in lanes:
                     lane.finish()
             finally:
+                destination.cancel()
+                for lane in lanes:
+                    lane.cancel()
                 for lane in lanes:
                     lane.stop()
             snapshot.check()
-            self._check_count(plan, snapshot, result)
-            return self._published(plan, snapshot, result, lanes)
+            self._check_count(plan, snapshot, result, expected)
+            return self._published(plan, snapshot, result, lanes), result.waiting
 
     def _published(
         self, plan: TablePlan, snapshot: Snapshot, result: PassResult, lanes: Sequence[Lane]
@@ -203,15 +253,31 @@ class Exporter:
                 raise ValueMismatch(plan.name, name, f"values are no exact {kind}, as configured")
         return replace(plan, schema=profiled)
 
-    def _check_count(self, plan: TablePlan, snapshot: Snapshot, result: PassResult) -> None:
-        """Compare the rows read with the rows the snapshot counts, where all were wanted.
+    def _check_count(
+        self,
+        plan: TablePlan,
+        snapshot: Snapshot,
+        result: PassResult,
+        expected: Mapping[str, int] | None,
+    ) -> None:
+        """Compare the rows taken in with the rows the snapshot counts, where all were wanted.
+
+        *expected* are the rows an earlier pass counted of the partitions wanted.
 
         Raises:
             IntegrityError: They differ.
         """
+        for key, rows in (expected or {}).items():
+            found = result.facts[key].digest.rows if key in result.facts else result.waiting[key]
+            if found != rows:
+                msg = f"{plan.name}/{key}: {rows} rows were read at first, {found} afterwards"
+                raise IntegrityError(msg)
         request = self.request
         if request.window.bounded or request.partitions or request.filters:
             return
+        if result.rows != result.rows_read:
+            msg = f"{plan.name}: {result.rows_read} rows were read, {result.rows} have a partition"
+            raise IntegrityError(msg)
         counted = snapshot.count(plan.name)
         if counted != result.rows_read:
             msg = f"{plan.name}: the source counts {counted} rows, {result.rows_read} were read"
@@ -247,12 +313,21 @@ class Exporter:
             key=self.workspace.anonymize_key,
         )
 
+    def _contract(self, plan: TablePlan) -> Contract:
+        """Bind the table's rules to the columns that leave.
+
+        Raises:
+            UsageError: A rule names a column that does not exist, or a bound that is none.
+        """
+        return Contract(self.redactor(plan).schema, self._checks(plan))
+
     def vanished(
         self, plan: TablePlan, formats: Sequence[Format], seen: frozenset[str]
     ) -> frozenset[str]:
         """Return keys to be published without rows; see `scope.vanished_keys`."""
         if self.request.output_dir is not None:
-            return frozenset() if seen else frozenset({ALL})
+            wanted = frozenset(self.request.partitions)
+            return wanted - seen if seen or wanted else frozenset({ALL})
         return vanished_keys(
             self.workspace.store,
             self.source.name,
@@ -274,7 +349,7 @@ class Exporter:
         ]
 
     @contextmanager
-    def _destinations(self) -> Iterator[Opener]:
+    def _destinations(self, tables: Sequence[str]) -> Iterator[Opener]:
         """Open where the files go: the store per table, an output directory for the whole run."""
         request = self.request
         if request.output_dir is None:
@@ -287,7 +362,8 @@ class Exporter:
             request.output_dir, self.run.now, run_id=self.run.id, overwrite=request.overwrite
         )
         with target:
-            yield lambda slots: DirectoryDestination(target)  # noqa: ARG005 - one for all tables
+            directory = DirectoryDestination(target, tables)
+            yield lambda slots: directory  # noqa: ARG005 - one for all tables
 
     def formats(self, table: str) -> tuple[Format, ...]:
         """Return the formats of *table*: those of the request, or those configured."""
@@ -321,3 +397,10 @@ class Exporter:
     @property
     def _memory(self) -> PassMemory:
         return PassMemory(self.workspace.store, self.source, self.request)
+
+
+def _told(error: BaseException, plan: TablePlan) -> ExportError:
+    """Translate what stopped a pass over a table; interrupts and exits go on."""
+    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        raise error
+    return translate(error, subject=plan.name, side="source")

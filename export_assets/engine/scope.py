@@ -1,11 +1,13 @@
 """Which published partitions a request speaks of, whether the source still has rows for them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.slicing import whole_partitions
-from export_assets.engine.tables import TablePlan
-from export_assets.store.layout import ExportKey
+from export_assets.engine.tables import TablePlan, partitions_of
+from export_assets.engine.workspace import ConfiguredSource
+from export_assets.store.layout import ExportKey, is_visible
 from export_assets.store.local import LocalStore
 from export_assets.tables.partitions import ALL, UNDATED, TimePartitions
 
@@ -47,3 +49,27 @@ def vanished_keys(
         window = whole_partitions(plan.partitions, window)
         found = {key for key in found - {UNDATED} if window.holds(plan.partitions.window(key))}
     return frozenset(found) - seen
+
+
+def other_slicings(
+    store: LocalStore, source: ConfiguredSource, records: Sequence[ExportRecord]
+) -> list[str]:
+    """Say which exports have partitions that were published when they were sliced otherwise."""
+    notes = []
+    for table, fmt in dict.fromkeys((record.table, record.format) for record in records):
+        parent = store.partition_path(ExportKey(source.name, table, fmt), ALL).parent
+        if not parent.is_dir():
+            continue
+        partitions = partitions_of(source.config, table)
+        others = sorted(
+            path.name
+            for path in parent.iterdir()
+            if is_visible(path.name) and partitions.key_of_directory(path.name) is None
+        )
+        if others:
+            count = "a partition" if len(others) == 1 else f"{len(others)} partitions"
+            notes.append(
+                f"{table}/{fmt}: {count} published under another slicing still there, "
+                f"{others[0]} first; who reads the whole directory sees those rows twice"
+            )
+    return notes

@@ -1,6 +1,7 @@
 """One pass over one table: read once, check and count every row, feed every lane."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from export_assets.engine.lane import Lane
@@ -33,6 +34,8 @@ class PartitionFacts:
         self.digest = DigestBuilder(schema)
         self.statistics = StatisticsBuilder(schema)
         self.contract: PartitionContract = contract.start()
+        self.coerced = 0
+        """Wall-clock readings that were ambiguous or skipped by the clock."""
 
     def update(self, batch: Batch, hashes: RowHashes, offset: int, *, clean: bool) -> None:
         """Count the rows of *batch*, which lies at *offset* of what was hashed as a whole.
@@ -50,9 +53,16 @@ class PassResult:
 
     rows_read: int
     facts: dict[str, PartitionFacts]
-    coerced: int
     schema: TableSchema
     """Of the rows that left, after redaction."""
+    waiting: Mapping[str, int]
+    """Rows by key of the partitions there was no room for, which need a pass of their own."""
+
+    @property
+    def rows(self) -> int:
+        """Rows taken in, and rows of partitions that wait."""
+        taken = sum(facts.digest.rows for facts in self.facts.values())
+        return taken + sum(self.waiting.values())
 
 
 def read_table(
@@ -66,10 +76,12 @@ def read_table(
     vanished: Callable[[frozenset[str]], frozenset[str]],
     lanes: Sequence[Lane],
     progress: Progress,
+    room: int | None = None,
 ) -> PassResult:
     """Read the rows wanted once and hand every lane the same batches, partition by partition.
 
-    *vanished* tells, of the keys seen, which others must be written without rows.
+    *vanished* tells, of the keys seen, which others must be written without rows. With *room*,
+    rows of further partitions than so many are counted and left for another pass.
 
     Raises:
         ValueMismatch: A value does not fit its column's type; the lanes hold a torn pass.
@@ -77,48 +89,75 @@ def read_table(
     """
     slicer = Slicer(plan, request)
     conformer = Conformer(plan.schema, assume_timezone=assume_timezone)
-    facts: dict[str, PartitionFacts] = {}
+    intake = _Intake(contract=contract, lanes=lanes, room=room)
     rows_read = 0
     batches_of_source = snapshot.batches(_scan(plan, request, slicer, assume_timezone))
     with reading_ahead(batches_of_source) as batches_read:
         for raw in batches_read:
             rows_read += raw.rows
-            inside, slices = slicer.split(conformer.conform_batch(raw))
-            whole = _leaving(inside, plan, redactor)
+            inside, slices = slicer.split(conformer.conform_batch(raw), conformer.coerced_rows)
             if slices:
-                _take_in(whole, slices, facts, contract=contract, lanes=lanes)
+                intake.take(_leaving(inside, plan, redactor), slices)
             progress(plan.name, raw.rows)
-    for key in sorted(vanished(frozenset(facts))):
-        facts[key] = PartitionFacts(redactor.schema, contract)
-        for lane in lanes:
-            lane.put(key, None)
+            if slicer.done:
+                break
+    for key in sorted(vanished(intake.seen)):
+        intake.take_empty(key)
     return PassResult(
-        rows_read=rows_read,
-        facts=facts,
-        coerced=sum(conformer.coerced.values()),
-        schema=redactor.schema,
+        rows_read=rows_read, facts=intake.facts, schema=redactor.schema, waiting=intake.waiting
     )
 
 
-def _take_in(
-    whole: Batch,
-    slices: Sequence[Slice],
-    facts: dict[str, PartitionFacts],
-    *,
-    contract: Contract,
-    lanes: Sequence[Lane],
-) -> None:
-    """Hand one batch to the lanes, then count it: they write while this thread counts."""
-    batches = [(item, whole.slice(item.offset, item.rows)) for item in slices]
-    for item, batch in batches:
-        for lane in lanes:
-            lane.put(item.key, batch)
-    hashes = RowHashes(whole, contract.schema)
-    clean = contract.is_clean(whole)
-    for item, batch in batches:
-        if item.key not in facts:
-            facts[item.key] = PartitionFacts(contract.schema, contract)
-        facts[item.key].update(batch, hashes, item.offset, clean=clean)
+class _Intake:
+    """Hands rows to the lanes and counts them, as long as there is room for their partitions."""
+
+    def __init__(self, *, contract: Contract, lanes: Sequence[Lane], room: int | None) -> None:
+        self.facts: dict[str, PartitionFacts] = {}
+        self.waiting: Counter[str] = Counter()
+        self._contract = contract
+        self._lanes = lanes
+        self._room = room
+
+    @property
+    def seen(self) -> frozenset[str]:
+        """Keys of all partitions that rows came for."""
+        return frozenset(self.facts) | frozenset(self.waiting)
+
+    def take(self, whole: Batch, slices: Sequence[Slice]) -> None:
+        """Hand one batch to the lanes, then count it: they write while this thread counts."""
+        batches = []
+        for item in slices:
+            if self._admits(item.key):
+                batches.append((item, whole.slice(item.offset, item.rows)))
+            else:
+                self.waiting[item.key] += item.rows
+        if not batches:
+            return
+        for item, batch in batches:
+            for lane in self._lanes:
+                lane.put(item.key, batch)
+        hashes = RowHashes(whole, self._contract.schema)
+        clean = self._contract.is_clean(whole)
+        for item, batch in batches:
+            facts = self.facts[item.key]
+            facts.update(batch, hashes, item.offset, clean=clean)
+            facts.coerced += item.coerced
+
+    def take_empty(self, key: str) -> None:
+        """Make partition *key* exist without rows."""
+        if not self._admits(key):
+            self.waiting[key] = 0
+            return
+        for lane in self._lanes:
+            lane.put(key, None)
+
+    def _admits(self, key: str) -> bool:
+        if key in self.facts:
+            return True
+        if self._room is not None and len(self.facts) >= self._room:
+            return False
+        self.facts[key] = PartitionFacts(self._contract.schema, self._contract)
+        return True
 
 
 def _leaving(inside: Batch, plan: TablePlan, redactor: Redactor) -> Batch:
@@ -136,6 +175,6 @@ def _scan(plan: TablePlan, request: ExportRequest, slicer: Slicer, assume_timezo
         assume_timezone=assume_timezone,
         order_by=plan.order_by,
         where=request.where,
-        limit=request.limit,
-        offset=request.offset,
+        limit=None if slicer.counts else request.limit,
+        offset=0 if slicer.counts else request.offset,
     )

@@ -36,6 +36,12 @@ class TablePlan:
         """The table's name."""
         return self.schema.name
 
+    @property
+    def ordered_by(self) -> tuple[str, ...]:
+        """Columns the rows come ordered by: time first, where nothing else was asked for."""
+        time = (self.time_column,) if self.time_column is not None else ()
+        return self.order_by if set(time) <= set(self.order_by) else time + self.order_by
+
 
 def define_views(snapshot: Snapshot, config: SourceConfig, system: System | None) -> None:
     """Add the derived tables of the system and of the configuration to *snapshot*."""
@@ -108,15 +114,32 @@ def plan_table(
     columns = _columns(schema, config, request, time_column)
     order_by = request.order_by or table.order_by or schema.primary_key
     _check_columns(name, schema, (*order_by, *request.where))
+    if name in config.tables:
+        # A column misspelt here would leave as it is.
+        _check_columns(name, schema, (*table.redact, *table.expose, *table.anonymize, *table.types))
     hidden = () if time_column is None or time_column in columns else (time_column,)
     return TablePlan(
         schema=schema.select((*columns, *hidden)),
         exported=columns,
         partitions=partitions,
         time_column=time_column,
-        order_by=tuple(column for column in order_by if column != time_column),
+        order_by=_order(order_by, partitions, time_column, request),
         pinned=frozenset(types),
     )
+
+
+def _order(
+    order_by: tuple[str, ...],
+    partitions: Partitions,
+    time_column: str | None,
+    request: ExportRequest,
+) -> tuple[str, ...]:
+    """Return the columns to order by; a source puts the time first unless it is among them."""
+    order_by = tuple(dict.fromkeys(order_by))
+    others = tuple(column for column in order_by if column != time_column)
+    if time_column is None or not request.order_by or isinstance(partitions, TimePartitions):
+        return others
+    return order_by if time_column in order_by else (*order_by, time_column)
 
 
 def _typed(schema: TableSchema, types: Mapping[str, ColumnType]) -> TableSchema:
@@ -164,8 +187,18 @@ def _slices(
         raise UsageError(msg)
     if request.output_dir is not None and not request.partitions:
         return NoPartitions(), rule.column
-    by_time = TimePartitions(column=rule.column, every=rule.every, start=rule.start)
+    by_time = partitions_of(config, schema.name)
+    for key in request.partitions:
+        by_time.directory(key)
     return by_time, rule.column
+
+
+def partitions_of(config: SourceConfig, table: str) -> Partitions:
+    """Return how *table* is sliced in the store."""
+    rule = config.table(table).partition_by
+    if rule is None:
+        return NoPartitions()
+    return TimePartitions(column=rule.column, every=rule.every, start=rule.start)
 
 
 def _columns(
@@ -174,8 +207,13 @@ def _columns(
     table = config.table(schema.name)
     for names in (request.columns, table.columns or (), table.exclude_columns):
         _check_columns(schema.name, schema, names)
-    chosen = request.columns or table.columns or schema.names
-    chosen = tuple(name for name in chosen if name not in table.exclude_columns)
+    allowed = table.columns or schema.names
+    allowed = tuple(name for name in allowed if name not in table.exclude_columns)
+    for name in request.columns:
+        if name not in allowed:
+            msg = f"{schema.name}.{name}: is not exported, as configured"
+            raise UsageError(msg)
+    chosen = tuple(dict.fromkeys(request.columns)) or allowed
     if not chosen:
         msg = f"{schema.name}: no column is left to export"
         raise UsageError(msg)

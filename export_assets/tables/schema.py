@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, get_args
 
 import polars as pl
 
 Verdict = Literal["exact", "widened", "lossy", "refused"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+"""From the best to the gravest."""
 
 Encoding = Literal["native", "iso", "epoch_s", "epoch_ms", "epoch_us"]
 """How a raw column holds its logical values: `native` as the type itself, `iso` as ISO 8601 text,
