@@ -135,6 +135,30 @@ def test_verify_against_the_source_tells_what_has_changed_there(published: World
     assert {one["verdict"] for one in source.document["source"]} == {"equal", "different"}
 
 
+@pytest.mark.usefixtures("daily")
+def test_verify_against_the_source_looks_only_at_what_was_exported(cli: Cli) -> None:
+    cli("export", "shop", "customers", "-f", "json")
+
+    done = cli("verify", "shop", "--source", "--json")
+
+    assert done.code == 0, done.err
+    assert [(one["table"], one["format"]) for one in done.document["source"]] == [
+        ("customers", "json")
+    ]
+
+
+def test_verify_finds_the_source_of_an_export_nobody_configured(world: World, cli: Cli) -> None:
+    database = world.database()
+    cli("export", database)
+
+    named = cli("verify", "shop", "--source", "--url", "shop.db")
+    unnamed = cli("verify", "shop", "--source")
+
+    assert named.code == 0, named.err
+    assert unnamed.code == 2
+    assert "shop: no such source" in unnamed.err
+
+
 @pytest.mark.parametrize("options", ["compression: gzip", "profile: excel", "delimiter: tab"])
 def test_verify_deep_reads_files_as_their_manifest_describes_them(
     world: World, cli: Cli, options: str

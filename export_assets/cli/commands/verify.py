@@ -1,7 +1,6 @@
 """`export-assets verify`: published files against their manifests, and against the source."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -69,7 +68,11 @@ def verify(output: Output, options: VerifyOptions) -> int:
         output.detail(f"{checked.path}: {counted(len(checked.findings), 'difference')}")
         for finding in checked.findings:
             output.problem(finding.message)
-    compared = _against_source(output, options) if options.source else []
+    compared: list[dict[str, str]] = []
+    if options.source:
+        from export_assets.cli.against_source import compare
+
+        compared = compare(output, options.what, home=options.home, url=options.url)
     differing = [one for one in compared if one["verdict"] in _DIFFERING]
     wrong = len(findings) + len(differing)
     seen = f"{counted(partitions, 'partition')}, {counted(files, 'file')}, {size(bytes_)}"
@@ -97,62 +100,3 @@ def _row_counter(*, deep: bool) -> Any:  # noqa: ANN401 - a RowCounter, which is
     from export_assets.engine.published import count_rows
 
     return count_rows
-
-
-def _against_source(output: Output, options: VerifyOptions) -> list[dict[str, str]]:
-    """Compare what is published with the sources; tell where they differ.
-
-    Raises:
-        UsageError: What is to be verified is a path.
-    """
-    from export_assets.cli.checked import names_of
-    from export_assets.cli.progress import progress_bar
-    from export_assets.cli.project import new_run, workspace_of
-    from export_assets.engine.request import ExportRequest
-    from export_assets.engine.run import Exporter
-    from export_assets.engine.verification import verify_source
-
-    names = names_of(options.what) if options.what else {}
-    if not names:
-        msg = "--source: name the source, source/table or source/table/format to compare"
-        raise UsageError(msg)
-    workspace = workspace_of(options.home)
-    name = names["source"]
-    if options.url is None or name in workspace.project.sources:
-        source = workspace.source(name, url=options.url, base=Path.cwd())
-    else:
-        source = workspace.source(options.url, base=Path.cwd())
-        if source.name != name:
-            msg = f"--url {source.url}: is published as {source.name}, not as {name}"
-            raise UsageError(msg)
-    request = ExportRequest(
-        tables=(names["table"],) if "table" in names else (),
-        formats=(names["fmt"],) if "fmt" in names else (),
-    )
-    with progress_bar(output) as progress:
-        found = verify_source(
-            Exporter(
-                workspace=workspace,
-                source=source,
-                request=request,
-                run=new_run(),
-                progress=progress.advance,
-            )
-        )
-    for one in found:
-        if one.verdict in _DIFFERING:
-            output.problem(
-                f"{names['source']}/{one.table}/{one.format}/{one.partition}: {one.fact}"
-            )
-        elif one.fact:
-            output.note(f"{names['source']}/{one.table}/{one.format}/{one.partition}: {one.fact}")
-    return [
-        {
-            "table": one.table,
-            "format": one.format,
-            "partition": one.partition,
-            "verdict": one.verdict,
-            "fact": one.fact,
-        }
-        for one in found
-    ]
