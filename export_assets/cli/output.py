@@ -13,6 +13,7 @@ from export_assets.errors import ExportError, InternalError
 from export_assets.translate import translate
 
 BROKEN_PIPE = 128 + 13
+BUG = " (a bug of export-assets; please report it, with what -v shows)"
 
 
 class Output:
@@ -93,9 +94,7 @@ class Output:
 
     def refused(self, error: ExportError) -> int:
         """Report an error of ours; return its exit code."""
-        hint = ""
-        if isinstance(error, InternalError) and not self.verbose:
-            hint = " (a bug of export-assets: -v shows where, please report it)"
+        hint = BUG if isinstance(error, InternalError) else ""
         for line in str(error).splitlines() or [type(error).__name__]:
             to_stderr(f"error: {line}{hint}")
         try:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from export_assets.cli.figures import count, duration, size, span
-from export_assets.cli.output import Output
+from export_assets.cli.output import BUG, Output
 from export_assets.engine.report import (
     EXIT_PARTIAL,
     EXIT_WARNINGS,
     ExportRecord,
     ExportReport,
 )
+from export_assets.errors import InternalError
 
 COLUMNS = ("table", "format", "partition", "status", "rows", "bytes", "seconds", "path")
 _STATUSES = ("failed", "skipped", "success", "empty", "unchanged")
@@ -84,8 +85,14 @@ def print_reports(output: Output, reports: Sequence[ExportReport]) -> None:
     output.table(columns, rows, right=("rows", "bytes", "seconds"))
     output.line(summary(reports))
     for report in reports:
-        for text in dict.fromkeys(record.error for record in report.failed if record.error):
-            output.problem(text)
+        for record in unique_failures(report):
+            hint = BUG if record.exit_code == InternalError.exit_code else ""
+            output.problem(f"{record.error}{hint}")
+
+
+def unique_failures(report: ExportReport) -> list[ExportRecord]:
+    """Return the failures of *report*, those with the same words once."""
+    return list({record.error: record for record in reversed(report.failed)}.values())[::-1]
 
 
 def summary(reports: Sequence[ExportReport]) -> str:

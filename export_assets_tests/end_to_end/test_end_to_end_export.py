@@ -1,8 +1,12 @@
 """What a person gets from `export-assets export`, run as a process."""
 
 import json
+import os
+import pty
 import shutil
 import sqlite3
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -10,6 +14,8 @@ import polars as pl
 import pytest
 
 from export_assets_tests.end_to_end.world import World, data, leftovers, tree
+
+ROWS = 60_000
 
 
 def test_a_database_nobody_prepared_is_exported_whole_in_every_format(world: World) -> None:
@@ -204,8 +210,37 @@ def test_results_for_people_are_a_table_and_one_line_on_stdout(daily: World) -> 
     lines = done.out.splitlines()
     assert lines[0].split()[:4] == ["table", "format", "partition", "status"]
     assert any("2026-02-01 … 2026-02-03 (3)" in line for line in lines)
-    assert lines[-1].startswith("1,6") or "rows" in lines[-1]
+    assert lines[-1].startswith("1,094 rows, ")
     assert done.err == ""
+
+
+def test_a_terminal_shows_how_far_reading_is(world: World) -> None:
+    world.database(rows=ROWS)
+    seen = world.home / "seen"
+    terminal, error = pty.openpty()
+
+    with (
+        seen.open("wb") as out,
+        subprocess.Popen(
+            world.command("export", "shop.db", "orders", "-f", "csv"),
+            cwd=world.home,
+            env=world.environment({"TERM": "xterm", "COLUMNS": "120"}),
+            stdout=out,
+            stderr=error,
+        ) as process,
+    ):
+        os.close(error)
+        shown = b""
+        # Linux answers EIO once the other side is closed.
+        with suppress(OSError):
+            while part := os.read(terminal, 65_536):
+                shown += part
+    os.close(terminal)
+
+    assert process.returncode == 0
+    assert b"60,000 rows" in shown
+    assert b"\x1b" in shown
+    assert b"\x1b" not in seen.read_bytes()
 
 
 def test_quiet_says_nothing_when_all_went_well(daily: World) -> None:

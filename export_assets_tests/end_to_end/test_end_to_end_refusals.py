@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from export_assets.store.layout import ExportKey, lock_path
+from export_assets.store.lock import partition_lock
 from export_assets_tests.end_to_end.world import Ended, World, leftovers
 
 
@@ -164,6 +166,15 @@ def test_a_database_held_by_another_process_is_busy(daily: World) -> None:
 
     refused(done, code=11, saying="locked")
     assert nothing_left(daily)
+
+
+def test_a_partition_held_by_another_run_is_locked(daily: World) -> None:
+    lock = lock_path(daily.home / "exports", ExportKey("shop", "customers", "csv"), "all")
+
+    with partition_lock(lock, holder="another-run"):
+        done = daily.run("export", "shop", "customers", "-f", "csv", "--lock-timeout", "0.1")
+
+    refused(done, code=22, saying="another-run")
 
 
 def test_every_mistake_of_a_configuration_is_a_line_of_its_own(world: World) -> None:
