@@ -76,9 +76,15 @@ class Lane(Thread):
     def put(self, key: str, batch: Batch | None) -> None:
         """Hand over rows of partition *key*; None makes the partition exist even without rows.
 
+        The partition's slot is taken here, by the thread that feeds all lanes: two runs over the
+        same partitions then take their locks in the same order, and neither waits for the other
+        while the other waits for it.
+
         Raises:
-            InternalError: The lane is dead.
+            ExportError: The lane is dead.
         """
+        if key not in self.written:
+            self._take(key)
         self._send((key, batch))
 
     def finish(self) -> None:
@@ -144,12 +150,11 @@ class Lane(Thread):
         except BaseException as error:  # noqa: BLE001 - Polars panics are no Exception
             if part := self._parts.pop(key, None):
                 _give_up(part)
-            written = self.written.setdefault(key, Written(key=key))
-            subject = f"{self._plan.name}/{self.format.name}/{key}"
-            written.error = translate(error, subject=subject)
+            written = self.written[key]
+            written.error = translate(error, subject=self._subject(key))
 
     def _write(self, key: str, batch: Batch | None) -> None:
-        written = self._taken(key)
+        written = self.written[key]
         if written.error is not None or written.slot is None:
             return
         if batch is None:
@@ -175,15 +180,16 @@ class Lane(Thread):
             frame, room = frame.slice(room), self._max_rows
         return pieces
 
-    def _taken(self, key: str) -> Written:
-        """Return the record of partition *key*, taking its slot the first time."""
-        if key not in self.written:
-            self.written[key] = Written(key=key)
-            suffix = self.format.suffix(self.options)
-            self.written[key].slot = self._destination.open(
-                self._plan, self.format.name, suffix, key
-            )
-        return self.written[key]
+    def _take(self, key: str) -> None:
+        written = self.written[key] = Written(key=key)
+        suffix = self.format.suffix(self.options)
+        try:
+            written.slot = self._destination.open(self._plan, self.format.name, suffix, key)
+        except Exception as error:  # noqa: BLE001 - the failure of this partition alone
+            written.error = translate(error, subject=self._subject(key))
+
+    def _subject(self, key: str) -> str:
+        return f"{self._plan.name}/{self.format.name}/{key}"
 
     def _part(self, written: Written, slot: Slot) -> "_Part":
         """Return the open part of a partition, opening the next one where there is none."""
@@ -212,7 +218,8 @@ class Lane(Thread):
         for column, fidelity in part.writer.fidelity().items():
             written.fidelity[column] = _worse(written.fidelity.get(column), fidelity)
         builder = self._builders.setdefault(key, DigestBuilder(self._schema))
-        for batch in self.format.read(part.path, self._schema, self.options):
+        # The digest of what is read proves every value; see `Format.read`.
+        for batch in self.format.read(part.path, self._schema, self.options, strict=False):
             if self._stopped.is_set():
                 return
             builder.update(batch)

@@ -90,8 +90,14 @@ class Format(ABC):
         """
 
     @abstractmethod
-    def read(self, path: Path, schema: TableSchema, options: FormatOptions) -> Iterator[Batch]:
+    def read(
+        self, path: Path, schema: TableSchema, options: FormatOptions, *, strict: bool = True
+    ) -> Iterator[Batch]:
         """Yield what was written as batches of exactly `schema.polars`, in constant memory.
+
+        Without *strict* the caller compares the values with what was written, by digest: values
+        are as exact, but a reader may accept a file that holds them in another form than ours,
+        such as keys in another order.
 
         Raises:
             IntegrityError: The file cannot be read back as that schema.

@@ -12,7 +12,7 @@ from pathlib import Path
 from export_assets.errors import UsageError
 from export_assets.formats.base import Dialect, Format, FormatOptions, FormatWriter
 from export_assets.formats.csv_reader import read_csv
-from export_assets.formats.csv_rows import CsvLayout, encode_rows
+from export_assets.formats.csv_rows import CsvLayout, write_rows
 from export_assets.formats.nested import count_not_finite
 from export_assets.formats.options import (
     SUFFIXES,
@@ -21,7 +21,7 @@ from export_assets.formats.options import (
     normal_form,
     refuse_pretty,
 )
-from export_assets.formats.streams import TextSink
+from export_assets.formats.streams import ROWS_AT_ONCE, TextSink
 from export_assets.tables.batch import Batch
 from export_assets.tables.schema import Fidelity, LogicalType, TableSchema
 
@@ -42,7 +42,8 @@ class CsvWriter(FormatWriter):
         """Append the rows of *batch*."""
         for name in self._nested:
             self._not_finite[name] += count_not_finite(batch.frame[name])
-        self._sink.write(encode_rows(batch.frame, self._schema, self._layout))
+        for rows in batch.frame.iter_slices(ROWS_AT_ONCE):
+            write_rows(rows, self._schema, self._layout, self._sink)
 
     def close(self) -> None:
         """Finish the file."""
@@ -130,7 +131,14 @@ class CsvFormat(Format):
             raise
         return CsvWriter(sink, schema, layout)
 
-    def read(self, path: Path, schema: TableSchema, options: FormatOptions) -> Iterator[Batch]:
+    def read(
+        self,
+        path: Path,
+        schema: TableSchema,
+        options: FormatOptions,
+        *,
+        strict: bool = True,  # noqa: ARG002 - the parser itself is strict
+    ) -> Iterator[Batch]:
         """Yield what was written.
 
         Raises:

@@ -1,13 +1,14 @@
 """How rows look in CSV: layout, quoting, formula guard."""
 
-import io
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Self
 
 import polars as pl
 
 from export_assets.formats.base import FormatOptions
 from export_assets.formats.cells import TEXTUAL, to_text
+from export_assets.formats.streams import TextSink
 from export_assets.tables.schema import Column, TableSchema
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -55,22 +56,23 @@ class CsvLayout:
         return (BYTE_ORDER_MARK if self.mark else b"") + line.encode()
 
 
-def encode_rows(frame: pl.DataFrame, schema: TableSchema, layout: CsvLayout) -> bytes | memoryview:
-    """Return the rows of *frame* as lines of CSV."""
+def write_rows(frame: pl.DataFrame, schema: TableSchema, layout: CsvLayout, sink: TextSink) -> None:
+    """Append the rows of *frame* to *sink* as lines of CSV."""
     # Polars takes some names for patterns; here nobody sees the names.
     columns = [replace(c, name=str(index)) for index, c in enumerate(schema.columns)]
     renamed = frame.rename(dict(zip(frame.columns, map(str, range(frame.width)), strict=True)))
     texts = renamed.select(_cell(column, layout) for column in columns)
     if layout.delimiter not in _SIMPLE_DELIMITERS:
-        return _encode_quoted(texts, layout)
-    buffer = io.BytesIO()
-    texts.write_csv(
-        buffer,
-        include_header=False,
-        separator=layout.delimiter,
-        line_terminator=layout.line_end,
+        sink.write(_encode_quoted(texts, layout))
+        return
+    sink.write_with(
+        partial(
+            texts.write_csv,
+            include_header=False,
+            separator=layout.delimiter,
+            line_terminator=layout.line_end,
+        )
     )
-    return buffer.getbuffer()
 
 
 def without_guard(text: pl.Series) -> pl.Series:

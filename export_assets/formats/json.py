@@ -18,7 +18,7 @@ from export_assets.formats.options import (
 )
 from export_assets.formats.record_reader import RecordDecoder
 from export_assets.formats.records import RecordEncoder
-from export_assets.formats.streams import TextSink, read_blocks, read_records
+from export_assets.formats.streams import ROWS_AT_ONCE, Bytes, TextSink, read_blocks, read_records
 from export_assets.tables.batch import Batch
 from export_assets.tables.schema import Fidelity, TableSchema
 
@@ -39,11 +39,10 @@ class JsonWriter(FormatWriter):
 
     def write(self, batch: Batch) -> None:
         """Append the rows of *batch*."""
-        if not batch.rows:
-            return
-        self._sink.write(b",\n" if self._started else _START)
-        self._sink.write(self._encode(self._encoder, batch.frame))
-        self._started = True
+        for rows in batch.frame.iter_slices(ROWS_AT_ONCE):
+            self._sink.write(b",\n" if self._started else _START)
+            self._sink.write(self._encode(self._encoder, rows))
+            self._started = True
 
     def close(self) -> None:
         """Close the array and the file."""
@@ -107,7 +106,9 @@ class JsonFormat(Format):
         sink = TextSink(path, codec=codec, level=level_of(options, codec))
         return JsonWriter(sink, schema, options)
 
-    def read(self, path: Path, schema: TableSchema, options: FormatOptions) -> Iterator[Batch]:
+    def read(
+        self, path: Path, schema: TableSchema, options: FormatOptions, *, strict: bool = True
+    ) -> Iterator[Batch]:
         """Yield what was written.
 
         Raises:
@@ -115,16 +116,16 @@ class JsonFormat(Format):
         """
         self.check_options(options)
         codec = compression_of(self.name, options, self.compressions)
-        return _read(path, schema, codec=codec, pretty=options.pretty)
+        return _read(path, schema, codec=codec, pretty=options.pretty, strict=strict)
 
 
-def _compact_records(encoder: RecordEncoder, frame: pl.DataFrame) -> bytes:
+def _compact_records(encoder: RecordEncoder, frame: pl.DataFrame) -> Bytes:
     """Return the records of *frame* with commas between them, a record a line."""
     # Records hold no line feed, so each one is the end of a record.
-    return encoder.lines(frame)[:-1].replace(b"\n", b",\n")
+    return memoryview(encoder.lines(frame).replace(b"\n", b",\n"))[:-2]
 
 
-def _pretty_records(encoder: RecordEncoder, frame: pl.DataFrame) -> bytes:
+def _pretty_records(encoder: RecordEncoder, frame: pl.DataFrame) -> Bytes:
     """Return the records of *frame* with commas between them, a column a line."""
     return encoder.pretty(frame)[:-1].replace(b"\n  }\n", b"\n  },\n")
 
@@ -141,10 +142,12 @@ _PRETTY_TO_LINES = (
 )
 
 
-def _read(path: Path, schema: TableSchema, *, codec: str, pretty: bool) -> Iterator[Batch]:
+def _read(
+    path: Path, schema: TableSchema, *, codec: str, pretty: bool, strict: bool
+) -> Iterator[Batch]:
     end = (_PRETTY_END if pretty else _COMPACT_END) + b",\n"
     encode = RecordEncoder.pretty if pretty else RecordEncoder.lines
-    decoder = RecordDecoder(path, schema, encode=encode)
+    decoder = RecordDecoder(path, schema, strict=strict, encode=encode)
     blocks = _inside_array(path, read_blocks(path, codec=codec))
     more = False
     for run in read_records(blocks, end=partial(_end_of_records, end=end)):

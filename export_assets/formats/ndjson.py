@@ -15,7 +15,7 @@ from export_assets.formats.options import (
 )
 from export_assets.formats.record_reader import RecordDecoder
 from export_assets.formats.records import RecordEncoder
-from export_assets.formats.streams import TextSink, read_blocks, read_records
+from export_assets.formats.streams import ROWS_AT_ONCE, TextSink, read_blocks, read_records
 from export_assets.tables.batch import Batch
 from export_assets.tables.schema import Fidelity, TableSchema
 
@@ -29,7 +29,8 @@ class NdjsonWriter(FormatWriter):
 
     def write(self, batch: Batch) -> None:
         """Append the rows of *batch*."""
-        self._sink.write(self._encoder.lines(batch.frame))
+        for rows in batch.frame.iter_slices(ROWS_AT_ONCE):
+            self._encoder.write_lines(rows, self._sink)
 
     def close(self) -> None:
         """Finish the file."""
@@ -88,7 +89,9 @@ class NdjsonFormat(Format):
         codec = compression_of(self.name, options, self.compressions)
         return NdjsonWriter(TextSink(path, codec=codec, level=level_of(options, codec)), schema)
 
-    def read(self, path: Path, schema: TableSchema, options: FormatOptions) -> Iterator[Batch]:
+    def read(
+        self, path: Path, schema: TableSchema, options: FormatOptions, *, strict: bool = True
+    ) -> Iterator[Batch]:
         """Yield what was written.
 
         Raises:
@@ -96,11 +99,11 @@ class NdjsonFormat(Format):
         """
         self.check_options(options)
         codec = compression_of(self.name, options, self.compressions)
-        return _read(path, schema, codec)
+        return _read(path, schema, codec=codec, strict=strict)
 
 
-def _read(path: Path, schema: TableSchema, codec: str) -> Iterator[Batch]:
-    decoder = RecordDecoder(path, schema)
+def _read(path: Path, schema: TableSchema, *, codec: str, strict: bool) -> Iterator[Batch]:
+    decoder = RecordDecoder(path, schema, strict=strict)
     for run in read_records(read_blocks(path, codec=codec), end=_end_of_lines):
         if not run.endswith(b"\n"):
             msg = f"{path.name}: the last record is cut"

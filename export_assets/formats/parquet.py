@@ -73,7 +73,14 @@ class ParquetFormat(Format):
             metadata=metadata,
         )
 
-    def read(self, path: Path, schema: TableSchema, options: FormatOptions) -> Iterator[Batch]:
+    def read(
+        self,
+        path: Path,
+        schema: TableSchema,
+        options: FormatOptions,
+        *,
+        strict: bool = True,  # noqa: ARG002 - nothing is left out to save time
+    ) -> Iterator[Batch]:
         """Yield what was written.
 
         Raises:

@@ -16,6 +16,7 @@ import polars as pl
 from export_assets.formats.cells import to_text
 from export_assets.formats.json_text import all_json, one_line
 from export_assets.formats.nested import count_not_finite, is_plain
+from export_assets.formats.streams import TextSink
 from export_assets.tables.schema import Fidelity, LogicalType, TableSchema
 
 _NOT_FINITE = "NaN and infinity have no form in JSON and are null"
@@ -35,6 +36,7 @@ class RecordEncoder:
         self._keys = [_encode(name).decode() for name in schema.names]
         schema = _with_plain_names(schema)
         self._schema = schema
+        self._renamed = schema.names != self._names
         self._raw = {c.name for c in schema.columns if c.logical in RAW}
         self._alone = self._raw | (set(schema.names) - set(self._names))
         floats = {LogicalType.FLOAT, LogicalType.NESTED}
@@ -42,9 +44,16 @@ class RecordEncoder:
         self._not_finite = dict.fromkeys(self._floats, 0)
         self._respaced = {c.name: 0 for c in schema.columns if c.logical is LogicalType.JSON}
 
+    def write_lines(self, frame: pl.DataFrame, sink: TextSink) -> None:
+        """Append one compact object per row to *sink*, each ended by a line feed."""
+        if self._alone:
+            sink.write(self.lines(frame))
+        else:
+            sink.write_with(self._texts(frame).write_ndjson)
+
     def lines(self, frame: pl.DataFrame) -> bytes:
         """Return one compact object per row, each ended by a line feed."""
-        texts = self._texts(frame.rename(dict(zip(frame.columns, self._schema.names, strict=True))))
+        texts = self._texts(frame)
         if not self._alone:
             buffer = io.BytesIO()
             texts.write_ndjson(buffer)
@@ -57,7 +66,7 @@ class RecordEncoder:
 
         Records stand `  {` to `  }`, each ended by a line feed, without commas between them.
         """
-        texts = self._texts(frame.rename(dict(zip(frame.columns, self._schema.names, strict=True))))
+        texts = self._texts(frame)
         pieces: list[pl.Expr] = []
         start = "  {\n    "
         for key, name in zip(self._keys, self._schema.names, strict=True):
@@ -78,7 +87,9 @@ class RecordEncoder:
         }
 
     def _texts(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return *frame* with every value in the form it has in JSON."""
+        """Return *frame* with every value in the form it has in JSON, under plain names."""
+        if self._renamed:
+            frame = frame.rename(dict(zip(frame.columns, self._schema.names, strict=True)))
         for name in self._floats:
             self._not_finite[name] += count_not_finite(frame[name])
         changed: list[pl.Expr | pl.Series] = []

@@ -4,17 +4,25 @@ What is written is cut into blocks of `BLOCK_BYTES` before it reaches the codec,
 not depend on how the rows were cut into batches. A zstd file is a row of frames, one a block.
 """
 
+import io
+import os
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import pyarrow as pa
 
 from export_assets.errors import IntegrityError
 
 BLOCK_BYTES = 4 << 20
+
+ROWS_AT_ONCE = 16_384
+"""Rows to turn into text at a time: enough for speed, few enough to hold their text."""
+
+_ERRNO_IN_WORDS = re.compile(r"\(os error (\d+)\)")
 
 _GZIP_WINDOW = 31
 """zlib's own number for a gzip header, which then holds no time and no name."""
@@ -50,6 +58,19 @@ class TextSink:
                     self._compress(view[start : start + BLOCK_BYTES])
             del self._pending[:whole]
 
+    def write_with(self, write: Callable[[IO[bytes]], object]) -> None:
+        """Append what *write* writes, straight into the file where nothing compresses it."""
+        if not self._plain:
+            buffer = io.BytesIO()
+            write(buffer)
+            self.write(buffer.getbuffer())
+            return
+        self._file.flush()
+        try:
+            write(cast("IO[bytes]", self._file.raw))
+        except OSError as error:
+            raise _numbered(error) from error
+
     def close(self) -> None:
         """Write what is pending and close the file."""
         if self._file.closed:
@@ -77,6 +98,15 @@ class TextSink:
             self._file.write(self._gzip.compress(block))
         else:
             self._file.write(self._zstd.compress(block, asbytes=True))
+
+
+def _numbered(error: OSError) -> OSError:
+    """Return *error* with its errno, which Polars only puts in words."""
+    found = _ERRNO_IN_WORDS.search(str(error))
+    if error.errno is not None or found is None:
+        return error
+    code = int(found[1])
+    return OSError(code, os.strerror(code))
 
 
 def read_blocks(path: Path, *, codec: str) -> Iterator[bytes]:

@@ -259,8 +259,10 @@ class FakeFormat(Format):
     ) -> FormatWriter:
         return self.inner.open(path, schema, options, metadata)
 
-    def read(self, path: Path, schema: TableSchema, options: FormatOptions) -> Iterator[Batch]:
-        return self.inner.read(path, schema, options)
+    def read(
+        self, path: Path, schema: TableSchema, options: FormatOptions, *, strict: bool = True
+    ) -> Iterator[Batch]:
+        return self.inner.read(path, schema, options, strict=strict)
 
     def canonical(self, options: FormatOptions) -> FormatOptions:
         return self.inner.canonical(options)

@@ -36,8 +36,10 @@ class BentReader(FakeFormat):
         super().__init__(name)
         self.bend = bend
 
-    def read(self, path: Path, schema: TableSchema, options: FormatOptions) -> Iterator[Batch]:
-        for batch in super().read(path, schema, options):
+    def read(
+        self, path: Path, schema: TableSchema, options: FormatOptions, *, strict: bool = True
+    ) -> Iterator[Batch]:
+        for batch in super().read(path, schema, options, strict=strict):
             yield Batch(self.bend(batch.frame))
 
 
@@ -82,8 +84,10 @@ class FailingFormat(FakeFormat):
             raise self.error
         return FailingWriter(super().open(path, schema, options, metadata), self.step, self.error)
 
-    def read(self, path: Path, schema: TableSchema, options: FormatOptions) -> Iterator[Batch]:
-        for batch in super().read(path, schema, options):
+    def read(
+        self, path: Path, schema: TableSchema, options: FormatOptions, *, strict: bool = True
+    ) -> Iterator[Batch]:
+        for batch in super().read(path, schema, options, strict=strict):
             if self.step == "read" and 3 in batch.frame["id"].to_list():
                 raise self.error
             yield batch

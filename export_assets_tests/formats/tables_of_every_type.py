@@ -209,10 +209,16 @@ def write(
 
 
 def read(
-    fmt: Format, path: Path, schema: TableSchema, *, options: FormatOptions | None = None
+    fmt: Format,
+    path: Path,
+    schema: TableSchema,
+    *,
+    options: FormatOptions | None = None,
+    strict: bool = True,
 ) -> pl.DataFrame:
     """Read *path* whole."""
-    frames = [batch.frame for batch in fmt.read(path, schema, options or FormatOptions())]
+    batches = fmt.read(path, schema, options or FormatOptions(), strict=strict)
+    frames = [batch.frame for batch in batches]
     return pl.concat([pl.DataFrame(schema=schema.polars), *frames])
 
 

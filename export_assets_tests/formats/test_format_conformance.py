@@ -25,26 +25,38 @@ every_layout = pytest.mark.parametrize("name", LAYOUTS)
 every_type = pytest.mark.parametrize("column", VALUES)
 
 
+every_strictness = pytest.mark.parametrize("strict", [True, False], ids=["strict", "values only"])
+
+
+@every_strictness
 @every_layout
-def test_every_type_reads_back_exactly(name: str, tmp_path: Path) -> None:
+def test_every_type_reads_back_exactly(name: str, strict: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a parameter of the test
     fmt, options = layout(name)
     schema, frame = table_of()
     path = tmp_path / ("table" + fmt.suffix(options))
 
     write(fmt, path, schema, [frame], options=options)
 
-    assert_frame_equal(read(fmt, path, schema, options=options), frame, check_exact=True)
+    back = read(fmt, path, schema, options=options, strict=strict)
+    assert_frame_equal(back, frame, check_exact=True)
 
 
+@every_strictness
 @every_type
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_a_column_alone_reads_back_exactly(fmt: str, column: str, tmp_path: Path) -> None:
+def test_a_column_alone_reads_back_exactly(
+    fmt: str,
+    column: str,
+    strict: bool,  # noqa: FBT001 - a parameter of the test
+    tmp_path: Path,
+) -> None:
     schema, frame = table_of([column])
     path = tmp_path / "table"
 
     write(FORMATS[fmt], path, schema, [frame])
 
-    assert_frame_equal(read(FORMATS[fmt], path, schema), frame, check_exact=True)
+    back = read(FORMATS[fmt], path, schema, strict=strict)
+    assert_frame_equal(back, frame, check_exact=True)
 
 
 @every_type

@@ -133,9 +133,11 @@ def test_random_tables_come_back_and_cuts_change_nothing(
         write(fmt, whole, schema, [frame], options=options)
         write(fmt, pieces, schema, [frame[:cut], frame[cut:]], options=options)
         back = read(fmt, whole, schema, options=options)
+        values = read(fmt, whole, schema, options=options, strict=False)
         same = whole.read_bytes() == pieces.read_bytes()
 
     assert_frame_equal(back, frame, check_exact=True)
+    assert_frame_equal(values, frame, check_exact=True)
     assert same
 
 
@@ -152,6 +154,22 @@ def test_random_texts_survive_every_csv_layout(name: str, texts: list[str | None
         back = read(fmt, path, schema, options=options)
 
     assert back.equals(frame)
+
+
+@bounded
+@given(values=st.lists(FLOAT, min_size=20))
+@pytest.mark.parametrize("fmt", ["ndjson", "json"])
+def test_every_finite_float_comes_back_bit_for_bit_without_comparing(
+    fmt: str, values: list[float]
+) -> None:
+    schema = TableSchema(name="t", columns=(Column(name="c", logical=LogicalType.FLOAT),))
+    frame = pl.DataFrame({"c": values}, schema=schema.polars)
+
+    with new_file() as path:
+        write(FORMATS[fmt], path, schema, [frame])
+        back = read(FORMATS[fmt], path, schema, strict=False)
+
+    assert list(map(repr, back["c"])) == list(map(repr, values))
 
 
 @bounded

@@ -240,3 +240,60 @@ def test_suffixes_name_the_codec() -> None:
     suffixes = [ndjson.suffix(FormatOptions(compression=codec)) for codec in codecs]
 
     assert suffixes == [".ndjson"] * 2 + [".ndjson.gz"] * 2 + [".ndjson.zst"] * 2
+
+
+FORGIVEN = {
+    "a key that is missing where the value was null": (b'"text":null', b'"tixt":null'),
+    "a number for text": (b'"text":"5"', b'"text":5'),
+    "keys in another order": (b'{"integer":1,"text":"5"}', b'{"text":"5","integer":1}'),
+}
+"""Damage that leaves every value what it was."""
+
+
+@pytest.mark.parametrize("damage", FORGIVEN)
+def test_the_form_of_records_is_looked_at_when_reading_strictly(
+    damage: str, tmp_path: Path
+) -> None:
+    schema, _ = table_of(["integer", "text"])
+    frame = pl.DataFrame({"integer": [1, 2], "text": ["5", None]}, schema=schema.polars)
+    path = tmp_path / "t.ndjson"
+    write(ndjson, path, schema, [frame])
+    path.write_bytes(path.read_bytes().replace(*FORGIVEN[damage]))
+
+    values = read(ndjson, path, schema, strict=False)
+
+    assert values.equals(frame)
+    with pytest.raises(IntegrityError, match=r"^t\.ndjson: record \d"):
+        read(ndjson, path, schema)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        (b'"integer":1', b'"integer":3'),
+        (b'"integer":1', b'"intager":1'),
+        (b'"integer":1', b'"integer":1.0'),
+        (b'"integer":1', b'"integer":"1"'),
+        (b'"text":"5"', b'"text":"6"'),
+        (b'"text":null', b'"text":"null"'),
+        (b"}\n{", b"}{"),
+        (b"null}\n", b"null}"),
+        (b'{"integer":1,"text":"5"}\n', b"\n"),
+    ],
+    ids=lambda pair: b" to ".join(pair).decode(),
+)
+def test_other_values_are_never_taken_for_what_was_written(
+    damage: tuple[bytes, bytes], tmp_path: Path
+) -> None:
+    schema, _ = table_of(["integer", "text"])
+    frame = pl.DataFrame({"integer": [1, 2], "text": ["5", None]}, schema=schema.polars)
+    path = tmp_path / "t.ndjson"
+    write(ndjson, path, schema, [frame])
+    path.write_bytes(path.read_bytes().replace(*damage))
+
+    try:
+        unchanged = read(ndjson, path, schema, strict=False).equals(frame)
+    except IntegrityError:
+        unchanged = False
+
+    assert not unchanged
