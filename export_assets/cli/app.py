@@ -25,6 +25,7 @@ from export_assets.cli.commands import (
 from export_assets.cli.options import explain
 from export_assets.cli.output import Output
 from export_assets.cli.signals import termination_raises
+from export_assets.cli.streams import open_standard_streams
 from export_assets.errors import UsageError
 
 app = typer.Typer(
@@ -62,6 +63,7 @@ for module in (export, inspect, plan, listing, verify, validate, prune, demo, de
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command in *arguments*, those of the process by default; return its exit code."""
+    open_standard_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     output = Output(json="--json" in given)
     with termination_raises():

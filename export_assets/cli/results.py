@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export_assets.cli.figures import count, duration, size, span
+from export_assets.cli.figures import count, counted, duration, size, span
 from export_assets.cli.output import BUG, Output
 from export_assets.engine.report import (
     EXIT_PARTIAL,
@@ -103,7 +103,7 @@ def summary(reports: Sequence[ExportReport]) -> str:
     states = ", ".join(f"{counts[one]} {one}" for one in reversed(_STATUSES) if one in counts)
     rows, written = sum(one.rows for one in reports), sum(one.bytes for one in reports)
     seconds = sum(one.seconds for one in reports)
-    figures = f"{count(rows)} rows, {size(written)} in {duration(seconds)}"
+    figures = f"{counted(rows, 'row')}, {size(written)} in {duration(seconds)}"
     return f"{figures}: {states}" if states else figures
 
 

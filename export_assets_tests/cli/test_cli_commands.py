@@ -188,6 +188,22 @@ def test_inspect_shows_types_keys_figures_and_what_is_lost(daily: World, cli: Cl
     assert tree(daily.home) == before
 
 
+def test_inspect_says_which_columns_do_not_leave_as_they_are(world: World, cli: Cli) -> None:
+    world.database()
+    world.configure(
+        "source: shop\nurl: sqlite:///shop.db\ntables:\n  customers:\n"
+        "    {redact: [name], anonymize: [note], exclude_columns: []}\n"
+        "  orders: {exclude_columns: [total]}\n"
+    )
+
+    done = cli("inspect", "shop").out
+
+    words = {line.split()[0]: line for line in done.splitlines() if line.strip()}
+    assert "redacted" in words["name"]
+    assert "anonymized" in words["note"]
+    assert "total" not in words
+
+
 @pytest.mark.usefixtures("daily")
 def test_inspect_refuses_a_table_that_does_not_exist(cli: Cli) -> None:
     done = cli("inspect", "shop", "ordrs")

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -132,6 +133,23 @@ def test_a_reader_that_goes_away_is_no_error_to_talk_about(daily: World) -> None
     os.close(writing)
 
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_end_up_in_no_file(daily: World, closed: str) -> None:
+    command = shlex.join(daily.command("export", "shop", "-v"))
+
+    code = subprocess.run(
+        ["bash", "-c", f"{command} {closed}"],
+        cwd=daily.home,
+        env=daily.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=60,
+    ).returncode
+
+    assert code == 0
+    assert daily.run("verify", "--deep").code == 0
 
 
 def test_thirty_kills_at_any_moment_leave_nothing_torn(world: World, tmp_path: Path) -> None:

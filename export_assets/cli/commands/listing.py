@@ -96,7 +96,11 @@ def list_exports(output: Output, options: ListOptions) -> int:
         rows = _by_export(rows)
     for broken in damaged:
         output.problem(broken.message)
-    _print(output, rows, str(root), partitions=options.partitions)
+    if rows:
+        _print(output, rows, str(root), partitions=options.partitions)
+    else:
+        what = f"nothing of {options.source}" if options.source is not None else "nothing"
+        output.line(f"{what} is published in {root}")
     code = IntegrityError.exit_code if damaged else 0
     output.document(
         {
@@ -135,10 +139,7 @@ def _by_export(rows: Sequence[Row]) -> list[Row]:
 def _print(output: Output, rows: Sequence[Row], root: str, *, partitions: bool) -> None:
     if not output.for_people:
         return
-    if not rows:
-        output.line(f"nothing is published in {root}")
-        return
-    from export_assets.cli.figures import count, size
+    from export_assets.cli.figures import count, counted, size
 
     lines = [
         (
@@ -158,8 +159,6 @@ def _print(output: Output, rows: Sequence[Row], root: str, *, partitions: bool) 
         lines,
         right=("partitions", "rows", "bytes"),
     )
-    total = sum(row.partitions for row in rows)
-    output.line(
-        f"{count(sum(row.rows for row in rows))} rows, {size(sum(row.bytes for row in rows))}"
-        f" in {count(total)} {'partition' if total == 1 else 'partitions'} below {root}"
-    )
+    total = counted(sum(row.partitions for row in rows), "partition")
+    figures = f"{counted(sum(row.rows for row in rows), 'row')}, {size(sum(r.bytes for r in rows))}"
+    output.line(f"{figures} in {total} below {root}")
