@@ -1,25 +1,21 @@
 """Where one run's files go: partitions of the store, or flat files of a directory."""
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Event, Lock
+from threading import Lock
 from typing import Literal
 
 from export_assets.engine.published import has_its_files
 from export_assets.engine.tables import TablePlan
-from export_assets.errors import DestConflict, DestLocked, IntegrityError
+from export_assets.errors import DestConflict, IntegrityError
 from export_assets.store.adhoc import DirectoryTarget
 from export_assets.store.hashing import hash_file
 from export_assets.store.layout import ExportKey, hashed_name, safe_names
 from export_assets.store.local import LocalStore
 from export_assets.store.manifest import MANIFEST_NAME, FileRecord, Manifest
 from export_assets.store.staging import Staging
-
-_PATIENCE = 0.25
-"""Seconds between two looks at whether the run still wants the lock it waits for."""
 
 Committed = Literal["success", "unchanged", "skipped"]
 
@@ -53,7 +49,7 @@ class Slot(ABC):
 
 
 class Destination(ABC):
-    """Opens slots. Several threads may open and fill them; one commits."""
+    """Opens slots in one thread; others fill and commit them."""
 
     splits = True
     """Whether a partition may have several parts."""
@@ -69,9 +65,6 @@ class Destination(ABC):
             DestPermission: It cannot be written.
         """
 
-    def cancel(self) -> None:  # noqa: B027 - most have nothing to wait for
-        """Let threads that wait for a slot give up soon."""
-
 
 class StoreDestination(Destination):
     """The store: every slot is a locked staging directory until it is published."""
@@ -84,46 +77,26 @@ class StoreDestination(Destination):
         self._run_id = run_id
         self._stack = stack
         self._timeout = timeout
-        self._lock = Lock()
-        self._cancelled = Event()
 
     def open(self, plan: TablePlan, fmt: str, suffix: str, key: str) -> "StoreSlot":
         """Lock and stage the partition."""
         del suffix
         export = ExportKey(self._source, plan.name, fmt)
-        opened = self._stage(export, plan.partitions.directory(key))
+        opened = self._stack.enter_context(
+            self._store.stage(
+                export,
+                plan.partitions.directory(key),
+                self._run_id,
+                timeout=self._timeout,
+                replace_damaged=True,
+            )
+        )
         previous = opened.previous
         if previous is not None and previous.table != plan.name:
             # Where the file system ignores case, `Orders` lies where `orders` is looked for.
             msg = f"{opened.subject}: holds the table {previous.table!r}, which stays"
             raise DestConflict(msg)
         return StoreSlot(opened)
-
-    def cancel(self) -> None:
-        """Let threads that wait for a lock give up soon."""
-        self._cancelled.set()
-
-    def _stage(self, export: ExportKey, directory: str) -> Staging:
-        """Enter the staging of a partition, waiting for its lock in steps."""
-        deadline = time.monotonic() + self._timeout
-        while True:
-            left = deadline - time.monotonic()
-            staging = self._store.stage(
-                export,
-                directory,
-                self._run_id,
-                timeout=min(max(left, 0.0), _PATIENCE),
-                replace_damaged=True,
-            )
-            try:
-                opened = staging.__enter__()
-            except DestLocked:
-                if left <= _PATIENCE or self._cancelled.is_set():
-                    raise
-                continue
-            with self._lock:
-                self._stack.push(staging.__exit__)
-            return opened
 
 
 class StoreSlot(Slot):

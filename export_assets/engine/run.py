@@ -214,7 +214,6 @@ class Exporter:
                 for lane in lanes:
                     lane.finish()
             finally:
-                destination.cancel()
                 for lane in lanes:
                     lane.cancel()
                 for lane in lanes:

@@ -115,7 +115,8 @@ class _Intake:
         self.facts: dict[str, PartitionFacts] = {}
         self.waiting: Counter[str] = Counter()
         self._contract = contract
-        self._lanes = lanes
+        # In an order that all runs share; see `Lane.put`.
+        self._lanes = sorted(lanes, key=lambda lane: lane.format.name)
         self._room = room
 
     @property
