@@ -7,6 +7,7 @@ from typing import Literal
 from export_assets.engine.run import Exporter
 from export_assets.engine.table_pass import PartitionFacts, PassResult, read_table
 from export_assets.engine.tables import TablePlan, define_views, plan_table, select_tables
+from export_assets.errors import IntegrityError
 from export_assets.sources.base import Snapshot
 from export_assets.store.layout import ExportKey
 from export_assets.store.manifest import Manifest
@@ -32,12 +33,12 @@ def verify_source(exporter: Exporter) -> list[SourceFinding]:
     """Read the rows of the exporter's request again and compare them with what is published.
 
     A partition of the source that is not published is `missing`; one whose rows or columns are
-    others is `different`; `unknown` where it was published under another digest algorithm.
+    others, or whose manifest is damaged, is `different`; `unknown` where it was published under
+    another digest algorithm.
 
     Raises:
         UsageError: The request names what does not exist.
         SourceError: The source cannot be read.
-        IntegrityError: A manifest is damaged.
     """
     source = exporter.source
     findings: list[SourceFinding] = []
@@ -81,8 +82,13 @@ def _compare(
     findings = []
     for key in sorted(result.facts):
         export = ExportKey(exporter.source.name, plan.name, fmt)
-        manifest = exporter.workspace.store.manifest(export, plan.partitions.directory(key))
-        verdict, fact = _judge(manifest, result.facts[key])
+        verdict: Verdict
+        try:
+            manifest = exporter.workspace.store.manifest(export, plan.partitions.directory(key))
+        except IntegrityError as error:
+            verdict, fact = "different", str(error)
+        else:
+            verdict, fact = _judge(manifest, result.facts[key])
         findings.append(
             SourceFinding(table=plan.name, format=fmt, partition=key, verdict=verdict, fact=fact)
         )
