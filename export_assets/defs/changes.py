@@ -12,7 +12,7 @@ import dagster as dg
 
 from export_assets.defs.names import source_table_key
 from export_assets.defs.partitions import keys_between
-from export_assets.defs.runs import requests_for
+from export_assets.defs.runs import CHUNK, requests_for
 from export_assets.defs.schedules import default_tables
 from export_assets.defs.shapes import TableShape
 from export_assets.defs.source_tables import observed_tables, step_keys
@@ -22,7 +22,6 @@ from export_assets.errors import ExportError
 from export_assets.tables.partitions import ALL, UNDATED, TimePartitions
 
 SECONDS = 60
-MOST_REQUESTS = 100
 _TAG = "export_assets/changes"
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -58,16 +57,15 @@ def build_changes_sensor(
         now = datetime.now(UTC)
         wanted = {table.name: keys_to_export(table, now) for table in chosen}
         tags = {_TAG: source.name}
-        requests = list(requests_for(wanted, chosen, step_keys(source), tags=tags))
-        complete = len(requests) <= MOST_REQUESTS
         return dg.SensorResult(
-            run_requests=requests[:MOST_REQUESTS],
+            # Without run keys: a request made twice changes nothing, one dropped as already made
+            # would lose a change that was undone and done again.
+            run_requests=list(requests_for(wanted, chosen, step_keys(source), tags=tags)),
             asset_events=[
                 dg.AssetObservation(key, tags={"dagster/data_version": fingerprint})
                 for key in observed
             ],
-            # Where runs had to be left out, the next look goes on behind what is published then.
-            cursor=write_cursor(fingerprint) if complete else None,
+            cursor=write_cursor(fingerprint),
         )
 
     return dg.SensorDefinition(
@@ -81,20 +79,24 @@ def build_changes_sensor(
 
 
 def keys_to_export(table: TableExport, now: datetime) -> list[str]:
-    """Return the partitions from the last one published in every format to the present one."""
+    """Return the partitions from the last one published in every format to the present one.
+
+    Returns:
+        Their keys, or `all` alone where the whole table is cheaper to read once: where a format
+        has nothing yet, or is more than a run's worth of partitions behind.
+    """
     partitions = table.partitions
-    if not isinstance(partitions, TimePartitions):
-        return [ALL]
     last = [
         max((key for key in table.published_keys(fmt) if key != UNDATED), default="")
         for fmt in table.formats
     ]
+    if not isinstance(partitions, TimePartitions) or not all(last):
+        return [ALL]
+    # Rows may lie in the future, and so may partitions; the present one is always due.
     present = partitions.window(partitions.key_of(now)).start or now
-    start = datetime(1, 1, 1, tzinfo=UTC)
-    if all(last):
-        # Rows of the future are published by the command line only; the present is always due.
-        start = min(present, *(partitions.window(key).start or now for key in last))
-    return keys_between(partitions, start, now + timedelta(microseconds=1))
+    start = min(present, *(partitions.window(key).start or now for key in last))
+    keys = keys_between(partitions, start, now + timedelta(microseconds=1))
+    return keys if len(keys) <= CHUNK else [ALL]
 
 
 def read_cursor(text: str | None) -> str | None:

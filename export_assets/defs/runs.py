@@ -6,6 +6,7 @@ from itertools import groupby
 import dagster as dg
 
 from export_assets.defs.table import TableExport
+from export_assets.tables.partitions import ALL
 
 CHUNK = 100
 """Partitions per run: Dagster writes an event for each and format before the run starts."""
@@ -22,7 +23,8 @@ def requests_for(
     """Yield requests for the partitions *wanted* of each table, in order.
 
     Args:
-        wanted: Consecutive partition keys by table; `all` for a table without partitions.
+        wanted: Consecutive partition keys by table; `all` alone is the whole table in one read,
+            whether it has partitions or not.
         tables: Every table of one source.
         steps: Upstream tables to fill first; they are part of the first run.
         tags: Tags of the runs.
@@ -34,7 +36,7 @@ def requests_for(
         for start in range(0, len(keys), CHUNK):
             chunk = keys[start : start + CHUNK]
             own_key = f"{run_key}#{count}" if run_key is not None else None
-            yield _request(first + assets, chunk, group[0], tags or {}, own_key)
+            yield _request(first + assets, chunk, tags or {}, own_key)
             first, count = [], count + 1
 
 
@@ -44,10 +46,10 @@ def _groups(
     """Yield tables that share their partitions and want the same of them."""
 
     def likeness(table: TableExport) -> tuple[str, str, str]:
-        slices = table.partitions_def
-        name = "" if slices is None else slices.get_serializable_unique_identifier()
-        keys = wanted[table.name]
-        return name, keys[0], keys[-1]
+        slices, keys = table.partitions_def, wanted[table.name]
+        if slices is None or keys[0] == ALL:
+            return "", ALL, ALL
+        return slices.get_serializable_unique_identifier(), keys[0], keys[-1]
 
     chosen = sorted((table for table in tables if wanted.get(table.name)), key=likeness)
     for _, group in groupby(chosen, key=likeness):
@@ -56,16 +58,10 @@ def _groups(
 
 
 def _request(
-    assets: list[dg.AssetKey],
-    keys: Sequence[str],
-    table: TableExport,
-    tags: Mapping[str, str],
-    run_key: str | None,
+    assets: list[dg.AssetKey], keys: Sequence[str], tags: Mapping[str, str], run_key: str | None
 ) -> dg.RunRequest:
-    partition = None
-    if table.partitions_def is not None and len(keys) == 1:
-        partition = keys[0]
-    elif table.partitions_def is not None:
+    partition = keys[0] if len(keys) == 1 and keys[0] != ALL else None
+    if len(keys) > 1:
         tags = {
             **tags,
             "dagster/asset_partition_range_start": keys[0],

@@ -37,17 +37,15 @@ def orders(shop: Shop) -> TableExport:
     return TableExport(workspace=shop.workspace, configured=source, shape=shape)
 
 
-def test_a_first_look_observes_every_table_and_asks_for_everything_in_pieces(shop: Shop) -> None:
+def test_a_first_look_observes_every_table_and_asks_for_everything_once(shop: Shop) -> None:
     result = tick(shop)
 
     version = shop.workspace.source("shop").source.fingerprint()
     assert {event.asset_key for event in result.asset_events} == {key(*ORDERS), key(*CUSTOMERS)}
     assert {event.tags["dagster/data_version"] for event in result.asset_events} == {version}
-    whole = [one for one in result.run_requests if one.asset_selection == keys_of(CUSTOMERS)]
-    assert len(whole) == 1
-    pieces = [one for one in result.run_requests if one.asset_selection == keys_of(ORDERS)]
-    assert span(pieces[0])[0] == "2024-01-01"
-    assert (span(pieces[-1])[1] or pieces[-1].partition_key) == TODAY
+    [request] = result.run_requests
+    assert set(request.asset_selection) == {*keys_of(CUSTOMERS), *keys_of(ORDERS)}
+    assert (request.partition_key, span(request)) == (None, (None, None))
     assert read_cursor(result.cursor) == version
 
 
@@ -78,14 +76,31 @@ def test_a_damaged_cursor_is_a_full_look(shop: Shop, cursor: str) -> None:
 
 
 def test_a_lost_cursor_asks_for_runs_that_change_nothing(shop: Shop) -> None:
-    shop.run(keys_of(CUSTOMERS))
-    before = shop.manifests("customers")
+    everything = [*keys_of(CUSTOMERS), *keys_of(ORDERS)]
+    shop.run(everything)
+    before = shop.manifests()
 
-    requests = tick(shop, None).run_requests
-    [again] = [one for one in requests if one.asset_selection == keys_of(CUSTOMERS)]
-    shop.run(again.asset_selection)
+    [request] = tick(shop, None).run_requests
+    shop.run(request.asset_selection)
 
-    assert shop.manifests("customers") == before
+    assert set(request.asset_selection) == set(everything)
+    assert shop.manifests() == before
+
+
+def test_what_lies_between_the_last_partition_and_today_is_one_run(shop: Shop) -> None:
+    shop.command_line(ExportRequest(tables=("orders",)))
+
+    keys = keys_to_export(orders(shop), datetime(2024, 3, 1, 12, tzinfo=UTC))
+
+    assert (keys[0], keys[-1], len(keys)) == ("2024-01-30", "2024-03-01", 32)
+
+
+def test_what_is_far_behind_is_read_as_a_whole(shop: Shop) -> None:
+    shop.command_line(ExportRequest(tables=("orders",)))
+
+    keys = keys_to_export(orders(shop), datetime(2024, 7, 1, 12, tzinfo=UTC))
+
+    assert keys == ["all"]
 
 
 def test_a_change_while_an_export_is_under_way_is_kept_for_later(shop: Shop) -> None:
@@ -121,14 +136,13 @@ def test_rows_of_the_future_do_not_hide_the_present(shop: Shop) -> None:
     assert keys == ["2024-02-01"]
 
 
-def test_a_format_added_later_is_asked_for_from_the_start(shop: Shop) -> None:
+def test_a_format_added_later_is_asked_for_as_a_whole(shop: Shop) -> None:
     shop.command_line(ExportRequest(tables=("orders",)))
     shop.write_yaml(SHOP.replace("[parquet, csv]", "[parquet, csv, ndjson]"))
 
     keys = keys_to_export(orders(shop.reopened()), datetime(2024, 2, 1, 12, tzinfo=UTC))
 
-    assert keys[0] == "2024-01-01"
-    assert keys[-1] == "2024-02-01"
+    assert keys == ["all"]
 
 
 def test_the_sensor_waits_to_be_switched_on(shop: Shop) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from export_assets.defs import export_step
 from export_assets.engine.request import ExportRequest
 from export_assets_tests.defs.shop_project import (
     CUSTOMERS,
@@ -251,3 +252,21 @@ def test_a_job_may_mix_tables_with_and_without_partitions(shop: Shop) -> None:
     assert result.success
     assert len(shop.manifests()) == 30
     assert set(shop.manifests("customers")) == {"all"}
+
+
+def test_a_long_range_reports_only_what_checks_find_wrong(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_step, "MOST_EVALUATIONS", 100)
+    shop.run(keys_of(ORDERS), partition="2024-01-07")
+    shop.sql("delete from orders where id in (6, 36)")
+
+    result = shop.run(keys_of(ORDERS), span=MONTH)
+
+    own = [one for one in result.get_asset_check_evaluations() if "_to_" not in one.check_name]
+    assert {(one.check_name, one.partition) for one in own} == {("row_count", "2024-01-07")}
+    summaries = {
+        event.partition: event.metadata["checks"].value for event in shop.events(PARQUET)[:30]
+    }
+    assert summaries["2024-01-07"] == "4 passed, failed: row_count"
+    assert summaries["2024-01-08"] == "5 passed"
