@@ -12,15 +12,19 @@ import pyarrow as pa
 
 from export_assets.tables.batch import Batch
 from export_assets.tables.mismatch import ValueMismatch
+from export_assets.tables.numeric import to_boolean, to_decimal, to_float, to_integer
 from export_assets.tables.schema import Column, LogicalType, TableSchema
 from export_assets.tables.temporal import (
-    from_epoch,
-    mark_localized,
-    mark_timestamps,
-    parse_naive,
+    Read,
+    localize,
+    read_epoch,
+    read_epoch_texts,
+    read_naive,
+    read_timestamps,
+    to_microseconds,
+    within_calendar,
 )
-
-_LARGEST_EXACT_INTEGER = 2**53
+from export_assets.tables.times_of_day import to_date, to_time
 
 _AS_THEY_ARE: dict[pa.DataType, pl.DataType] = {
     pa.int64(): pl.Int64(),
@@ -38,9 +42,9 @@ class Conformer:
     def __init__(self, schema: TableSchema, *, assume_timezone: str) -> None:
         self.schema = schema
         self.coerced: Counter[str] = Counter()
-        """Per column, wall-clock readings that were ambiguous or skipped by the clock."""
+        """Per column, values read as the nearest instant there is; see `tables.temporal`."""
         self.coerced_rows: pl.Series | None = None
-        """How many such readings each row of the last frame holds, None where no row holds any."""
+        """How many such values each row of the last frame holds, None where no row holds any."""
         self._zone = assume_timezone
 
     def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -50,21 +54,25 @@ class Conformer:
             ValueMismatch: A value cannot be carried exactly by its column's type, or the column
                 is missing.
         """
-        done = []
+        done: dict[str, pl.Series] = {}
         self.coerced_rows = None
         for column in self.schema.columns:
             if column.name not in frame.columns:
                 raise ValueMismatch(self.schema.name, column.name, "the source has no such column")
             raw = frame.get_column(column.name)
-            done.append(raw if raw.dtype == column.dtype else self._convert(raw, column))
+            done[column.name] = raw if _is_conformed(raw, column) else self._convert(raw, column)
+        # By name: a list of columns would rename one called "".
         return pl.DataFrame(done)
 
     def count_misfits(self, frame: pl.DataFrame) -> dict[str, int]:
-        """Count per column the values of *frame* that `conform` would refuse."""
+        """Count per column the values of *frame* that `conform` would refuse.
+
+        A column that cannot be converted at all counts with all its values.
+        """
         found = {}
         for column in self.schema.columns:
             raw = frame.get_column(column.name)
-            if raw.dtype == column.dtype:
+            if _is_conformed(raw, column):
                 continue
             try:
                 lost = self._by_type(raw, column).null_count() - raw.null_count()
@@ -91,7 +99,7 @@ class Conformer:
             array = table.column(column.name)
             if _AS_THEY_ARE.get(array.type) != column.dtype:
                 raw = pl.Series(column.name, array)
-                series = raw if raw.dtype == column.dtype else self._convert(raw, column)
+                series = raw if _is_conformed(raw, column) else self._convert(raw, column)
                 array = series.to_arrow(compat_level=pl.CompatLevel.oldest())
             done.append(array)
         return Batch(table=pa.Table.from_arrays(done, names=list(self.schema.names)))
@@ -108,43 +116,43 @@ class Conformer:
             raise ValueMismatch(self.schema.name, column.name, fact)
         return converted
 
-    def _by_type(self, raw: pl.Series, column: Column) -> pl.Series:  # noqa: PLR0911 - a table
+    def _by_type(self, raw: pl.Series, column: Column) -> pl.Series:
         match column.logical:
-            case LogicalType.TIMESTAMP:
-                return self._timestamp(raw, column)
-            case LogicalType.NAIVE_TIMESTAMP:
-                return parse_naive(raw) if raw.dtype == pl.String else raw.cast(column.dtype)
-            case LogicalType.BOOLEAN:
-                return _boolean(raw)
-            case LogicalType.DECIMAL:
-                return _decimal(raw, column.dtype)
-            case LogicalType.FLOAT:
-                return _float(raw)
-            case LogicalType.INTEGER:
-                return _integer(raw)
-            case LogicalType.DATE if raw.dtype == pl.String:
-                return _date(raw)
-            case LogicalType.TIME if raw.dtype == pl.String:
-                return raw.str.to_time("%H:%M:%S%.f", strict=False)
+            case LogicalType.TIMESTAMP | LogicalType.NAIVE_TIMESTAMP:
+                return self._moments(raw, column)
+            case LogicalType.DATE if raw.dtype.is_numeric():
+                return to_date(self._moments(raw, column))
+            case LogicalType.DATE:
+                return to_date(raw)
+            case LogicalType.TIME if raw.dtype.is_numeric():
+                return to_time(self._moments(raw, column))
+            case LogicalType.TIME:
+                return to_time(raw)
             case _:
-                return raw.cast(column.dtype, strict=True)
+                return _by_plain_type(raw, column)
 
-    def _timestamp(self, raw: pl.Series, column: Column) -> pl.Series:
+    def _moments(self, raw: pl.Series, column: Column) -> pl.Series:
+        """Return instants, or wall-clock readings for a column without a zone."""
+        naive = column.logical is LogicalType.NAIVE_TIMESTAMP
+        moments, coerced = _read_naive(raw, column) if naive else self._read_instants(raw, column)
+        if coerced is not None:
+            self._note_coerced(column.name, coerced)
+        return moments
+
+    def _read_instants(self, raw: pl.Series, column: Column) -> Read:
+        epoch = column.encoding.startswith("epoch")
         if isinstance(raw.dtype, pl.Datetime):
+            moments = to_microseconds(raw)
             if raw.dtype.time_zone is not None:
-                return raw.dt.convert_time_zone("UTC").cast(column.dtype)
-            instants, marked = mark_localized(_microseconds(raw), self._zone)
-        elif raw.dtype == pl.String:
-            instants, marked = mark_timestamps(raw, self._zone)
-        elif raw.dtype == pl.Date:
-            instants, marked = mark_localized(raw.cast(pl.Datetime("us")), self._zone)
-        elif column.encoding == "native":
-            return pl.Series(raw.name, [None] * len(raw), dtype=column.dtype)
-        else:
-            return from_epoch(raw, column.encoding)
-        if marked is not None:
-            self._note_coerced(column.name, marked)
-        return instants
+                return moments.dt.convert_time_zone("UTC"), None
+            return localize(moments, self._zone)
+        if raw.dtype == pl.String:
+            if epoch:
+                return read_epoch_texts(raw, column.encoding, self._zone)
+            return read_timestamps(raw, self._zone)
+        if raw.dtype == pl.Date:
+            return localize(within_calendar(raw).cast(pl.Datetime("us")), self._zone)
+        return read_epoch(raw, column.encoding)
 
     def _note_coerced(self, name: str, marked: pl.Series) -> None:
         counts = marked.cast(pl.UInt32)
@@ -161,58 +169,62 @@ def conform(frame: pl.DataFrame, schema: TableSchema, *, assume_timezone: str) -
     return Conformer(schema, assume_timezone=assume_timezone).conform(frame)
 
 
-def _boolean(raw: pl.Series) -> pl.Series:
-    if not raw.dtype.is_integer():
-        return raw.cast(pl.Boolean, strict=True)
-    return raw.set((~raw.is_between(0, 1)).fill_null(value=False), None).cast(pl.Boolean)
+def _by_plain_type(raw: pl.Series, column: Column) -> pl.Series:  # noqa: PLR0911 - a table
+    match column.logical:
+        case LogicalType.BOOLEAN:
+            return to_boolean(raw)
+        case LogicalType.INTEGER:
+            return to_integer(raw)
+        case LogicalType.FLOAT:
+            return to_float(raw)
+        case LogicalType.DECIMAL:
+            dtype = column.dtype
+            assert isinstance(dtype, pl.Decimal)  # noqa: S101 - Column.dtype of a DECIMAL
+            return to_decimal(raw, dtype)
+        case LogicalType.BINARY if raw.dtype != pl.String:
+            return _nothing(raw, column)
+        case LogicalType.NESTED:
+            return _nested(raw, column)
+        case _ if raw.dtype.is_nested():
+            return _nothing(raw, column)
+        case _ if raw.dtype == pl.Time:
+            return raw.dt.to_string("%H:%M:%S%.f")  # which a cast leaves without its fraction
+        case _:
+            return raw.cast(column.dtype, strict=True)
 
 
-def _integer(raw: pl.Series) -> pl.Series:
-    """Convert to Int64, null where the number or its text would not come back the same."""
-    numbers = raw.cast(pl.Int64, strict=False)
-    if raw.dtype.is_integer():
-        return numbers
-    changed = numbers.cast(raw.dtype) != raw
-    return numbers.set(changed.fill_null(value=False), None)
+def _nested(raw: pl.Series, column: Column) -> pl.Series:
+    converted = raw.cast(column.dtype, strict=True)
+    # Polars truncates numbers inside.
+    back = converted.cast(raw.dtype, strict=False)
+    return converted.set(back.ne_missing(raw), None) if not back.equals(raw) else converted
 
 
-def _float(raw: pl.Series) -> pl.Series:
-    if raw.dtype.is_integer():
-        fits = raw.is_between(-_LARGEST_EXACT_INTEGER, _LARGEST_EXACT_INTEGER)
-        raw = raw.set((~fits).fill_null(value=False), None)
-    return raw.cast(pl.Float64, strict=True)
-
-
-def _decimal(raw: pl.Series, dtype: pl.DataType) -> pl.Series:
-    """Convert texts and numbers to *dtype*, null where a digit would be lost."""
-    assert isinstance(dtype, pl.Decimal)  # noqa: S101 - Column.dtype of a DECIMAL
+def _read_naive(raw: pl.Series, column: Column) -> Read:
+    """Read wall-clock readings; of instants, the reading of UTC."""
+    if raw.dtype == pl.String and not column.encoding.startswith("epoch"):
+        return read_naive(raw)
+    if isinstance(raw.dtype, pl.Datetime):
+        moments = to_microseconds(raw)
+        if raw.dtype.time_zone is not None:
+            moments = moments.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        return moments, None
+    if raw.dtype == pl.Date:
+        return within_calendar(raw).cast(pl.Datetime("us")), None
     if raw.dtype == pl.String:
-        wide = raw.str.to_decimal(scale=min(dtype.scale + 1, 38))
-        exact = wide.cast(dtype, strict=False)
-        digits = raw.str.extract(r"\.(\d*?)0*$").str.len_bytes().fill_null(0)
-        return exact.set((digits > dtype.scale).fill_null(value=False), None)
-    exact = raw.cast(dtype, strict=False)
-    if raw.dtype.is_float():
-        changed = exact.cast(pl.Float64) != raw
-        return exact.set(changed.fill_null(value=False), None)
-    return exact
+        moments, coerced = read_epoch_texts(raw, column.encoding, "UTC")
+    else:
+        moments, coerced = read_epoch(raw, column.encoding)
+    return moments.dt.replace_time_zone(None), coerced
 
 
-def _date(raw: pl.Series) -> pl.Series:
-    days = raw.str.to_date("%Y-%m-%d", strict=False)
-    if days.null_count() == raw.null_count():
-        return days
-    # A date written as its midnight is still that date.
-    midnights = parse_naive(raw)
-    days = midnights.cast(pl.Date)
-    later = midnights != days.cast(pl.Datetime("us"))
-    return days.set(later.fill_null(value=False), None)
+def _is_conformed(raw: pl.Series, column: Column) -> bool:
+    """Whether *raw* can stay as it is: of the type promised, and of years that have a name."""
+    if raw.dtype != column.dtype:
+        return False
+    temporal = raw.dtype == pl.Date or isinstance(raw.dtype, pl.Datetime)
+    return not temporal or within_calendar(raw) is raw
 
 
-def _microseconds(raw: pl.Series) -> pl.Series:
-    """Cast to microseconds, null where nanoseconds would be lost."""
-    assert isinstance(raw.dtype, pl.Datetime)  # noqa: S101 - the caller looked
-    if raw.dtype.time_unit != "ns":
-        return raw.cast(pl.Datetime("us"))
-    finer = (raw.to_physical() % 1_000) != 0
-    return raw.set(finer.fill_null(value=False), None).cast(pl.Datetime("us"))
+def _nothing(raw: pl.Series, column: Column) -> pl.Series:
+    return pl.Series(raw.name, [None] * len(raw), dtype=column.dtype)

@@ -1,87 +1,112 @@
-"""Times as text, numbers or wall-clock readings, turned into UTC instants without a loss unseen."""
+"""Times as text, numbers or wall-clock readings, turned into UTC instants without a loss unseen.
 
-from datetime import UTC
+Every reader returns two series: the instants, null where a value is none, and which values were
+*coerced* to the nearest thing there is (None where no one was): a wall clock that shows a time
+twice or never, a leap second, a float finer than a microsecond.
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from export_assets.tables.numeric import divided
 from export_assets.tables.schema import Encoding
 
-# A longer text carries more than microseconds: `2026-02-08T10:30:00.1234567`.
-_NAIVE_LENGTH = 26
+Read = tuple[pl.Series, pl.Series | None]
 
-_NAIVE_FORMATS = (
-    "%Y-%m-%d %H:%M:%S%.f",
-    "%Y-%m-%dT%H:%M:%S%.f",
-    "%Y-%m-%d %H:%M",
-    "%Y-%m-%dT%H:%M",
-)
-_AWARE_FORMATS = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z")
-# At most six digits of fraction: what does not fit microseconds is no timestamp to us.
-_AWARE = r"^[^.]*(?:\.\d{1,6})?(?:[Zz]|[+-]\d\d:?\d\d|[+-]\d\d)$"
+_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_MINUTE = "[0-9]{2}:[0-9]{2}"
+_TIME = rf"{_MINUTE}(?::[0-9]{{2}}(?:\.[0-9]{{1,6}})?)?"
+_SECONDS = f"^{_DAY}[ T]{_MINUTE}:[0-9]{{2}}$"
+_NAIVE = f"^{_DAY}(?:[ T]{_TIME})?$"
+_AWARE = f"^{_DAY}[ T]{_TIME} ?(?:[Zz]|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)$"
+_FORMS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M")
+_NUMBER = r"^-?[0-9]{1,18}(?:\.[0-9]{1,9})?$"
+
 _TICKS: dict[Encoding, int] = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
+_PER_SECOND = {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+# Years no calendar library can print lie outside.
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
+_FIRST_DAY, _LAST_DAY = _FIRST_SECOND // 86_400, _LAST_SECOND // 86_400
+_HUGE = 2**62
+# Polars knows the clocks of a zone up to here.
+_KNOWN_CLOCKS = datetime(2100, 1, 1)  # noqa: DTZ001 - compared with wall clocks
 
-_MIN_YEAR, _MAX_YEAR = 1, 9999
 
-
-def parse_timestamps(texts: pl.Series, zone: str) -> tuple[pl.Series, int]:
+def read_timestamps(texts: pl.Series, zone: str) -> Read:
     """Read ISO 8601 *texts* as instants; texts without an offset are wall clock in *zone*.
 
     Accepted: a blank or `T` between date and time, seconds and fraction (up to six digits)
     optional, `Z` or an offset optional, a date alone for its midnight. All kinds may be mixed.
-
-    Returns:
-        The instants as Datetime(µs, UTC), null where a text is none of these, and how many wall
-        clock readings were ambiguous or do not exist in *zone* (see `localize`).
+    The instants are Datetime(µs, UTC); see `localize` for the wall clock.
     """
-    instants, coerced = mark_timestamps(texts, zone)
-    return instants, _count(coerced)
-
-
-def mark_timestamps(texts: pl.Series, zone: str) -> tuple[pl.Series, pl.Series | None]:
-    """Do as `parse_timestamps`; which readings were ambiguous or skipped, None for no one."""
-    naive = _try_one(texts)
-    if naive is None:
-        naive = _try_naive(texts)
-    instants, coerced = mark_localized(naive, zone)
+    naive, leaps = read_naive(texts)
+    instants, coerced = localize(naive, zone)
     missing = instants.is_null() & texts.is_not_null()
     if missing.any():
-        aware = _try_aware(texts.filter(missing))
+        aware, more_leaps = _read_aware(texts.filter(missing))
         instants = instants.scatter(missing.arg_true(), aware)
-    return _within_calendar(instants), coerced
+        if more_leaps is not None:
+            leaps = _either(leaps, _spread(more_leaps, missing))
+    return within_calendar(instants), _either(coerced, leaps)
 
 
-def parse_naive(texts: pl.Series) -> pl.Series:
-    """Read ISO 8601 *texts* without offsets as Datetime(µs), null where a text is none."""
-    naive = _try_one(texts)
-    return _within_calendar(_try_naive(texts) if naive is None else naive)
+def read_naive(texts: pl.Series) -> Read:
+    """Read ISO 8601 *texts* without offsets as Datetime(µs)."""
+    naive = _read_one_form(texts)
+    if naive is None:
+        shaped = _only(texts, _NAIVE)
+        naive = _first_to_parse(shaped, _FORMS)
+        missing = naive.is_null() & shaped.is_not_null()
+        if missing.any():
+            days = shaped.filter(missing).str.to_date("%Y-%m-%d", strict=False)
+            naive = naive.scatter(missing.arg_true(), days.cast(pl.Datetime("us")))
+    naive = within_calendar(naive)
+    return naive, _leaps(texts, naive)
 
 
-def from_epoch(numbers: pl.Series, encoding: Encoding) -> pl.Series:
-    """Read *numbers* counted from 1970 as Datetime(µs, UTC), null where out of the calendar."""
-    ticks = _TICKS[encoding]
-    if numbers.dtype.is_float():
-        micros = (numbers * ticks).round(0).cast(pl.Int64, strict=False)
-    else:
-        micros = (numbers.cast(pl.Decimal(38, 0)) * ticks).cast(pl.Int64, strict=False)
-    return _within_calendar(micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
+def read_epoch(numbers: pl.Series, encoding: Encoding) -> Read:
+    """Read *numbers* counted from 1970, or texts of them, as Datetime(µs, UTC)."""
+    ticks = _TICKS.get(encoding)
+    if ticks is None or not numbers.dtype.is_numeric():
+        return pl.Series(numbers.name, [None] * len(numbers), dtype=pl.Datetime("us", "UTC")), None
+    if numbers.dtype.is_decimal():
+        return _of_micros(pl.Series([_ticked(one, ticks) for one in numbers], dtype=pl.Int64)), None
+    low, high = _FIRST_SECOND * 1_000_000 // ticks, (_LAST_SECOND * 1_000_000 + 999_999) // ticks
+    if not numbers.dtype.is_float():
+        whole = numbers.cast(pl.Int64, strict=False)
+        whole = whole.set((~whole.is_between(low, high)).fill_null(value=False), None)
+        return _of_micros(whole * ticks), None
+    outside = ~numbers.is_between(low, high + 1)
+    numbers = numbers.cast(pl.Float64).set(outside.fill_null(value=False), None)
+    floor = numbers.floor()
+    micros = ((numbers - floor) * ticks).round(0).cast(pl.Int64, strict=False)
+    finer = (floor + divided(micros, ticks) != numbers).fill_null(value=False)
+    instants = _of_micros(floor.cast(pl.Int64, strict=False) * ticks + micros)
+    return instants, finer if finer.any() else None
 
 
-def localize(naive: pl.Series, zone: str) -> tuple[pl.Series, int]:
+def read_epoch_texts(texts: pl.Series, encoding: Encoding, zone: str) -> Read:
+    """Read *texts* of numbers counted from 1970; other texts as `read_timestamps`."""
+    numbers = texts.str.contains(_NUMBER).fill_null(value=False)
+    instants, coerced = read_timestamps(texts.set(numbers, None), zone)
+    if numbers.any():
+        decimals = texts.filter(numbers).str.to_decimal(scale=9)
+        counted, _ = read_epoch(decimals, encoding)
+        instants = instants.scatter(numbers.arg_true(), counted)
+    return instants, coerced
+
+
+def localize(naive: pl.Series, zone: str) -> Read:
     """Read wall-clock *naive* values of *zone* as instants in UTC.
 
     An ambiguous reading takes the first occurrence; one skipped by the clock is read with the
-    offset before the jump (both as Python's `fold=0` does).
-
-    Returns:
-        The instants and how many readings were ambiguous or skipped.
+    offset before the jump (both as Python's `fold=0` does). Both count as coerced.
     """
-    instants, coerced = mark_localized(naive, zone)
-    return instants, _count(coerced)
-
-
-def mark_localized(naive: pl.Series, zone: str) -> tuple[pl.Series, pl.Series | None]:
-    """Do as `localize`; which readings were ambiguous or skipped, None for no one."""
+    naive = within_calendar(naive)
     if zone == "UTC":
         return naive.dt.replace_time_zone("UTC"), None
     first = naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
@@ -89,67 +114,115 @@ def mark_localized(naive: pl.Series, zone: str) -> tuple[pl.Series, pl.Series | 
     coerced = (first != last).fill_null(value=False)
     first = first.dt.convert_time_zone("UTC")
     skipped = first.is_null() & naive.is_not_null()
-    if skipped.any():
-        info = ZoneInfo(zone)
-        moments = [
-            value.replace(tzinfo=info).astimezone(UTC) for value in naive.filter(skipped).to_list()
-        ]
-        first = first.scatter(skipped.arg_true(), pl.Series(moments, dtype=first.dtype))
-        coerced = coerced | skipped
-    return first, coerced if coerced.any() else None
+    coerced = coerced | skipped
+    far = (naive >= _KNOWN_CLOCKS).fill_null(value=False)
+    slow = skipped | far
+    if slow.any():
+        found = [_instant(value, zone) for value in naive.filter(slow).to_list()]
+        moments = pl.Series([moment for moment, _ in found], dtype=first.dtype)
+        first = first.scatter(slow.arg_true(), moments)
+        coerced = coerced.scatter(slow.arg_true(), [odd for _, odd in found])
+    return within_calendar(first), coerced if coerced.any() else None
 
 
-def _count(marked: pl.Series | None) -> int:
-    return 0 if marked is None else int(marked.sum())
+def to_microseconds(moments: pl.Series) -> pl.Series:
+    """Cast to microseconds, null where nanoseconds would be lost or the year has no name."""
+    dtype = moments.dtype
+    assert isinstance(dtype, pl.Datetime)  # noqa: S101 - the caller looked
+    if dtype.time_unit == "ns":
+        finer = (moments.to_physical() % 1_000) != 0
+        moments = moments.set(finer.fill_null(value=False), None)
+    return within_calendar(moments).cast(pl.Datetime("us", dtype.time_zone))
 
 
-def _try_one(texts: pl.Series) -> pl.Series | None:
+def within_calendar(moments: pl.Series) -> pl.Series:
+    """Blank out dates and instants no calendar library can print (years outside 1 to 9999)."""
+    if isinstance(moments.dtype, pl.Datetime):
+        unit = _PER_SECOND[moments.dtype.time_unit]
+        first, last = _FIRST_SECOND * unit, (_LAST_SECOND + 1) * unit - 1
+    else:
+        first, last = _FIRST_DAY, _LAST_DAY
+    ticks = moments.to_physical()
+    if isinstance(moments.dtype, pl.Datetime) and moments.dtype.time_unit == "ns":
+        return moments  # which end in 2262
+    inside = ticks.is_between(first, last).fill_null(value=True)
+    return moments if inside.all() else moments.set(~inside, None)
+
+
+def _instant(value: datetime, zone: str) -> tuple[datetime | None, bool]:
+    """Return the instant of a wall-clock reading, and whether it is ambiguous or skipped."""
+    info = ZoneInfo(zone)
+    first, second = (value.replace(tzinfo=info, fold=fold) for fold in (0, 1))
+    try:
+        return first.astimezone(UTC), first.utcoffset() != second.utcoffset()
+    except OverflowError:
+        return None, False
+
+
+def _ticked(number: Decimal | None, ticks: int) -> int | None:
+    """Return *number* times *ticks*, None where that is not whole or far out of the calendar."""
+    micros = Fraction(0) if number is None else Fraction(number) * ticks
+    return None if number is None or micros.denominator != 1 or abs(micros) > _HUGE else int(micros)
+
+
+def _of_micros(micros: pl.Series) -> pl.Series:
+    inside = micros.is_between(_FIRST_SECOND * 1_000_000, _LAST_SECOND * 1_000_000 + 999_999)
+    micros = micros.set((~inside).fill_null(value=False), None).cast(pl.Int64)
+    return micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
+
+def _read_one_form(texts: pl.Series) -> pl.Series | None:
     """Parse by the form of the first value alone; None unless every value has that form."""
     head = texts.drop_nulls().head(1)
     if not len(head):
         return texts.cast(pl.Datetime("us"), strict=False)
-    text = head[0]
-    if len(text) != len("2026-02-08 10:30:00"):
+    if len(head[0]) != len("2026-02-08 10:30:00") or not texts.str.contains(_SECONDS).all():
         return None
-    pattern = "%Y-%m-%dT%H:%M:%S" if text[10] == "T" else "%Y-%m-%d %H:%M:%S"
+    pattern = "%Y-%m-%dT%H:%M:%S" if head[0][10] == "T" else "%Y-%m-%d %H:%M:%S"
     parsed = texts.str.to_datetime(pattern, time_unit="us", strict=False)
     return parsed if parsed.null_count() == texts.null_count() else None
 
 
-def _try_naive(texts: pl.Series) -> pl.Series:
-    too_long = (texts.str.len_bytes() > _NAIVE_LENGTH).fill_null(value=False)
-    short = texts.set(too_long, None)
-    parsed = short.str.to_datetime(_NAIVE_FORMATS[0], time_unit="us", strict=False)
-    for pattern in _NAIVE_FORMATS[1:]:
-        missing = parsed.is_null() & short.is_not_null()
+def _read_aware(texts: pl.Series) -> Read:
+    # chrono's %#z wants an offset in digits.
+    shaped = _only(texts, _AWARE).str.replace(r" ?[Zz]$", "+00:00")
+    forms = tuple(f"{form}%#z" for form in _FORMS)
+    empty = pl.Series(texts.name, [None] * len(texts), dtype=pl.Datetime("us", "UTC"))
+    instants = _first_to_parse(shaped, forms, empty)
+    return instants, _leaps(texts, instants)
+
+
+def _first_to_parse(
+    texts: pl.Series, forms: tuple[str, ...], parsed: pl.Series | None = None
+) -> pl.Series:
+    if parsed is None:
+        parsed = pl.Series(texts.name, [None] * len(texts), dtype=pl.Datetime("us"))
+    for form in forms:
+        missing = parsed.is_null() & texts.is_not_null()
         if not missing.any():
-            return parsed
-        more = short.filter(missing).str.to_datetime(pattern, time_unit="us", strict=False)
+            break
+        more = texts.filter(missing).str.to_datetime(form, time_unit="us", strict=False)
         parsed = parsed.scatter(missing.arg_true(), more)
-    missing = parsed.is_null() & short.is_not_null()
-    if missing.any():
-        days = short.filter(missing).str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
-        parsed = parsed.scatter(missing.arg_true(), days)
     return parsed
 
 
-def _try_aware(texts: pl.Series) -> pl.Series:
-    short = texts.set(~texts.str.contains(_AWARE).fill_null(value=False), None)
-    # chrono's %#z wants an offset in digits.
-    short = short.str.replace(r"[Zz]$", "+00:00")
-    parsed = short.str.to_datetime(_AWARE_FORMATS[0], time_unit="us", strict=False)
-    missing = parsed.is_null() & short.is_not_null()
-    if missing.any():
-        more = short.filter(missing)
-        more = more.str.to_datetime(_AWARE_FORMATS[1], time_unit="us", strict=False)
-        parsed = parsed.scatter(missing.arg_true(), more)
-    return parsed.dt.convert_time_zone("UTC")
+def _only(texts: pl.Series, pattern: str) -> pl.Series:
+    return texts.set(~texts.str.contains(pattern).fill_null(value=False), None)
 
 
-def _within_calendar(moments: pl.Series) -> pl.Series:
-    """Blank out instants no calendar library can print (years outside 1 to 9999)."""
-    years = moments.dt.year()
-    low, high = years.min(), years.max()
-    if low is None or (int(str(low)) >= _MIN_YEAR and int(str(high)) <= _MAX_YEAR):
-        return moments
-    return moments.set(~years.is_between(_MIN_YEAR, _MAX_YEAR).fill_null(value=True), None)
+def _leaps(texts: pl.Series, parsed: pl.Series) -> pl.Series | None:
+    """Tell which texts that parsed name a second 60, which was read as the one after it."""
+    leaps = (texts.str.contains(":60", literal=True) & parsed.is_not_null()).fill_null(value=False)
+    return leaps if leaps.any() else None
+
+
+def _spread(marked: pl.Series, places: pl.Series) -> pl.Series:
+    """Return *marked*, which speaks of the rows at *places*, for all rows."""
+    everywhere = pl.Series(values=[False], dtype=pl.Boolean).new_from_index(0, len(places))
+    return everywhere.scatter(places.arg_true(), marked)
+
+
+def _either(one: pl.Series | None, other: pl.Series | None) -> pl.Series | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one | other
