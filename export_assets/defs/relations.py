@@ -64,41 +64,52 @@ def _build(
         name=f"relations__{child.source}__{op_part(child.name)}", specs=specs, can_subset=True
     )
     def check(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
-        keys = child.keys_of_run(context)
-        targets = latest(context.instance, key, keys) if len(keys) > 1 else {}
-        for relation, parent in relations:
-            name = check_name(relation)
-            if dg.AssetCheckKey(key, name) not in context.selected_asset_check_keys:
-                continue
-            known = _parent_values(parent, relation.parent_column)
-            for partition in keys:
-                finding = _compare(child, partition, relation, known)
-                if len(keys) == 1:
-                    yield dg.AssetCheckResult(
-                        asset_key=key,
-                        check_name=name,
-                        passed=finding.passed,
-                        severity=WARN,
-                        description=finding.says,
-                        metadata=finding.figures,
-                    )
-                    continue
-                if finding.passed and len(keys) > MOST_PARTITIONS:
-                    continue
-                target = targets.get(partition)
-                yield dg.AssetCheckEvaluation(
+        yield from _check(context, child, relations)
+
+    return check
+
+
+def _check(
+    context: dg.AssetCheckExecutionContext,
+    child: TableExport,
+    relations: Sequence[tuple[Relation, TableExport]],
+) -> Iterator[Any]:
+    """Yield what was found of the relations and partitions the run is about."""
+    key = child.key(child.formats[0])
+    keys = child.keys_of_run(context)
+    single = child.partitions_def is None or context.has_partition_key
+    targets = {} if single else latest(context.instance, key, keys)
+    for relation, parent in relations:
+        name = check_name(relation)
+        if dg.AssetCheckKey(key, name) not in context.selected_asset_check_keys:
+            continue
+        known = _parent_values(parent, relation.parent_column)
+        for partition in keys:
+            finding = _compare(child, partition, relation, known)
+            if single:
+                yield dg.AssetCheckResult(
                     asset_key=key,
                     check_name=name,
                     passed=finding.passed,
                     severity=WARN,
                     description=finding.says,
                     metadata=finding.figures,
-                    blocking=False,
-                    partition=partition,
-                    target_materialization_data=target_of(target) if target is not None else None,
                 )
-
-    return check
+                continue
+            if finding.passed and len(keys) > MOST_PARTITIONS:
+                continue
+            target = targets.get(partition)
+            yield dg.AssetCheckEvaluation(
+                asset_key=key,
+                check_name=name,
+                passed=finding.passed,
+                severity=WARN,
+                description=finding.says,
+                metadata=finding.figures,
+                blocking=False,
+                partition=partition,
+                target_materialization_data=target_of(target) if target is not None else None,
+            )
 
 
 def _parent_values(parent: TableExport, column: str) -> pl.Series | str:
