@@ -23,7 +23,8 @@ _TIME = rf"{_MINUTE}(?::[0-9]{{2}}(?:\.[0-9]{{1,6}})?)?"
 _SECONDS = f"^{_DAY}[ T]{_MINUTE}:[0-9]{{2}}$"
 _NAIVE = f"^{_DAY}(?:[ T]{_TIME})?$"
 _AWARE = f"^{_DAY}[ T]{_TIME} ?(?:[Zz]|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)$"
-_FORMS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M")
+_WITH_BLANK = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M")
+_WITH_T = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M")
 _NUMBER = r"^-?[0-9]{1,18}(?:\.[0-9]{1,9})?$"
 
 _TICKS: dict[Encoding, int] = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
@@ -59,7 +60,7 @@ def read_naive(texts: pl.Series) -> Read:
     naive = _read_one_form(texts)
     if naive is None:
         shaped = _only(texts, _NAIVE)
-        naive = _first_to_parse(shaped, _FORMS)
+        naive = _first_to_parse(shaped, "")
         missing = naive.is_null() & shaped.is_not_null()
         if missing.any():
             days = shaped.filter(missing).str.to_date("%Y-%m-%d", strict=False)
@@ -186,23 +187,23 @@ def _read_one_form(texts: pl.Series) -> pl.Series | None:
 def _read_aware(texts: pl.Series) -> Read:
     # chrono's %#z wants an offset in digits.
     shaped = _only(texts, _AWARE).str.replace(r" ?[Zz]$", "+00:00")
-    forms = tuple(f"{form}%#z" for form in _FORMS)
-    empty = pl.Series(texts.name, [None] * len(texts), dtype=pl.Datetime("us", "UTC"))
-    instants = _first_to_parse(shaped, forms, empty)
+    instants = _first_to_parse(shaped, "%#z")
     return instants, _leaps(texts, instants)
 
 
-def _first_to_parse(
-    texts: pl.Series, forms: tuple[str, ...], parsed: pl.Series | None = None
-) -> pl.Series:
-    if parsed is None:
-        parsed = pl.Series(texts.name, [None] * len(texts), dtype=pl.Datetime("us"))
+def _first_to_parse(texts: pl.Series, offset: str) -> pl.Series:
+    """Parse each text by the first form that it has, followed by *offset*."""
+    dtype = pl.Datetime("us", "UTC" if offset else None)
+    parsed = pl.Series(texts.name, [None], dtype=dtype).new_from_index(0, len(texts))
+    head = texts.drop_nulls().head(1)
+    t_first = len(head) > 0 and "T" in head[0]
+    forms = (*_WITH_T, *_WITH_BLANK) if t_first else (*_WITH_BLANK, *_WITH_T)
     for form in forms:
         missing = parsed.is_null() & texts.is_not_null()
         if not missing.any():
             break
-        more = texts.filter(missing).str.to_datetime(form, time_unit="us", strict=False)
-        parsed = parsed.scatter(missing.arg_true(), more)
+        more = texts.filter(missing).str.to_datetime(form + offset, time_unit="us", strict=False)
+        parsed = more if missing.all() else parsed.scatter(missing.arg_true(), more)
     return parsed
 
 
