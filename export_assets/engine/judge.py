@@ -1,5 +1,6 @@
 """The last step of a partition: prove it, compare it with what is published, publish it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from export_assets.config.models import SourceConfig
@@ -10,7 +11,7 @@ from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.table_pass import PartitionFacts, PassResult
 from export_assets.engine.tables import TablePlan
 from export_assets.errors import ContractViolation, DestConflict, IntegrityError
-from export_assets.sources.base import SnapshotInfo
+from export_assets.sources.base import Snapshot, SnapshotInfo
 from export_assets.store.manifest import Manifest
 from export_assets.tables.contract import CheckOutcome
 from export_assets.translate import translate
@@ -115,6 +116,37 @@ def same_content(old: Manifest, new: Manifest) -> bool:
         and old.order_by == new.order_by
         and [file.sha256 for file in old.files] == [file.sha256 for file in new.files]
     )
+
+
+def refuse_incomplete(
+    plan: TablePlan,
+    snapshot: Snapshot,
+    request: ExportRequest,
+    result: PassResult,
+    *,
+    expected: Mapping[str, int],
+) -> None:
+    """Compare the rows taken in with the rows the snapshot counts, where all were wanted.
+
+    *expected* are the rows an earlier pass counted of the partitions wanted.
+
+    Raises:
+        IntegrityError: They differ.
+    """
+    for key, rows in expected.items():
+        found = result.facts[key].digest.rows if key in result.facts else result.waiting[key]
+        if found != rows:
+            msg = f"{plan.name}/{key}: {rows} rows were read at first, {found} afterwards"
+            raise IntegrityError(msg)
+    if request.window.bounded or request.partitions or request.filters:
+        return
+    if result.rows != result.rows_read:
+        msg = f"{plan.name}: {result.rows_read} rows were read, {result.rows} have a partition"
+        raise IntegrityError(msg)
+    counted = snapshot.count(plan.name)
+    if counted != result.rows_read:
+        msg = f"{plan.name}: the source counts {counted} rows, {result.rows_read} were read"
+        raise IntegrityError(msg)
 
 
 def _refuse_broken(checks: list[CheckOutcome], subject: str) -> None:

@@ -10,7 +10,7 @@ from typing import cast
 from export_assets.config.rules import ColumnCheck, FormatName
 from export_assets.engine.capacity import partitions_at_once, raise_file_limit
 from export_assets.engine.destination import Destination, DirectoryDestination, StoreDestination
-from export_assets.engine.judge import Judge
+from export_assets.engine.judge import Judge, refuse_incomplete
 from export_assets.engine.lane import Lane
 from export_assets.engine.memory import PassMemory
 from export_assets.engine.report import ExportRecord, ExportReport, broken_rules, failure
@@ -20,7 +20,7 @@ from export_assets.engine.table_pass import PassResult, Progress, read_table, si
 from export_assets.engine.tables import TablePlan, define_views, plan_table, select_tables
 from export_assets.engine.upstream import fetch_latest
 from export_assets.engine.workspace import ConfiguredSource, Workspace
-from export_assets.errors import ExportError, IntegrityError
+from export_assets.errors import ExportError
 from export_assets.formats.base import Format, FormatOptions
 from export_assets.formats.registry import resolve_formats
 from export_assets.sources.base import Snapshot
@@ -219,7 +219,7 @@ class Exporter:
                 for lane in lanes:
                     lane.stop()
             snapshot.check()
-            self._check_count(plan, snapshot, result, expected)
+            refuse_incomplete(plan, snapshot, self.request, result, expected=expected or {})
             return self._published(plan, snapshot, result, lanes), result.waiting
 
     def _published(
@@ -251,36 +251,6 @@ class Exporter:
                 kind = plan.schema.column(name).logical
                 raise ValueMismatch(plan.name, name, f"values are no exact {kind}, as configured")
         return replace(plan, schema=profiled)
-
-    def _check_count(
-        self,
-        plan: TablePlan,
-        snapshot: Snapshot,
-        result: PassResult,
-        expected: Mapping[str, int] | None,
-    ) -> None:
-        """Compare the rows taken in with the rows the snapshot counts, where all were wanted.
-
-        *expected* are the rows an earlier pass counted of the partitions wanted.
-
-        Raises:
-            IntegrityError: They differ.
-        """
-        for key, rows in (expected or {}).items():
-            found = result.facts[key].digest.rows if key in result.facts else result.waiting[key]
-            if found != rows:
-                msg = f"{plan.name}/{key}: {rows} rows were read at first, {found} afterwards"
-                raise IntegrityError(msg)
-        request = self.request
-        if request.window.bounded or request.partitions or request.filters:
-            return
-        if result.rows != result.rows_read:
-            msg = f"{plan.name}: {result.rows_read} rows were read, {result.rows} have a partition"
-            raise IntegrityError(msg)
-        counted = snapshot.count(plan.name)
-        if counted != result.rows_read:
-            msg = f"{plan.name}: the source counts {counted} rows, {result.rows_read} were read"
-            raise IntegrityError(msg)
 
     def _lanes(
         self,
