@@ -10,7 +10,7 @@ from export_assets.cli.text import printable
 
 
 class Progress(Protocol):
-    """What a run reports to; see `engine.table_pass.Progress` and `engine.run.Announce`."""
+    """What a run reports to; see `engine.table_pass` and `engine.table_export`."""
 
     def announce(self, table: str, count: Callable[[], int]) -> None:
         """A table is about to be read."""

@@ -38,7 +38,7 @@ def plan_exports(exporter: Exporter) -> list[PlannedExport]:
         UsageError: The request names what does not exist.
         SourceError: The source cannot be opened.
     """
-    exporter.check_options()
+    exporter.choices.check_options()
     source = exporter.source
     with source.source.snapshot() as snapshot:
         define_views(snapshot, source.config, source.system)
@@ -51,7 +51,7 @@ def plan_exports(exporter: Exporter) -> list[PlannedExport]:
     return [
         planned
         for plan in plans
-        for fmt in exporter.formats(plan.name)
+        for fmt in exporter.choices.formats(plan.name)
         for planned in _plan_one(exporter, plan, fmt, fingerprint)
     ]
 

@@ -48,7 +48,7 @@ def verify_source(exporter: Exporter) -> list[SourceFinding]:
             plan = plan_table(name, snapshot, source.config, source.system, exporter.request)
             result = _read(exporter, plan, snapshot)
             snapshot.check()
-            for fmt in exporter.formats(name):
+            for fmt in exporter.choices.formats(name):
                 findings += _compare(exporter, plan, result, fmt.name)
     return findings
 
@@ -57,12 +57,12 @@ def _read(exporter: Exporter, plan: TablePlan, snapshot: Snapshot) -> PassResult
     try:
         return _digests(exporter, plan, snapshot)
     except ValueMismatch:
-        return _digests(exporter, exporter.profiled(plan, snapshot), snapshot)
+        return _digests(exporter, exporter.tables.profiled(plan, snapshot), snapshot)
 
 
 def _digests(exporter: Exporter, plan: TablePlan, snapshot: Snapshot) -> PassResult:
-    redactor = exporter.redactor(plan)
-    formats = exporter.formats(plan.name)
+    redactor = exporter.choices.redactor(plan)
+    formats = exporter.choices.formats(plan.name)
     return read_table(
         plan,
         snapshot,
@@ -70,7 +70,7 @@ def _digests(exporter: Exporter, plan: TablePlan, snapshot: Snapshot) -> PassRes
         assume_timezone=exporter.source.config.assume_timezone,
         redactor=redactor,
         contract=Contract(redactor.schema, ()),
-        vanished=lambda seen: exporter.vanished(plan, formats, seen),
+        vanished=lambda seen: exporter.tables.vanished(plan, formats, seen),
         lanes=(),
         progress=exporter.progress,
     )

@@ -51,7 +51,7 @@ def test_a_range_is_one_read_and_as_many_events_as_partitions(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads: list[str] = []
-    monkeypatch.setattr("export_assets.engine.run.read_table", _counting(reads), raising=True)
+    monkeypatch.setattr("export_assets.engine.table_export.read_table", _counting(reads), raising=True)
 
     result = shop.run(keys_of(ORDERS), span=MONTH)
 
@@ -217,7 +217,7 @@ def test_an_interrupted_run_leaves_nothing_half_written(
     def interrupt(*_args: object, **_kwargs: object) -> None:
         raise dg.DagsterExecutionInterruptedError
 
-    monkeypatch.setattr("export_assets.engine.run.Judge.publish", interrupt)
+    monkeypatch.setattr("export_assets.engine.table_export.Judge.publish", interrupt)
 
     result = shop.run(keys_of(ORDERS), span=MONTH)
 

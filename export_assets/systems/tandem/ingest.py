@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from export_assets.systems.tandem.catalogue import PAYLOAD_BYTES
-from export_assets.systems.tandem.clock import DEFAULT_PUMP_TIMEZONE, instants_of, zone_of
+from export_assets.systems.tandem.clock import DEFAULT_PUMP_TIMEZONE, Instants, instants_of, zone_of
 from export_assets.systems.tandem.connection import transaction
 from export_assets.systems.tandem.payloads import Dialect, json_documents, payload_fields
 from export_assets.systems.tandem.report import IngestReport
@@ -24,7 +24,7 @@ from export_assets.systems.tandem.schema import (
     stored_expression,
 )
 from export_assets.systems.tandem.sql import arrived_raw_events, insert_raw_events
-from export_assets.systems.tandem.wire import EVENT_BYTES, decode_base64, decode_events
+from export_assets.systems.tandem.wire import EVENT_BYTES, EventBlock, decode_base64, decode_events
 
 
 def ingest_payloads(
@@ -55,14 +55,7 @@ def ingest_payloads(
     block = decode_events(decode_base64(payload_base64))
     instants = instants_of(block.seconds, pump_timezone=pump_timezone)
     zone = zone_of(assume_timezone)
-    arrived = pa.table(
-        {
-            "type_id": pa.array(block.type_id.astype(np.int64)),
-            "seq": pa.array(block.sequence.astype(np.int64)),
-            "utc": pa.array(instants.utc_seconds.astype("datetime64[s]"), pa.timestamp("us")),
-            "document": pa.array(json_documents(block, instants, dialect=dialect), pa.string()),
-        }
-    )
+    arrived = _arrived_rows(block, instants, dialect)
     with transaction(con):
         create_missing_tables(con)
         layout = read_layout(con)
@@ -87,6 +80,18 @@ def ingest_payloads(
         trailing_bytes=block.trailing_bytes,
         ambiguous=instants.ambiguous,
         nonexistent=instants.nonexistent,
+    )
+
+
+def _arrived_rows(block: EventBlock, instants: Instants, dialect: Dialect) -> pa.Table:
+    """Return type, sequence number, instant and JSON document of every event of a payload."""
+    return pa.table(
+        {
+            "type_id": pa.array(block.type_id.astype(np.int64)),
+            "seq": pa.array(block.sequence.astype(np.int64)),
+            "utc": pa.array(instants.utc_seconds.astype("datetime64[s]"), pa.timestamp("us")),
+            "document": pa.array(json_documents(block, instants, dialect=dialect), pa.string()),
+        }
     )
 
 
