@@ -6,17 +6,21 @@ twice. pandera is imported only for a table that has rules, for it costs a third
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
 import pyarrow.compute as pc
 
 from export_assets.config.rules import ColumnCheck
-from export_assets.errors import UsageError
+from export_assets.errors import InternalError, UsageError
 from export_assets.tables.batch import Batch
+from export_assets.tables.conform import conform
+from export_assets.tables.mismatch import ValueMismatch
 from export_assets.tables.schema import Column, LogicalType, TableSchema
 from export_assets.tables.statistics import StatisticsBuilder
 from export_assets.tables.value_hashes import Hashes, hash_column
@@ -25,6 +29,12 @@ if TYPE_CHECKING:
     import pandera.polars as pa
 
 Severity = Literal["error", "warn"]
+
+_TEXTS = frozenset({LogicalType.TEXT, LogicalType.UUID, LogicalType.JSON})
+_NUMBERS = frozenset({LogicalType.INTEGER, LogicalType.FLOAT, LogicalType.DECIMAL})
+_TIMES = frozenset(
+    {LogicalType.DATE, LogicalType.TIME, LogicalType.TIMESTAMP, LogicalType.NAIVE_TIMESTAMP}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +61,8 @@ class Contract:
         """Bind *checks* to *schema*.
 
         Raises:
-            UsageError: A check names a column the table does not have.
+            UsageError: A check names a column the table does not have, or compares the column
+                with what its type cannot be compared with.
         """
         self.schema = schema
         self._severity: dict[str, Severity] = {}
@@ -65,12 +76,14 @@ class Contract:
                 msg = f"{schema.name}: a check names column {check.column}, which does not exist"
                 raise UsageError(msg)
             for rule in rule_names(check):
-                self._severity[rule] = check.severity
+                # Of the same rule twice, the strict one holds.
+                strict = self._severity.get(rule) == "error"
+                self._severity[rule] = "error" if strict else check.severity
                 self.columns[rule] = check.column
             if check.unique:
                 self.unique[check.column] = f"{check.column} is unique"
             self._rules.setdefault(check.column, []).append(check)
-        self.frame_schema = self._build() if self._row_rules() else None
+        self.frame_schema = self._build() if any(map(_looks_at_values, checks)) else None
         """The rules that look at one row at a time, as pandera takes them."""
 
     @property
@@ -86,20 +99,18 @@ class Contract:
         """Whether no row of *batch* breaks a rule that looks at one row at a time."""
         return self.frame_schema is None or not _count_failures(self.frame_schema, batch.frame)
 
-    def _row_rules(self) -> list[str]:
-        return [rule for rule in self._severity if rule not in self.unique.values()]
-
     def _build(self) -> "pa.DataFrameSchema":
         import pandera.polars as pa
 
         columns = {}
         for column in self.schema.columns:
-            checks = [
-                built
-                for check in self._rules.get(column.name, [])
-                for built in _pandera_checks(check, column)
-            ]
-            columns[column.name] = pa.Column(column.dtype, checks=checks, nullable=True)
+            # By rule: one that is given twice would count every row twice.
+            checks: dict[str, pa.Check] = {}
+            for check in self._rules.get(column.name, []):
+                checks |= _pandera_checks(check, column, self.schema.name)
+            columns[column.name] = pa.Column(
+                column.dtype, checks=list(checks.values()), nullable=True
+            )
         return pa.DataFrameSchema(columns, strict=True, ordered=True, name=self.schema.name)
 
 
@@ -174,57 +185,91 @@ def rule_names(check: ColumnCheck) -> list[str]:
     return names
 
 
-def _pandera_checks(check: ColumnCheck, column: Column) -> list[Any]:
+def _looks_at_values(check: ColumnCheck) -> bool:
+    """Whether *check* has rules besides the two that need no pandera."""
+    rules = (check.ge, check.gt, check.le, check.lt, check.isin, check.matches)
+    return any(rule is not None for rule in rules)
+
+
+def _pandera_checks(check: ColumnCheck, column: Column, table: str) -> "dict[str, pa.Check]":
     import pandera.polars as pa
 
     names = iter(rule_names(check))
-    built = []
-    bounds = (
-        (pa.Check.ge, check.ge),
-        (pa.Check.gt, check.gt),
-        (pa.Check.le, check.le),
-        (pa.Check.lt, check.lt),
-    )
-    for make, bound in bounds:
+    built = {}
+    bounds = (("ge", check.ge), ("gt", check.gt), ("le", check.le), ("lt", check.lt))
+    for comparison, bound in bounds:
         if bound is not None:
-            built.append(make(_typed(bound, column), error=next(names)))
+            name = next(names)
+            value = _typed(bound, column, table, ordered=True)
+            built[name] = pa.Check(_comparing(comparison, value, column), error=name)
     if check.isin is not None:
-        built.append(
-            pa.Check.isin([_typed(item, column) for item in check.isin], error=next(names))
-        )
+        name = next(names)
+        values = [_typed(item, column, table, ordered=False) for item in check.isin]
+        built[name] = pa.Check.isin(values, error=name)
     if check.matches is not None:
-        built.append(pa.Check.str_contains(check.matches, error=next(names)))
+        name = next(names)
+        if column.logical not in _TEXTS:
+            msg = f"{table}.{column.name}: check matches {check.matches} is for text columns"
+            raise UsageError(msg)
+        built[name] = pa.Check.str_contains(check.matches, error=name)
     return built
 
 
-def _typed(bound: object, column: Column) -> object:
-    """Read a bound of the configuration as a value of the column's type.
+def _comparing(
+    comparison: str, bound: object, column: Column
+) -> "Callable[[pa.PolarsData], pl.LazyFrame]":
+    def compare(data: "pa.PolarsData") -> pl.LazyFrame:
+        values = pl.col(data.key)
+        kept: pl.Expr = getattr(values, comparison)(bound)
+        # Polars takes NaN for greater than every number; it is within no bound.
+        if column.logical is LogicalType.FLOAT:
+            kept = kept & values.is_not_nan()
+        return data.lazyframe.select(kept)
+
+    return compare
+
+
+def _typed(bound: object, column: Column, table: str, *, ordered: bool) -> object:
+    """Read a value of the configuration as one that the column's values can be compared with.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It cannot be.
     """
-    if column.logical in {LogicalType.TEXT, LogicalType.UUID, LogicalType.JSON}:
+    if column.logical in _TEXTS and not isinstance(bound, bool):
         return str(bound)
-    if not isinstance(bound, str):
+    if column.logical is LogicalType.BOOLEAN and isinstance(bound, bool) and not ordered:
         return bound
-    from export_assets.tables.conform import conform
-
-    only = TableSchema(name=column.name, columns=(column,))
-    frame = pl.DataFrame({column.name: [bound]})
-    try:
-        typed = conform(frame, only, assume_timezone="UTC")
-    except Exception as error:
-        msg = f"check of {column.name}: {bound!r} is no {column.logical}"
-        raise UsageError(msg) from error
-    return typed.item()
+    if (
+        column.logical in _NUMBERS
+        and isinstance(bound, int | float)
+        and not isinstance(bound, bool)
+    ):
+        exact = column.logical is LogicalType.DECIMAL
+        return Decimal(repr(bound)) if exact else bound
+    if isinstance(bound, str) and column.logical in _NUMBERS | _TIMES:
+        only = TableSchema(name=table, columns=(replace(column, encoding="native"),))
+        with suppress(ValueMismatch):
+            frame = pl.DataFrame({column.name: [bound]})
+            return conform(frame, only, assume_timezone="UTC").item()
+    msg = f"{table}.{column.name}: check compares {column.logical} with {bound!r}"
+    raise UsageError(msg)
 
 
 def _count_failures(schema: "pa.DataFrameSchema", frame: pl.DataFrame) -> Counter[str]:
+    """Count the rows that break each rule.
+
+    Raises:
+        InternalError: The frame is not of the conformed schema.
+    """
     import pandera.errors
 
     try:
         schema.validate(frame, lazy=True)
     except pandera.errors.SchemaErrors as error:
-        cases = error.failure_cases
-        return Counter(str(name) for name in cases.get_column("check").to_list())
+        found = Counter(map(str, error.failure_cases.get_column("check").to_list()))
+        rules = {check.error for column in schema.columns.values() for check in column.checks}
+        if strange := sorted(set(found) - rules):
+            msg = f"{schema.name}: the rows checked are not of the table's schema: {strange[0]}"
+            raise InternalError(msg) from error
+        return found
     return Counter()
