@@ -37,16 +37,23 @@ class Redactor:
         """Decide which columns of *schema* to hide.
 
         Raises:
-            ConfigError: A column is to be anonymised and there is no key of 16 bytes or more.
+            ConfigError: A column is to be anonymised and there is no key of 16 bytes or more, or
+                its values have no one text to be anonymised by.
         """
         self._redacted = [name for name in schema.names if redacts(name)]
-        self._anonymised = [name for name in schema.names if name in anonymizes]
+        self._anonymised = [
+            name for name in schema.names if name in anonymizes and name not in self._redacted
+        ]
         if self._anonymised and key is None:
             msg = f"{schema.name}.{self._anonymised[0]}: anonymize needs a key in {KEY_VARIABLE}"
             raise ConfigError(msg)
         if self._anonymised and len(key or b"") < _SHORTEST_KEY:
             msg = f"{KEY_VARIABLE}: the key is shorter than {_SHORTEST_KEY} bytes"
             raise ConfigError(msg)
+        for name in self._anonymised:
+            if schema.column(name).logical is LogicalType.NESTED:
+                msg = f"{schema.name}.{name}: nested values cannot be anonymised, redact them"
+                raise ConfigError(msg)
         self._key = key or b""
         columns = tuple(self._shown(column) for column in schema.columns)
         self.schema = replace(schema, columns=columns)
@@ -69,15 +76,25 @@ class Redactor:
         if column.name in self._redacted:
             return replace(column, nullable=True, fidelity=_REDACTED)
         if column.name in self._anonymised:
-            return replace(column, logical=LogicalType.TEXT, fidelity=_ANONYMISED)
+            return Column(
+                name=column.name,
+                logical=LogicalType.TEXT,
+                declared=column.declared,
+                nullable=column.nullable,
+                description=column.description,
+                fidelity=_ANONYMISED,
+            )
         return column
 
     def _pseudonyms(self, values: pl.Series) -> pl.Series:
-        texts = values.cast(pl.String)
-        distinct = texts.unique().drop_nulls()
-        hidden = [self._pseudonym(text) for text in distinct.to_list()]
-        mapped = texts.replace_strict(distinct, pl.Series(hidden, dtype=pl.String), default=None)
-        return mapped.alias(values.name)
+        # A cast would drop the fraction of a time of day.
+        texts = values.dt.to_string("%H:%M:%S%.f") if values.dtype == pl.Time else values
+        # As bytes: what is no text has a pseudonym, too, and bytes that are text have the text's.
+        secret = texts if texts.dtype == pl.Binary else texts.cast(pl.String).cast(pl.Binary)
+        distinct = secret.unique().drop_nulls()
+        hidden = [self._pseudonym(value) for value in distinct.to_list()]
+        mapped = secret.replace_strict(distinct, pl.Series(hidden, dtype=pl.String), default=None)
+        return mapped.cast(pl.String).alias(values.name)
 
-    def _pseudonym(self, text: str) -> str:
-        return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()[:_DIGITS]
+    def _pseudonym(self, value: bytes) -> str:
+        return hmac.new(self._key, value, hashlib.sha256).hexdigest()[:_DIGITS]
