@@ -65,7 +65,8 @@ def render_bound(bound: Bound | None) -> str | None:
         return bound.isoformat(timespec="microseconds")
     if isinstance(bound, (date, time)):
         return bound.isoformat()
-    return str(bound)
+    # Python alone would write the decimal 0.0000000 as 0E-7.
+    return f"{bound:f}" if isinstance(bound, Decimal) else str(bound)
 
 
 def _bounds(array: pa.ChunkedArray, logical: LogicalType) -> tuple[Bound | None, Bound | None]:
