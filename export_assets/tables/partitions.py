@@ -86,7 +86,8 @@ class TimePartitions:
             moment = datetime.strptime(value, _DIRECTORY_FORMATS[self.every]).replace(tzinfo=UTC)
         except ValueError:
             return None
-        return self.key_of(moment)
+        key = self.key_of(moment)
+        return key if self.directory(key) == directory else None
 
     def keys(self, first: str, last: str) -> Iterator[str]:
         """Yield every key from *first* to *last*, both included."""
