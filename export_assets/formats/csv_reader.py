@@ -39,13 +39,13 @@ def read_csv(path: Path, schema: TableSchema, layout: CsvLayout, *, codec: str) 
         IntegrityError: The file is cut, or is not a table of that schema.
     """
     header = layout.header(schema)
-    runs = read_records(_after_header(path, header, codec=codec), end=_end_of_rows)
+    cut = f"{path.name}: the last row is cut"
+    blocks = _after_header(path, header, codec=codec)
     rows = 0
     line_end = layout.line_end.encode()
-    for run in runs:
-        if not run.endswith(line_end) or run.count(b'"') % 2:
-            msg = f"{path.name}: the last row is cut"
-            raise IntegrityError(msg)
+    for run in read_records(blocks, end=_end_of_rows, cut=cut):
+        if not run.endswith(line_end):
+            raise IntegrityError(cut)
         try:
             batch = _parse(run, schema, layout)
         except pa.ArrowInvalid as error:

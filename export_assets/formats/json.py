@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from export_assets.errors import IntegrityError
@@ -122,7 +123,7 @@ class JsonFormat(Format):
 def _compact_records(encoder: RecordEncoder, frame: pl.DataFrame) -> Bytes:
     """Return the records of *frame* with commas between them, a record a line."""
     # Records hold no line feed, so each one is the end of a record.
-    return memoryview(encoder.lines(frame).replace(b"\n", b",\n"))[:-2]
+    return memoryview(_with_commas(encoder, frame))[:-2]
 
 
 def _pretty_records(encoder: RecordEncoder, frame: pl.DataFrame) -> Bytes:
@@ -134,6 +135,7 @@ def _pretty_records(encoder: RecordEncoder, frame: pl.DataFrame) -> Bytes:
 # line feeds, never occurs inside a value.
 _COMPACT_END = b"}"
 _PRETTY_END = b"\n  }"
+_LINE_FEED, _COMMA, _BRACE, _BLANK = b"\n,} "
 _PRETTY_TO_LINES = (
     (b"\n  },\n", b"}\n"),
     (b"\n  }\n", b"}\n"),
@@ -146,17 +148,19 @@ def _read(
     path: Path, schema: TableSchema, *, codec: str, pretty: bool, strict: bool
 ) -> Iterator[Batch]:
     end = (_PRETTY_END if pretty else _COMPACT_END) + b",\n"
-    encode = RecordEncoder.pretty if pretty else RecordEncoder.lines
+    encode = RecordEncoder.pretty if pretty else _with_commas
     decoder = RecordDecoder(path, schema, strict=strict, encode=encode)
     blocks = _inside_array(path, read_blocks(path, codec=codec))
     more = False
     for run in read_records(blocks, end=partial(_end_of_records, end=end)):
         more = run.endswith(end)
-        lines = _to_lines(run, pretty=pretty)
-        if lines.count(b"\n") != run.count(end) + (not more):
+        records = run if more else run[:-1] + b",\n"
+        lines = _pretty_to_lines(records) if pretty else _compact_to_lines(records)
+        if lines is None:
             msg = f"{path.name}: the records are not parted by commas"
             raise IntegrityError(msg)
-        yield decoder.batch(lines, run.replace(end, _PRETTY_END + b"\n") if pretty else lines)
+        written = records.replace(end, _PRETTY_END + b"\n") if pretty else records
+        yield decoder.batch(lines, written)
     if more:
         msg = f"{path.name}: the array ends in a comma"
         raise IntegrityError(msg)
@@ -168,13 +172,33 @@ def _end_of_records(buffer: bytes, *, end: bytes) -> int:
     return at + len(end) if at >= 0 else 0
 
 
-def _to_lines(records: bytes, *, pretty: bool) -> bytes:
-    """Return *records* without the commas between them, a record a line."""
-    if not pretty:
-        return records.replace(b"},\n", b"}\n")
+def _with_commas(encoder: RecordEncoder, frame: pl.DataFrame) -> bytes:
+    return encoder.lines(frame).replace(b"\n", b",\n")
+
+
+def _compact_to_lines(records: bytes) -> bytes | None:
+    """Return *records* with blanks for the commas after them, None where one has none.
+
+    Whether the last one is whole is left to the decoder.
+    """
+    # Replacing `},` and a line feed in bytes takes as long as parsing the records.
+    signs = np.frombuffer(records, dtype=np.uint8).copy()
+    commas = np.flatnonzero(signs == _LINE_FEED) - 1
+    if (signs[commas] != _COMMA).any() or (signs[commas[:-1] - 1] != _BRACE).any():
+        return None
+    signs[commas] = _BLANK
+    return signs.tobytes()
+
+
+def _pretty_to_lines(records: bytes) -> bytes | None:
+    """Return *records* on a line each without commas, None where one has none.
+
+    Whether the last one is whole is left to the decoder.
+    """
+    number = records.count(_PRETTY_END + b",\n", 0, -2) + 1
     for old, new in _PRETTY_TO_LINES:
         records = records.replace(old, new)
-    return records
+    return records if records.count(b"\n") == number else None
 
 
 def _inside_array(path: Path, blocks: Iterator[bytes]) -> Iterator[bytes]:

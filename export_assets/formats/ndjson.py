@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from export_assets.errors import IntegrityError
 from export_assets.formats.base import Dialect, Format, FormatOptions, FormatWriter
 from export_assets.formats.options import (
     SUFFIXES,
@@ -104,10 +103,8 @@ class NdjsonFormat(Format):
 
 def _read(path: Path, schema: TableSchema, *, codec: str, strict: bool) -> Iterator[Batch]:
     decoder = RecordDecoder(path, schema, strict=strict)
-    for run in read_records(read_blocks(path, codec=codec), end=_end_of_lines):
-        if not run.endswith(b"\n"):
-            msg = f"{path.name}: the last record is cut"
-            raise IntegrityError(msg)
+    cut = f"{path.name}: the last record is cut"
+    for run in read_records(read_blocks(path, codec=codec), end=_end_of_lines, cut=cut):
         yield decoder.batch(run, run)
 
 

@@ -94,3 +94,19 @@ def test_anything_but_one_whole_array_is_refused(text: str, fact: str, tmp_path:
 
     with pytest.raises(IntegrityError, match=rf"^t\.json: .*{fact}"):
         read(json_format, tmp_path / "t.json", schema)
+
+
+@pytest.mark.parametrize("strict", [True, False], ids=["strict", "values only"])
+def test_a_last_record_that_is_cut_is_named(
+    strict: bool,  # noqa: FBT001 - a parameter of the test
+    tmp_path: Path,
+) -> None:
+    schema, _ = table_of(["integer", "text"])
+    frame = pl.DataFrame({"integer": [1, 2], "text": ["a", "b"]}, schema=schema.polars)
+    path = tmp_path / "t.json"
+    write(json_format, path, schema, [frame])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.rindex(b"}")] + b"\n]\n")
+
+    with pytest.raises(IntegrityError, match=r"^t\.json: record 2 is not a JSON object$"):
+        read(json_format, path, schema, strict=strict)
