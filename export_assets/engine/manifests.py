@@ -76,6 +76,7 @@ def build_manifest(
     written: Written,
     facts: PartitionFacts,
     snapshot: SnapshotInfo,
+    origin: str,
     request: ExportRequest,
     run: Run,
 ) -> Manifest:
@@ -92,6 +93,7 @@ def build_manifest(
             id=snapshot.id,
             taken_at=snapshot.taken_at,
             consistency=snapshot.consistency,
+            origin=origin,
         ),
         config_hash=effective_hash(config, plan.name, lane.format.name, request),
         code_version=code_version(),

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +18,7 @@ from export_assets.engine.table_pass import Progress, silent
 from export_assets.engine.tables import define_views, plan_table, select_tables
 from export_assets.engine.upstream import fetch_latest
 from export_assets.engine.workspace import ConfiguredSource, Workspace
+from export_assets.errors import DestConflict, IntegrityError
 from export_assets.store.adhoc import DirectoryTarget
 
 
@@ -42,6 +43,7 @@ class Exporter:
         started = time.perf_counter()
         warnings: list[str] = []
         self.choices.check_options()
+        self._refuse_namesake()
         raise_file_limit()
         if self.request.fetch_latest:
             warnings += fetch_latest(self.source)
@@ -60,6 +62,23 @@ class Exporter:
             records=records,
             warnings=warnings,
         )
+
+    def _refuse_namesake(self) -> None:
+        """Refuse to replace what was published from another database of the same name.
+
+        Raises:
+            DestConflict: It would be, and overwriting was not asked for.
+        """
+        source, request = self.source, self.request
+        if not source.ad_hoc or request.output_dir is not None or request.overwrite:
+            return
+        with suppress(IntegrityError):
+            for path, manifest in self.workspace.store.manifests(source.name):
+                if manifest.snapshot.origin != source.origin:
+                    msg = f"{source.name}: {path} was published from another database; give this "
+                    msg += "one a name in a YAML file, or use --output-dir or --overwrite"
+                    raise DestConflict(msg)
+                break
 
     def _recalled(self) -> list[ExportRecord] | None:
         """Return the records of a run that has nothing to do, without opening the source."""

@@ -169,6 +169,7 @@ class TableExporter:
             plan=plan,
             result=result,
             snapshot=snapshot.info,
+            origin=self.source.origin,
             request=self.request,
             run=self.run,
         )

@@ -52,6 +52,8 @@ class PassResult:
     """What one pass saw."""
 
     rows_read: int
+    scan: Scan
+    """What was asked of the source."""
     facts: dict[str, PartitionFacts]
     schema: TableSchema
     """Of the rows that left, after redaction."""
@@ -91,8 +93,8 @@ def read_table(
     conformer = Conformer(plan.schema, assume_timezone=assume_timezone)
     intake = _Intake(contract=contract, lanes=lanes, room=room)
     rows_read = 0
-    batches_of_source = snapshot.batches(_scan(plan, request, slicer, assume_timezone))
-    with reading_ahead(batches_of_source) as batches_read:
+    scan = _scan(plan, request, slicer, assume_timezone)
+    with reading_ahead(snapshot.batches(scan)) as batches_read:
         for raw in batches_read:
             rows_read += raw.rows
             inside, slices = slicer.split(conformer.conform_batch(raw), conformer.coerced_rows)
@@ -104,7 +106,11 @@ def read_table(
     for key in sorted(vanished(intake.seen)):
         intake.take_empty(key)
     return PassResult(
-        rows_read=rows_read, facts=intake.facts, schema=redactor.schema, waiting=intake.waiting
+        rows_read=rows_read,
+        scan=scan,
+        facts=intake.facts,
+        schema=redactor.schema,
+        waiting=intake.waiting,
     )
 
 

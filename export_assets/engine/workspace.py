@@ -1,5 +1,6 @@
 """Everything a command or a definition works with: configuration, sources, systems, the store."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,14 @@ class ConfiguredSource:
     url: SourceUrl
     system: System | None
     temp_dir: Path | None
+    ad_hoc: bool = False
+    """Made of an address on the spot, without any configuration."""
+
+    @property
+    def origin(self) -> str:
+        """Hash of the address, as manifests carry it."""
+        text = self.url.text.encode("utf-8", "surrogatepass")
+        return hashlib.sha256(text).hexdigest()[:16]
 
     @property
     def name(self) -> str:
@@ -110,7 +119,11 @@ class Workspace:
             raise UsageError(msg)
         config = SourceConfig(source=name, url=address)
         return ConfiguredSource(
-            config=config, url=url, system=None, temp_dir=self.project.settings.temp_dir
+            config=config,
+            url=url,
+            system=None,
+            temp_dir=self.project.settings.temp_dir,
+            ad_hoc=True,
         )
 
 

@@ -128,6 +128,10 @@ class Snapshot(ABC):
         """Count the rows of *table*."""
 
     @abstractmethod
+    def count_scan(self, scan: Scan) -> int:
+        """Count, in the source itself, the rows that `scan` delivers for the same request."""
+
+    @abstractmethod
     def facts(self, table: str, time_column: str | None, assume_timezone: str) -> TableFacts:
         """Measure *table* for `inspect`."""
 

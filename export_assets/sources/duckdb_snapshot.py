@@ -24,6 +24,7 @@ from export_assets.sources.names import check_columns, check_name
 from export_assets.sources.sql import (
     Relation,
     alias,
+    count_of,
     query,
     quote,
     select,
@@ -126,6 +127,11 @@ class DuckDbSnapshot(Snapshot):
         """See `Snapshot.count`."""
         return int(str(self._one_row(query(self._relation(table), ["count(*)"]))[0]))
 
+    def count_scan(self, scan: Scan) -> int:
+        """See `Snapshot.count_scan`."""
+        relation, body, values = self._statement(scan)
+        return int(str(self._one_row(count_of(relation, body), values)[0]))
+
     def facts(self, table: str, time_column: str | None, assume_timezone: str) -> TableFacts:
         """See `Snapshot.facts`."""
         rows = self.count(table)
@@ -146,7 +152,8 @@ class DuckDbSnapshot(Snapshot):
         yield from self._scan(scan)
 
     def _scan(self, scan: Scan) -> Iterator[pl.DataFrame]:
-        statement, values = self._statement(scan)
+        relation, body, values = self._statement(scan)
+        statement = relation.prefix + body
         wanted = raw_schema(scan.schema)
         try:
             with closing(self._connection.cursor()) as cursor:
@@ -156,7 +163,7 @@ class DuckDbSnapshot(Snapshot):
         except duckdb.Error as error:
             raise translate(error, self._name) from error
 
-    def _statement(self, scan: Scan) -> tuple[str, list[object]]:
+    def _statement(self, scan: Scan) -> tuple[Relation, str, list[object]]:
         declared = self._declared(scan.table)
         time = [scan.time_column] if scan.time_column else []
         check_columns(
@@ -187,7 +194,7 @@ class DuckDbSnapshot(Snapshot):
             order_by=self._order(scan),
             limit=" ".join(limit),
         )
-        return relation.prefix + body, values
+        return relation, body, values
 
     def _order(self, scan: Scan) -> list[str]:
         names = list(scan.order_by)
@@ -248,10 +255,10 @@ class DuckDbSnapshot(Snapshot):
         assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a table always gives a frame
         return frame.dtypes[0]
 
-    def _one_row(self, statement: str) -> tuple[object, ...]:
+    def _one_row(self, statement: str, values: Sequence[object] = ()) -> tuple[object, ...]:
         try:
             with closing(self._connection.cursor()) as cursor:
-                row = cursor.execute(statement).fetchone()
+                row = cursor.execute(statement, list(values)).fetchone()
         except duckdb.Error as error:
             raise translate(error, self._name) from error
         return tuple(row or ())

@@ -100,6 +100,11 @@ def query(relation: Relation, expressions: Iterable[str], *, where: Sequence[str
     return relation.prefix + select(relation, expressions, where=where)
 
 
+def count_of(relation: Relation, body: str) -> str:
+    """Assemble the statement that counts the rows of *body*, a SELECT over *relation*."""
+    return f"{relation.prefix}select count(*) from ({body})"
+
+
 def after_exemplar(relation: Relation, exemplar: Sequence[str], body: str) -> str:
     """Put one row of literals, which fixes the types a reader infers, before the rows of *body*."""
     row = ", ".join(f"{literal} as {quote(f'c{i}')}" for i, literal in enumerate(exemplar))

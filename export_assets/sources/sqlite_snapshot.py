@@ -14,6 +14,7 @@ from export_assets.sources.base import Scan, Snapshot, SnapshotInfo, TableFacts
 from export_assets.sources.names import check_columns, check_name
 from export_assets.sources.sql import (
     Relation,
+    count_of,
     create_temp_view,
     query,
     strip_statement,
@@ -28,7 +29,7 @@ from export_assets.sources.sqlite_catalog import (
 )
 from export_assets.sources.sqlite_check import BackgroundCheck, quick_check
 from export_assets.sources.sqlite_errors import translate
-from export_assets.sources.sqlite_plan import TRIPPED, Plan, make_plan
+from export_assets.sources.sqlite_plan import TRIPPED, Plan, Value, make_plan
 from export_assets.sources.sqlite_profile import count_classes, profile_values
 from export_assets.sources.sqlite_rows import is_converted, scan_rows
 from export_assets.sources.sqlite_scan import DriverError, scan_arrow
@@ -136,6 +137,12 @@ class SqliteSnapshot(Snapshot):
     def count(self, table: str) -> int:
         """See `Snapshot.count`."""
         return int(self._run(query(self._relation(table), ["count(*)"]))[0][0])
+
+    def count_scan(self, scan: Scan) -> int:
+        """See `Snapshot.count_scan`."""
+        plan = self._plan(scan)
+        statement = count_of(plan.relation, plan.body(("1",)))
+        return int(self._fetch(self._name, statement, plan.values)[0][0])
 
     def facts(self, table: str, time_column: str | None, assume_timezone: str) -> TableFacts:
         """See `Snapshot.facts`."""
@@ -273,11 +280,16 @@ class SqliteSnapshot(Snapshot):
         return self._fetch(self._name, statement)
 
     def _fetch(
-        self, name: str, statement: str, *, rows: int | None = None
+        self,
+        name: str,
+        statement: str,
+        values: Sequence[Value] = (),
+        *,
+        rows: int | None = None,
     ) -> list[tuple[int, ...]]:
         with self._lock, closing(self._connection.cursor()) as cursor:
             try:
-                cursor.execute(statement)
+                cursor.execute(statement, values)
                 return cursor.fetchall() if rows is None else cursor.fetchmany(rows)
             except sqlite3.Error as error:
                 raise translate(error, name) from error

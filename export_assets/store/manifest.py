@@ -58,6 +58,8 @@ class SnapshotRecord(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     taken_at: datetime
     consistency: str
+    origin: str = ""
+    """Hash of the source's address: tells two databases apart without naming either."""
 
 
 class WindowRecord(msgspec.Struct, frozen=True, kw_only=True):

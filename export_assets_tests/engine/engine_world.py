@@ -203,6 +203,9 @@ class FakeSnapshot(Snapshot):
     def count(self, table: str) -> int:
         return self.inner.count(table)
 
+    def count_scan(self, scan: Scan) -> int:
+        return self.inner.count_scan(scan)
+
     def facts(self, table: str, time_column: str | None, assume_timezone: str) -> TableFacts:
         return self.inner.facts(table, time_column, assume_timezone)
 

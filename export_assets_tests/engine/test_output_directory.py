@@ -8,7 +8,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from export_assets.errors import UsageError
+from export_assets.engine.report import ExportReport
+from export_assets.engine.request import ExportRequest, Run
+from export_assets.engine.run import Exporter
+from export_assets.errors import DestConflict, UsageError
 from export_assets.tables.partitions import Window
 from export_assets_tests.engine.engine_world import (
     ALL_FORMATS,
@@ -241,18 +244,24 @@ def test_many_partitions_out_of_order_are_one_file_each(tmp_path: Path) -> None:
 
     def shuffled(scan: Scan, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         del scan
-        yield from list(frames) * 2
+        for frame in frames:
+            yield frame.filter(pl.col("id") < 100)
+            yield frame.filter(pl.col("id") >= 100)
 
     world = shop(tmp_path)
     keys = tuple(days("2026-01-01", 20))
-    values = ", ".join(f"({n}, '{day}T10:00:00', 0, null)" for n, day in enumerate(keys))
+    values = ", ".join(
+        f"({n + again}, '{day}T10:00:00', 0, null)"
+        for n, day in enumerate(keys)
+        for again in (0, 100)
+    )
     world.sql(f"delete from orders; insert into orders values {values}")
     source = FakeSource(world.exporter().source.source, scanning(shuffled))
 
     report = out(world, source=source, tables=("orders",), formats=("csv",), partitions=keys)
 
     assert report.exit_code == 0
-    assert ids(world, f"orders_2026-01-20_{STAMP}.csv") == [19, 19]
+    assert ids(world, f"orders_2026-01-20_{STAMP}.csv") == [19, 119]
 
 
 def test_the_store_takes_no_filters(tmp_path: Path) -> None:
@@ -261,3 +270,31 @@ def test_the_store_takes_no_filters(tmp_path: Path) -> None:
     for name, value in {"limit": 0, "columns": ("id",), "where": {"id": 1}, "offset": 1}.items():
         with pytest.raises(UsageError, match="a published partition is complete"):
             world.export(**{name: value})
+
+
+def test_a_database_of_the_same_file_name_never_replaces_another(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for folder, name in (("one", "Ann"), ("two", "Bob")):
+        (tmp_path / folder).mkdir()
+        script = f"create table t(id integer, name text); insert into t values (1, '{name}')"
+        world.sql(script, tmp_path / folder / "app.db")
+
+    def export(folder: str, **request: Any) -> ExportReport:
+        workspace = world.workspace()
+        return Exporter(
+            workspace=workspace,
+            source=workspace.source(str(tmp_path / folder / "app.db")),
+            request=ExportRequest(**request),
+            run=Run(id=f"{folder}-{len(request)}", now=world.now),
+        ).export()
+
+    export("one")
+    with pytest.raises(DestConflict, match="published from another database"):
+        export("two")
+    kept = pl.read_parquet(tmp_path / "exports/app/t/parquet/all/part-00000.parquet")
+    again = export("one")
+    replaced = export("two", overwrite=True)
+
+    assert kept["name"].to_list() == ["Ann"]
+    assert statuses(again) == {"t/parquet/all": "unchanged"}
+    assert statuses(replaced) == {"t/parquet/all": "success"}

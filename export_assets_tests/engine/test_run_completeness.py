@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from export_assets.formats.base import FormatOptions, FormatWriter
 from export_assets.formats.registry import FORMATS
 from export_assets.sources.base import Scan
 from export_assets.tables.batch import Batch
+from export_assets.tables.partitions import Window
 from export_assets.tables.schema import TableSchema
 from export_assets_tests.engine.engine_world import (
     ALL_FORMATS,
@@ -179,6 +181,30 @@ def test_a_batch_the_source_did_not_deliver_fails_the_table(tmp_path: Path) -> N
     assert {r.error for r in report.records} == {"orders: the source counts 4 rows, 3 were read"}
     assert report.exit_code == 24
     assert not contents(world.exports)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"partitions": ("2026-02-10",)},
+        {"window": Window(start=datetime(2026, 2, 10, tzinfo=UTC))},
+        {"where": {"note": "a"}},
+    ],
+    ids=["partitions", "window", "where"],
+)
+def test_a_row_missing_from_a_part_of_the_table_fails_it_too(
+    wanted: dict[str, Any], tmp_path: Path
+) -> None:
+    world = shop(tmp_path)
+    source = FakeSource(world.exporter().source.source, scanning(without_last_batch))
+    where_to = {"output_dir": tmp_path / "out"} if "where" in wanted else {}
+
+    report = world.export(source=source, tables=("orders",), **wanted, **where_to)
+
+    assert report.exit_code == 24
+    assert "were read" in str(report.records[0].error)
+    assert not contents(world.exports)
+    assert not list((tmp_path / "out").glob("orders*"))
 
 
 @every_format

@@ -244,6 +244,22 @@ def test_a_window_leaves_out_no_row_of_it_and_none_without_a_time(
     got = set(pl.concat(frames)["id"]) if frames else set()
     assert set(everything.filter(inside)["id"]) <= got
     assert len(got) < ROWS
+    assert snapshot.count_scan(scan) == sum(frame.height for frame in frames)
+
+
+def test_counts_what_a_filtered_and_cut_scan_delivers(snapshot: Snapshot) -> None:
+    schema = snapshot.describe("orders")
+    scans = [
+        Scan(table="orders", schema=schema, where={"paid": True}),
+        Scan(table="orders", schema=schema, order_by=("id",), limit=7, offset=3),
+        Scan(table="cheap", schema=snapshot.describe("cheap"), where={"id": 3}),
+        Scan(table="hollow", schema=snapshot.describe("hollow")),
+    ]
+
+    counted = [snapshot.count_scan(scan) for scan in scans]
+
+    assert counted == [sum(frame.height for frame in snapshot.scan(scan)) for scan in scans]
+    assert counted[1] == 7
 
 
 def test_a_half_open_window_is_bounded_on_one_side_only(snapshot: Snapshot) -> None:
