@@ -39,8 +39,9 @@ def prepare(home: Path) -> Path:
 
 
 def settings_of(home: Path) -> bytes:
-    """Return the settings in force: the project's own, those of the checkout, or the least."""
-    for directory in (home, Path(export_assets.__file__).parents[1]):
+    """Return the settings in force: the project's own, or those this package comes with."""
+    package = Path(export_assets.__file__).parent
+    for directory in (home, package.parent, package):
         if (directory / SETTINGS).is_file():
             return (directory / SETTINGS).read_bytes()
     return _LEAST
