@@ -331,12 +331,21 @@ def _time_filter(scan: Scan) -> tuple[list[str], list[object]]:
     return [f"({' and '.join(parts)}) or {unjudged}"], values
 
 
+_EPOCH_MARGIN = 0.001
+"""Seconds by which windows over epoch numbers with a fraction are widened."""
+
+
 def _bound(
     moment: datetime, column: Column, how: Natural, zone: str, *, later: bool
 ) -> datetime | float | None:
     """Return *moment* as DuckDB compares it with *column*, None where it cannot."""
     if column.encoding in _UNITS:
-        return moment.timestamp() * _UNITS[column.encoding] if how.dtype.is_numeric() else None
+        if not how.dtype.is_numeric():
+            return None
+        # A float is rounded to the microsecond afterwards, which may carry it into the window.
+        margin = _EPOCH_MARGIN if how.dtype.is_float() else 0.0
+        margin = margin if later else -margin
+        return (moment.timestamp() + margin) * _UNITS[column.encoding]
     if how.dtype == pl.Datetime("us", "UTC"):
         return moment
     if how.dtype not in (pl.Datetime("us"), pl.Date()):

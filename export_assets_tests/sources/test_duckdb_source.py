@@ -408,6 +408,25 @@ def test_a_window_is_exact_for_utc(tmp_path: Path) -> None:
     assert counts == [25]
 
 
+def test_a_fraction_that_rounds_into_the_window_is_not_left_out(tmp_path: Path) -> None:
+    start = datetime(2024, 1, 3, tzinfo=UTC)
+    just_before = math.nextafter(start.timestamp(), 0)
+    path = make(
+        tmp_path / "app.duckdb",
+        "create table t(e double)",
+        f"insert into t values ({just_before!r})",
+    )
+
+    with source(path).snapshot() as snapshot:
+        schema = snapshot.describe("t")
+        epoch = replace(schema.columns[0], logical=LogicalType.TIMESTAMP, encoding="epoch_s")
+        schema = schema.with_column(epoch)
+        scan = Scan(table="t", schema=schema, time_column="e", window=Window(start=start))
+        rows = sum(frame.height for frame in snapshot.scan(scan))
+
+    assert rows == 1
+
+
 def test_an_infinite_time_is_never_left_out_by_a_window(tmp_path: Path) -> None:
     path = make(
         tmp_path / "app.duckdb",
