@@ -20,7 +20,8 @@ from export_assets.formats.parquet_writer import ParquetWriter, arrow_schema
 from export_assets.tables.batch import Batch
 from export_assets.tables.schema import TableSchema
 
-READ_ROWS = 65_536
+READ_ROWS = 32_768
+"""Rows read at a time: as fast as twice as many, in less memory."""
 
 
 class ParquetFormat(Format):
