@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from export_assets.config.load import load_source
-from export_assets.errors import DestConflict, SourceBusy, UsageError
+from export_assets.errors import ConfigError, DestConflict, SourceBusy, UsageError
 from export_assets.systems.tandem.descriptions import (
     COLUMN_DESCRIPTIONS,
     PRIMARY_KEYS,
@@ -219,3 +219,26 @@ def test_the_url_may_come_from_the_environment() -> None:
     config = load_source(path, environ={"TANDEM_URL": "duckdb:////home/me/pump.duckdb"}).config
 
     assert re.fullmatch("duckdb:////home/me/pump.duckdb", config.url)
+
+
+@pytest.mark.parametrize(
+    ("environ", "start"),
+    [({}, date(2026, 7, 1)), ({"TANDEM_START": "2024-01-15"}, date(2024, 1, 15))],
+)
+def test_the_partitions_of_every_table_begin_where_the_environment_says(
+    environ: dict[str, str], start: date
+) -> None:
+    path = Path(str(files("export_assets.systems.tandem") / "tandem.yaml"))
+
+    tables = load_source(path, environ=environ).config.tables
+
+    assert {
+        name: getattr(table.partition_by, "start", None) for name, table in tables.items()
+    } == dict.fromkeys(TIME_COLUMNS, start)
+
+
+def test_a_start_that_is_no_date_is_refused() -> None:
+    path = Path(str(files("export_assets.systems.tandem") / "tandem.yaml"))
+
+    with pytest.raises(ConfigError, match=r"tables\.cgm_readings\.partition_by\.start: "):
+        load_source(path, environ={"TANDEM_START": "soon"})
