@@ -7,7 +7,10 @@ Rulings:
   (no sensor reports a glucose of 0). Code 0 is `value`, 1 `high`, 2 `low`, 6 `hidden`; any other
   code is `hidden`, for a number the pump did not vouch for must not be invented. No code at all
   means `value`, except for a stored 0, which is `hidden`.
-- `cgm_reading` is null wherever the status is not `value`; `cgm_reading_raw` is what is stored.
+- `cgm_reading` is null wherever the status is not `value`, and `cgm_reading_raw` is what is stored.
+  That holds for a number stored beside a status too: 103 under `high` is a number the pump itself
+  did not show, and a mean over `cgm_reading` must not take it for a measurement. So a number in
+  `cgm_reading` always has the status `value`, and nothing is lost: 103 is in `cgm_reading_raw`.
 - A basal rate of 65535 means "not set" and is null; `<rate>_raw` is what is stored.
 - An event's type comes from its raw event, and from its name where that tells nothing.
 - Times that carry no zone are handed on as they are, for the source to read in its configured

@@ -129,9 +129,11 @@ def test_a_reading_is_a_number_only_where_its_status_says_so(tmp_path: Path) -> 
         reading(0, status=1, sequence=2),
         reading(0, status=2, sequence=3),
         reading(0, status=6, sequence=4),
-        reading(555, status=1, sequence=5),
-        reading(130, status=4, sequence=6),
-        event(372, sequence=7, payload="00000101007b"),
+        reading(103, status=1, sequence=5),
+        reading(62, status=2, sequence=6),
+        reading(118, status=6, sequence=7),
+        reading(130, status=4, sequence=8),
+        event(372, sequence=9, payload="00000101007b"),
     )
 
     assert exported(path, "cgm_readings", "cgm_reading, status, cgm_reading_raw") == [
@@ -139,7 +141,9 @@ def test_a_reading_is_a_number_only_where_its_status_says_so(tmp_path: Path) -> 
         (None, "high", 0),
         (None, "low", 0),
         (None, "hidden", 0),
-        (None, "high", 555),
+        (None, "high", 103),
+        (None, "low", 62),
+        (None, "hidden", 118),
         (None, "hidden", 130),
         (None, "high", 123),
     ]
