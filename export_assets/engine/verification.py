@@ -32,9 +32,9 @@ class SourceFinding:
 def verify_source(exporter: Exporter) -> list[SourceFinding]:
     """Read the rows of the exporter's request again and compare them with what is published.
 
-    A partition of the source that is not published is `missing`; one whose rows or columns are
-    others, or whose manifest is damaged, is `different`; `unknown` where it was published under
-    another digest algorithm.
+    A partition of the source that has rows and is not published is `missing`; one whose rows or
+    columns are others, or whose manifest is damaged, is `different`; `unknown` where it was
+    published under another digest algorithm.
 
     Raises:
         UsageError: The request names what does not exist.
@@ -88,6 +88,8 @@ def _compare(
         except IntegrityError as error:
             verdict, fact = "different", str(error)
         else:
+            if manifest is None and not result.facts[key].digest.rows:
+                continue
             verdict, fact = _judge(manifest, result.facts[key])
         findings.append(
             SourceFinding(table=plan.name, format=fmt, partition=key, verdict=verdict, fact=fact)
