@@ -11,9 +11,12 @@ from export_assets.engine.tables import TablePlan, define_views, plan_table, sel
 from export_assets.errors import IntegrityError
 from export_assets.formats.base import Format
 from export_assets.store.layout import ExportKey
+from export_assets.store.tree import has_no_manifest
 from export_assets.tables.partitions import ALL
 
-Action = Literal["publish", "compare", "nothing"]
+Action = Literal["publish", "compare", "nothing", "refuse"]
+
+BLOCKED = "cannot publish: files without a manifest are in the way"
 
 EVERY = "*"
 """Stands for all partitions of a table that a run would find in the source."""
@@ -27,7 +30,7 @@ class PlannedExport:
     format: str
     partition: str
     action: Action
-    """`publish` writes for certain; `compare` reads and publishes what differs."""
+    """`publish` writes for certain; `compare` reads and publishes what differs; `refuse` fails."""
     reason: str
 
 
@@ -63,17 +66,24 @@ def _plan_one(
     if request.output_dir is not None:
         where = f"a new file in {request.output_dir}"
         return [_planned(plan, fmt, EVERY, "publish", where)]
+    published = published_keys(
+        exporter.workspace.store, exporter.source.name, plan=plan, formats=[fmt.name]
+    )
+    wanted = request.partitions or tuple(sorted(published))
     if request.overwrite:
-        return [_planned(plan, fmt, EVERY, "publish", "overwrite was asked for")]
+        refused = [
+            _planned(plan, fmt, key, "refuse", BLOCKED)
+            for key in wanted
+            if _is_blocked(exporter, plan, fmt, key)
+        ]
+        if refused and plan.time_column is None:
+            return refused
+        return [_planned(plan, fmt, EVERY, "publish", "overwrite was asked for"), *refused]
     memory = PassMemory(exporter.workspace.store, exporter.source, request)
     recalled = memory.recall(plan.name, [fmt.name], fingerprint)
     if recalled is not None:
         reason = "the source has not changed since it was published"
         return [_planned(plan, fmt, record.partition, "nothing", reason) for record in recalled]
-    published = published_keys(
-        exporter.workspace.store, exporter.source.name, plan=plan, formats=[fmt.name]
-    )
-    wanted = request.partitions or tuple(sorted(published))
     planned = [_judge(exporter, plan, fmt, key, fingerprint) for key in wanted]
     if not request.partitions:
         new = "partitions found in the source and not published yet"
@@ -94,6 +104,8 @@ def _judge(
     except IntegrityError:
         return _planned(plan, fmt, key, "publish", "its manifest is damaged")
     if manifest is None:
+        if _is_blocked(exporter, plan, fmt, key):
+            return _planned(plan, fmt, key, "refuse", BLOCKED)
         return _planned(plan, fmt, key, "publish", "not published yet")
     current = effective_hash(exporter.source.config, plan.name, fmt.name, exporter.request)
     if manifest.config_hash != current:
@@ -103,6 +115,12 @@ def _judge(
         return _planned(plan, fmt, key, "nothing", reason)
     taken = manifest.snapshot.taken_at.isoformat(timespec="seconds")
     return _planned(plan, fmt, key, "compare", f"the source changed since {taken}")
+
+
+def _is_blocked(exporter: Exporter, plan: TablePlan, fmt: Format, key: str) -> bool:
+    export = ExportKey(exporter.source.name, plan.name, fmt.name)
+    path = exporter.workspace.store.partition_path(export, plan.partitions.directory(key))
+    return has_no_manifest(path)
 
 
 def _planned(

@@ -22,7 +22,7 @@ from typing import Literal, Self
 from export_assets.errors import UsageError
 from export_assets.store.directory_record import FileEntry, locked, read_record, update_record
 from export_assets.store.durable import directory as directory_fd
-from export_assets.store.durable import sync
+from export_assets.store.durable import make_directory, sync
 from export_assets.store.filesystem import DIRECTORY_FLAGS, REAL, Filesystem
 from export_assets.store.hashing import hash_file
 from export_assets.store.layout import is_visible, run_name, safe_name
@@ -88,7 +88,7 @@ class DirectoryTarget:
             NoSpace: The disk has no room for the estimate.
         """
         with ExitStack() as opening, translating(str(self.directory)):
-            self.directory.mkdir(parents=True, exist_ok=True)
+            make_directory(self.directory)
             self._dir_fd = opening.enter_context(directory_fd(self.directory))
             read_record(self.directory)
             check_space(

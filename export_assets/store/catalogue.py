@@ -10,7 +10,7 @@ import msgspec
 from export_assets.errors import ExportError, IntegrityError
 from export_assets.store.layout import ExportKey
 from export_assets.store.manifest import MANIFEST_NAME, ManifestHead, WindowRecord, decode_document
-from export_assets.store.tree import scan_partitions
+from export_assets.store.tree import has_no_manifest, scan_partitions
 from export_assets.translate import one_line, translate
 
 
@@ -50,17 +50,28 @@ class Damaged:
     message: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Unproven:
+    """A partition directory that holds files but no manifest; nothing replaces or removes it."""
+
+    path: Path
+    message: str
+
+
 def list_published(
     root: Path, *, source: str | None = None, table: str | None = None, fmt: str | None = None
-) -> Iterator[Published | Damaged]:
+) -> Iterator[Published | Damaged | Unproven]:
     """Yield what is published below *root*, in order of path; its parts are not looked at.
 
-    Directories without a manifest are not published and are passed over.
+    Empty directories are passed over.
     """
     for path in scan_partitions(root, source=source, table=table, fmt=fmt):
         try:
             data = (path / MANIFEST_NAME).read_bytes()
         except FileNotFoundError:
+            if has_no_manifest(path):
+                message = f"{path}: holds files but no manifest; move it away, or nothing is "
+                yield Unproven(path=path, message=f"{message}published there")
             continue
         except OSError as error:
             told: ExportError = translate(error, subject=str(path), side="source")

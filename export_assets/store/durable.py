@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from export_assets.errors import DestPermission
 from export_assets.store.filesystem import DIRECTORY_FLAGS, REAL, Filesystem, open_directory
 
 
@@ -147,6 +148,23 @@ def subdirectory(
         yield fd
     finally:
         os.close(fd)
+
+
+def make_directory(path: Path) -> None:
+    """Make *path* and its parents where they are missing.
+
+    Raises:
+        DestPermission: It is a file, or the system does not let it be made.
+    """
+    if path.exists() and not path.is_dir():
+        msg = f"{path}: is a file, not a directory"
+        raise DestPermission(msg)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:
+        # What /proc and the like answer to a name they do not know.
+        msg = f"{path}: does not exist and cannot be made there"
+        raise DestPermission(msg) from error
 
 
 def refuse_links(root: Path, path: Path) -> None:

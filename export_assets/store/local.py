@@ -17,7 +17,7 @@ from pathlib import Path
 
 from export_assets.errors import DestConflict, DestLocked, DestPermission, IntegrityError
 from export_assets.store.durable import directory as directory_fd
-from export_assets.store.durable import refuse_links, subdirectory
+from export_assets.store.durable import make_directory, refuse_links, subdirectory
 from export_assets.store.filesystem import REAL, Filesystem
 from export_assets.store.layout import (
     STAGING,
@@ -33,7 +33,7 @@ from export_assets.store.manifest import MANIFEST_NAME, Manifest, parse_manifest
 from export_assets.store.recovery import leftovers, recover
 from export_assets.store.space import check_space
 from export_assets.store.staging import Staging
-from export_assets.store.tree import scan_exports, scan_partitions
+from export_assets.store.tree import has_no_manifest, scan_exports, scan_partitions
 from export_assets.translate import translating
 
 
@@ -58,7 +58,7 @@ class LocalStore:
         self.root = root.resolve()
         self._filesystem = filesystem
         if self.root.exists() and not self.root.is_dir():
-            msg = f"{root}: it is not a directory"
+            msg = f"{root}: is a file, not a directory"
             raise DestPermission(msg)
 
     def partition_path(self, key: ExportKey, directory: str) -> Path:
@@ -222,7 +222,7 @@ class LocalStore:
         fs = self._filesystem
         with ExitStack() as stack:
             with translating(subject):
-                self.root.mkdir(parents=True, exist_ok=True)
+                make_directory(self.root)
                 locks = lock.parent.relative_to(self.root).parts
                 with subdirectory(self.root, locks, filesystem=fs, create=True):
                     held_lock = stack.enter_context(
@@ -250,7 +250,7 @@ class LocalStore:
             if replace_damaged:
                 return None
             raise
-        if previous is None and path.is_dir() and any(path.iterdir()):
+        if previous is None and has_no_manifest(path):
             msg = f"{subject}: {path} holds files but no manifest; move it away first"
             raise DestConflict(msg)
         return previous

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from export_assets.store.layout import ARCHIVES, hashed_name, is_visible, safe_name
+from export_assets.store.manifest import MANIFEST_NAME
 
 
 def scan_exports(
@@ -31,6 +32,16 @@ def scan_partitions(
     """Yield every partition directory below *root* that may hold a manifest, in order of path."""
     for export in scan_exports(root, source=source, table=table, fmt=fmt):
         yield from _directories(export, None)
+
+
+def has_no_manifest(partition: Path) -> bool:
+    """Whether the directory *partition* holds anything, but no manifest that vouches for it."""
+    try:
+        with os.scandir(partition) as entries:
+            names = {entry.name for entry in entries}
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return bool(names) and MANIFEST_NAME not in names
 
 
 def _directories(parent: Path, wanted: str | None) -> list[Path]:

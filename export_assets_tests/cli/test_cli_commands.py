@@ -300,3 +300,35 @@ def test_paths_typed_start_at_the_working_directory_not_at_the_home(
 
     assert done.code == 0, done.err
     assert (elsewhere / "exports" / "shop").is_dir()
+
+
+def test_list_warns_of_files_without_a_manifest(published: World, cli: Cli) -> None:
+    path = published.home / "exports" / "shop" / "empty" / "csv" / "all"
+    (path / "_manifest.json").unlink()
+
+    done = cli("list", "--json")
+
+    assert done.code == 3
+    assert done.err.startswith(f"warning: {path}: holds files but no manifest")
+    assert done.document["damaged"][0]["path"] == str(path)
+
+
+@pytest.mark.parametrize(
+    ("what", "exports"), [("shop", 8), ("shop/orders", 2), ("shop/orders/csv", 1)]
+)
+@pytest.mark.usefixtures("published")
+def test_list_takes_the_names_verify_takes(cli: Cli, what: str, exports: int) -> None:
+    done = cli("list", what, "--json")
+
+    assert done.code == 0
+    assert len(done.document["exports"]) == exports
+
+
+@pytest.mark.parametrize("what", ["nope", "shop/nope", "shop/orders/json", "", "a/b/c/d"])
+@pytest.mark.usefixtures("published")
+def test_list_refuses_a_name_nothing_is_published_under(cli: Cli, what: str) -> None:
+    done = cli("list", what)
+
+    assert done.code == 2
+    assert done.err.startswith("error: ")
+    assert done.err.count("\n") == 1

@@ -218,3 +218,32 @@ def test_a_file_is_a_source_of_its_own_unless_its_name_is_taken(tmp_path: Path) 
         workspace.source("other.db", url="shop.db")
     with pytest.raises(UsageError, match="did you mean 'shop'"):
         workspace.source("shpo")
+
+
+def test_an_empty_partition_that_was_never_published_is_no_difference(tmp_path: Path) -> None:
+    world = shop(tmp_path)
+    world.export(formats=("parquet",))
+    world.sql("delete from customers")
+
+    found = verdicts(world, formats=("csv",), tables=("customers",))
+
+    assert found == {}
+
+
+def test_files_without_a_manifest_are_planned_as_they_are_exported(tmp_path: Path) -> None:
+    world = shop(tmp_path)
+    world.export()
+    (world.partition("orders", "parquet", "day=2026-02-09") / "_manifest.json").unlink()
+
+    plans = {item.partition: item for item in plan_exports(world.exporter(tables=("orders",)))}
+    again = {
+        item.partition: item.action
+        for item in plan_exports(world.exporter(tables=("orders",), overwrite=True))
+    }
+    report = world.export(tables=("orders",))
+
+    assert plans["2026-02-09"].action == "refuse"
+    assert plans["2026-02-09"].reason == ("cannot publish: files without a manifest are in the way")
+    assert again == {"*": "publish", "2026-02-09": "refuse"}
+    assert report.failed
+    assert {record.exit_code for record in report.failed} == {23}

@@ -290,3 +290,12 @@ def test_an_estimate_that_does_not_fit_is_refused_at_once(tmp_path: Path) -> Non
         pass
 
     assert names(tmp_path) == []
+
+
+def test_a_directory_that_cannot_be_made_is_refused_for_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+
+    with pytest.raises(DestPermission, match="file: is a file, not a directory"):
+        put(tmp_path / "file", "a.csv", b"a")
+    with pytest.raises(DestPermission, match="does not exist and cannot be made"):
+        put(Path("/proc/no_such_place"), "a.csv", b"a")

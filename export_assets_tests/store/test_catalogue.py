@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from export_assets.store.catalogue import Damaged, Published, list_published
+from export_assets.store.catalogue import Damaged, Published, Unproven, list_published
 from export_assets.store.layout import ExportKey
 from export_assets_tests.store.publishing import KEY, publish
 
@@ -96,3 +96,13 @@ def test_the_listing_imports_nothing_heavy() -> None:
     )
 
     assert done.stdout.strip() == ""
+
+
+def test_files_without_a_manifest_are_listed_as_unproven(tmp_path: Path) -> None:
+    publish(tmp_path, "r1")
+    path = tmp_path.joinpath(*KEY.parts) / "all"
+    (path / "_manifest.json").unlink()
+
+    rows = list(list_published(tmp_path))
+
+    assert [(type(row), row.path) for row in rows] == [(Unproven, path)]

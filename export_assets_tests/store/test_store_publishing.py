@@ -474,7 +474,7 @@ def test_the_root_itself_may_be_a_link(tmp_path: Path) -> None:
 def test_a_root_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "root").write_text("", encoding="utf-8")
 
-    with pytest.raises(DestPermission, match="root: it is not a directory"):
+    with pytest.raises(DestPermission, match="root: is a file, not a directory"):
         LocalStore(tmp_path / "root")
 
 

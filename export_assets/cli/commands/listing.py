@@ -10,16 +10,27 @@ from typing import Annotated, Any
 
 import typer
 
+from export_assets.cli.checked import names_of
 from export_assets.cli.options import CommonOptions, command
 from export_assets.cli.output import Output
-from export_assets.errors import IntegrityError
+from export_assets.errors import IntegrityError, UsageError
+
+EXIT_WARNINGS = 3
+"""As `engine.report` has it, which imports too much for here."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListOptions(CommonOptions):
     """What to list."""
 
-    source: Annotated[str | None, typer.Argument(help="Only this source.")] = None
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            help="Only this source, source/table or source/table/format. Everything published by "
+            "default.",
+            show_default=False,
+        ),
+    ] = None
     partitions: Annotated[
         bool, typer.Option("--partitions", help="One line per partition, not per export.")
     ] = False
@@ -67,16 +78,20 @@ def register(app: typer.Typer) -> None:
 def list_exports(output: Output, options: ListOptions) -> int:
     """List everything published: rows, bytes, partitions, and where it lies."""
     from export_assets.cli.project import settings_of
-    from export_assets.store.catalogue import Damaged, Published, list_published
+    from export_assets.store.catalogue import Damaged, Published, Unproven, list_published
 
+    names = _names(options.what)
     root = settings_of(options.home).exports_dir
     published: list[Published] = []
-    damaged: list[Damaged] = []
-    for found in list_published(root, source=options.source):
-        if isinstance(found, Damaged):
-            damaged.append(found)
-        else:
+    damaged: list[Damaged | Unproven] = []
+    for found in list_published(root, **names):
+        if isinstance(found, Published):
             published.append(found)
+        else:
+            damaged.append(found)
+    if names and not published and not damaged:
+        msg = f"{options.what}: nothing of that name is published in {root}"
+        raise UsageError(msg)
     rows = [
         Row(
             source=one.source,
@@ -95,13 +110,18 @@ def list_exports(output: Output, options: ListOptions) -> int:
     if not options.partitions:
         rows = _by_export(rows)
     for broken in damaged:
-        output.problem(broken.message)
+        if isinstance(broken, Damaged):
+            output.problem(broken.message)
+        else:
+            output.note(f"warning: {broken.message}")
     if rows:
         _print(output, rows, str(root), partitions=options.partitions)
     else:
-        what = f"nothing of {options.source}" if options.source is not None else "nothing"
+        what = f"nothing of {options.what}" if options.what is not None else "nothing"
         output.line(f"{what} is published in {root}")
-    code = IntegrityError.exit_code if damaged else 0
+    code = EXIT_WARNINGS if damaged else 0
+    if any(isinstance(broken, Damaged) for broken in damaged):
+        code = IntegrityError.exit_code
     output.document(
         {
             "exports_dir": str(root),
@@ -113,6 +133,21 @@ def list_exports(output: Output, options: ListOptions) -> int:
         }
     )
     return code
+
+
+def _names(what: str | None) -> dict[str, str]:
+    """Return *what* as names of source, table and format.
+
+    Raises:
+        UsageError: It is none of these.
+    """
+    if what is None:
+        return {}
+    names = names_of(what)
+    if not names:
+        msg = f"{what!r}: expected a source, source/table or source/table/format"
+        raise UsageError(msg)
+    return names
 
 
 def _by_export(rows: Sequence[Row]) -> list[Row]:
