@@ -1,6 +1,7 @@
 """Which published partitions a request speaks of, whether the source still has rows for them."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest
@@ -9,7 +10,11 @@ from export_assets.engine.tables import TablePlan, partitions_of
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.store.layout import ExportKey, is_visible
 from export_assets.store.local import LocalStore
+from export_assets.store.manifest import MANIFEST_NAME
 from export_assets.tables.partitions import ALL, UNDATED, TimePartitions
+
+_NAMED = 3
+"""Directories of one kind that are named one by one."""
 
 
 def published_keys(
@@ -64,12 +69,28 @@ def other_slicings(
         others = sorted(
             path.name
             for path in parent.iterdir()
-            if is_visible(path.name) and partitions.key_of_directory(path.name) is None
+            if is_visible(path.name)
+            and partitions.key_of_directory(path.name) is None
+            and (path / MANIFEST_NAME).is_file()
         )
         if others:
             count = "a partition" if len(others) == 1 else f"{len(others)} partitions"
             notes.append(
                 f"{table}/{fmt}: {count} published under another slicing still there, "
-                f"{others[0]} first; who reads the whole directory sees those rows twice"
+                f"{others[0]} first; who reads the whole directory sees those rows twice: "
+                f"remove or move away {_in_short(parent, others)}"
             )
     return notes
+
+
+def _in_short(parent: Path, names: Sequence[str]) -> str:
+    """Name the directories *names* of *parent*: all, or from the first to the last of each kind."""
+    kinds: dict[str, list[str]] = {}
+    for name in names:
+        kinds.setdefault(name.partition("=")[0], []).append(name)
+    shown = [
+        name
+        for kind in kinds.values()
+        for name in (kind if len(kind) <= _NAMED else [f"{kind[0]} to {kind[-1]}"])
+    ]
+    return f"{', '.join(shown)} in {parent}"

@@ -272,7 +272,24 @@ def test_another_slicing_is_told_apart_from_what_was_published(tmp_path: Path) -
         "orders/parquet: 3 partitions published under another slicing still there, "
         "day=2026-02-08 first"
     )
+    assert warning.endswith(
+        "remove or move away day=2026-02-08, day=2026-02-09, day=2026-02-10 in "
+        f"{world.exports / 'shop' / 'orders' / 'parquet'}"
+    )
     assert report.exit_code == 3
+
+
+def test_empty_and_foreign_directories_are_no_other_slicing(tmp_path: Path) -> None:
+    world = shop(tmp_path)
+    parent = world.exports / "shop" / "orders" / "parquet"
+    (parent / "week=7").mkdir(parents=True)
+    (parent / "notes").mkdir()
+    (parent / "notes" / "readme.txt").write_text("mine", encoding="utf-8")
+
+    report = world.export(tables=("orders",))
+
+    assert report.warnings == []
+    assert report.exit_code == 0
 
 
 def test_the_source_is_opened_once_for_all_tables_and_formats(tmp_path: Path) -> None:
