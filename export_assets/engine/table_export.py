@@ -10,21 +10,22 @@ from export_assets.engine.capacity import partitions_at_once
 from export_assets.engine.choices import Choices
 from export_assets.engine.destination import Destination
 from export_assets.engine.judge import Judge, refuse_incomplete
-from export_assets.engine.lane import Lane
+from export_assets.engine.lane import Lane, stop_all
 from export_assets.engine.memory import PassMemory
 from export_assets.engine.report import ExportRecord, failure
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.scope import vanished_keys
 from export_assets.engine.table_pass import PassResult, Progress, read_table, silent
-from export_assets.engine.tables import TablePlan
+from export_assets.engine.tables import TIMES, TablePlan
 from export_assets.engine.workspace import ConfiguredSource
-from export_assets.errors import ExportError
+from export_assets.errors import ContractViolation, ExportError
 from export_assets.formats.base import Format
 from export_assets.sources.base import Snapshot
 from export_assets.store.local import LocalStore
 from export_assets.tables.mismatch import ValueMismatch
 from export_assets.tables.partitions import ALL, TimePartitions, Window
 from export_assets.tables.redaction import Redactor
+from export_assets.tables.schema import TableSchema
 from export_assets.translate import translate
 
 _UNORDERED_WRITERS = 16
@@ -153,10 +154,7 @@ class TableExporter:
                 for lane in lanes:
                     lane.finish()
             finally:
-                for lane in lanes:
-                    lane.cancel()
-                for lane in lanes:
-                    lane.stop()
+                stop_all(lanes)
             snapshot.check()
             refuse_incomplete(plan, snapshot, self.request, result, expected=expected or {})
             return self._published(plan, snapshot, result, lanes), result.waiting
@@ -183,6 +181,7 @@ class TableExporter:
 
         Raises:
             ValueMismatch: The configuration insists on a type that does not hold.
+            ContractViolation: The time column holds what is no time, and slices depend on it.
         """
         zone = self.source.config.assume_timezone
         profiled = snapshot.profile(plan.name, plan.schema, assume_timezone=zone)
@@ -190,6 +189,8 @@ class TableExporter:
             if profiled.column(name) != plan.schema.column(name):
                 kind = plan.schema.column(name).logical
                 raise ValueMismatch(plan.name, name, f"values are no exact {kind}, as configured")
+        if isinstance(plan.partitions, TimePartitions) or self.request.window.bounded:
+            _refuse_timeless(plan, profiled)
         return replace(plan, schema=profiled)
 
     def _lanes(
@@ -238,6 +239,18 @@ class TableExporter:
             failure(self.source.name, plan.name, fmt.name, "*" if many else key, error)
             for fmt in formats
         ]
+
+
+def _refuse_timeless(plan: TablePlan, profiled: TableSchema) -> None:
+    """Refuse a time column that its values widened to something that has no place in time."""
+    if plan.time_column is None or profiled.column(plan.time_column).logical in TIMES:
+        return
+    fidelity = profiled.column(plan.time_column).fidelity
+    values = f" ({fidelity.count:,} value{'' if fidelity.count == 1 else 's'})"
+    fact = f"{fidelity.reason}{values if fidelity.count else ''}"
+    kind = plan.schema.column(plan.time_column).logical
+    msg = f"{plan.name}.{plan.time_column}: {fact}, and partition_by needs every value a {kind}"
+    raise ContractViolation(msg)
 
 
 def _told(error: BaseException, plan: TablePlan) -> ExportError:

@@ -13,7 +13,8 @@ from export_assets.sources.base import Snapshot
 from export_assets.tables.partitions import NoPartitions, Partitions, TimePartitions
 from export_assets.tables.schema import LogicalType, TableSchema
 
-_TIMES = {LogicalType.TIMESTAMP, LogicalType.NAIVE_TIMESTAMP, LogicalType.DATE}
+TIMES = frozenset({LogicalType.TIMESTAMP, LogicalType.NAIVE_TIMESTAMP, LogicalType.DATE})
+"""Types of a column that a table can be sliced by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +182,7 @@ def _slices(
             raise UsageError(msg)
         return NoPartitions(), None
     _check_columns(schema.name, schema, (rule.column,))
-    if schema.column(rule.column).logical not in _TIMES:
+    if schema.column(rule.column).logical not in TIMES:
         kind = schema.column(rule.column).logical
         msg = f"{schema.name}.{rule.column}: is {kind}, partition_by needs a date or timestamp"
         raise UsageError(msg)
