@@ -1,11 +1,15 @@
 """From the configuration to everything Dagster shows."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,
 )
+from dagster._utils.warnings import BetaWarning, PreviewWarning
 
 from export_assets.defs.changes import build_changes_sensor
 from export_assets.defs.elsewhere import build_elsewhere_sensor
@@ -41,10 +45,11 @@ def build_definitions(
         retry_seconds: How long the first retry of an error that may pass waits.
     """
     parts = _Parts()
-    for source in workspace.configured():
-        _add_source(parts, workspace, source, retry_seconds)
-    if parts.tables:
-        parts.sensors.append(build_elsewhere_sensor(parts.tables))
+    with _knowingly():
+        for source in workspace.configured():
+            _add_source(parts, workspace, source, retry_seconds)
+        if parts.tables:
+            parts.sensors.append(build_elsewhere_sensor(parts.tables))
     return dg.Definitions(
         assets=parts.assets,
         asset_checks=parts.checks,
@@ -55,6 +60,20 @@ def build_definitions(
         # A run is one step per table; processes per step would cost seconds and split the snapshot.
         executor=dg.in_process_executor,
     )
+
+
+@contextmanager
+def _knowingly() -> Iterator[None]:
+    """Silence what Dagster says of its beta and preview features while ours are built.
+
+    We use some knowingly and are pinned to releases that have them; nobody who loads the
+    definitions can act on a page of it. Every other warning, and every one of the code around, is
+    shown as before.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BetaWarning)
+        warnings.simplefilter("ignore", PreviewWarning)
+        yield
 
 
 def _add_source(

@@ -228,6 +228,35 @@ def test_definitions_are_imported_and_built_quickly(shop: Shop) -> None:
     assert float(done.stdout) < 3.0
 
 
+def test_loading_is_silent_about_the_unfinished_features_we_use_and_about_nothing_else(
+    shop: Shop,
+) -> None:
+    shop.write_yaml(SHOP + "freshness: 24\n")
+    code = (
+        "import dagster as dg;"
+        "from export_assets.definitions import defs;"
+        "dg.Definitions.validate_loadable(defs());"
+        "dg.AssetCheckSpec('own', asset='own', "
+        "partitions_def=dg.DailyPartitionsDefinition('2024-01-01'))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-W", "always", "-c", code],
+        cwd=shop.home,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    told = [
+        line for line in done.stderr.splitlines() if "BetaWarning" in line or "PreviewW" in line
+    ]
+    assert len(told) == 1
+    assert told[0].startswith("<string>")
+
+
 def test_two_projects_do_not_share_anything(tmp_path: Path) -> None:
     other = tmp_path / "empty"
     (other / "sources").mkdir(parents=True)
