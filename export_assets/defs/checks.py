@@ -7,21 +7,26 @@
     row_count     the number of rows has not changed by more than a half          warns
     gaps          rows come at the configured beat                                warns
     monotone      configured columns never decrease                               warns
+    coverage      no published row is outside Dagster's partitions; of an export  warns
+                  as a whole, see `coverage`
 
 While writing, the engine has proven the first three before it published anything; here its figures
 are reported. Alone, they are found again from the published files.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import dagster as dg
 
+from export_assets.defs import coverage
+from export_assets.defs.findings import Finding
 from export_assets.defs.published import read_columns, read_published
 from export_assets.defs.table import TableExport
+from export_assets.defs.wording import agreed, counted
 from export_assets.engine.published import published_schema
-from export_assets.engine.report import ExportRecord
+from export_assets.engine.report import ExportRecord, rows_break
 from export_assets.errors import ExportError
 from export_assets.formats.registry import format_named
 from export_assets.store.manifest import Manifest
@@ -35,16 +40,6 @@ from export_assets.tables.statistics import StatisticsBuilder
 _LISTED = 20
 _TOLERATED_CHANGE = 0.5
 BLOCKING = frozenset({"schema", "contract", "completeness", "integrity"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """What one check found in one partition."""
-
-    passed: bool
-    says: str
-    """One line; never a value of the data."""
-    figures: dict[str, dg.MetadataValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +61,7 @@ Check = Callable[[Subject, Manifest], Finding]
 
 
 def check_names(table: TableExport, fmt: str) -> list[str]:
-    """Return the names of the checks of the export of *table* in *fmt*."""
+    """Return the names of the checks of each partition of the export of *table* in *fmt*."""
     config = table.configured.config.table(table.name)
     names = ["schema", "contract", "completeness", "integrity", "row_count"]
     # What concerns the rows and not the files is looked at in one format only.
@@ -78,7 +73,14 @@ def check_names(table: TableExport, fmt: str) -> list[str]:
 
 def build_check_specs(table: TableExport) -> list[dg.AssetCheckSpec]:
     """Return the specs of every check of every format of *table*."""
-    return [
+    whole = [
+        dg.AssetCheckSpec(
+            coverage.NAME, asset=table.key(fmt), description=coverage.DESCRIPTION, blocking=False
+        )
+        for fmt in table.formats
+        if table.partitions_def is not None
+    ]
+    return whole + [
         dg.AssetCheckSpec(
             name,
             asset=table.key(fmt),
@@ -133,7 +135,7 @@ def _schema(subject: Subject, manifest: Manifest) -> Finding:
     figures: dict[str, dg.MetadataValue] = {"columns": dg.MetadataValue.int(len(found))}
     if drift:
         figures["changed_columns"] = dg.MetadataValue.text(", ".join(drift[:_LISTED]))
-    says = "; ".join(wrong) if wrong else f"{len(found)} columns as promised"
+    says = "; ".join(wrong) if wrong else f"{counted(len(found), 'column')} as promised"
     return Finding(passed=not wrong, says=says, figures=figures)
 
 
@@ -171,9 +173,9 @@ def _contract_finding(outcomes: Iterable[CheckOutcome]) -> Finding:
             ]
         ),
     )
-    says = f"{len(outcomes)} rules hold"
+    says = agreed(len(outcomes), "rule", "hold")
     if broken:
-        facts = [f"{one.failures} rows break {one.check!r}" for one in (grave or broken)[:_LISTED]]
+        facts = [rows_break(one.failures, one.check) for one in (grave or broken)[:_LISTED]]
         says = ", ".join(facts)
     return Finding(
         passed=not grave,
@@ -194,11 +196,12 @@ def _completeness(subject: Subject, manifest: Manifest) -> Finding:
             {column.name: column.digest for column in manifest.columns[:200]}
         ),
     }
-    if manifest.rows != manifest.counters.exported:
-        says = f"{manifest.counters.exported} rows came in, the files hold {manifest.rows}"
+    came, written = manifest.counters.exported, counted(manifest.rows, "row")
+    if manifest.rows != came:
+        says = f"{counted(came, 'row')} came in, the files hold {manifest.rows}"
         return Finding(passed=False, says=says, figures=figures)
     if subject.record is not None:
-        return Finding(passed=True, says=f"{manifest.rows} rows in, all written", figures=figures)
+        return Finding(passed=True, says=f"{written} in, all written", figures=figures)
     builder = DigestBuilder(published_schema(manifest))
     for batch in read_published(subject.table, manifest):
         builder.update(batch)
@@ -210,9 +213,10 @@ def _completeness(subject: Subject, manifest: Manifest) -> Finding:
         if column.fidelity == "exact" and found.columns[column.name] != column.digest
     ]
     if found.rows != manifest.rows or different:
-        says = f"{found.rows} rows read back; different: {', '.join(different[:_LISTED]) or 'none'}"
+        back = counted(found.rows, "row")
+        says = f"{back} read back; different: {', '.join(different[:_LISTED]) or 'none'}"
         return Finding(passed=False, says=says, figures=figures)
-    return Finding(passed=True, says=f"{manifest.rows} rows read back as written", figures=figures)
+    return Finding(passed=True, says=f"{written} read back as written", figures=figures)
 
 
 def _integrity(subject: Subject, manifest: Manifest) -> Finding:
@@ -228,13 +232,14 @@ def _integrity(subject: Subject, manifest: Manifest) -> Finding:
 
 def _row_count(subject: Subject, manifest: Manifest) -> Finding:
     rows, before = manifest.rows, subject.rows_before
+    held = counted(rows, "row")
     figures: dict[str, dg.MetadataValue] = {"rows": dg.MetadataValue.int(rows)}
     if before is None:
-        return Finding(passed=True, says=f"{rows} rows, nothing to compare with", figures=figures)
+        return Finding(passed=True, says=f"{held}, nothing to compare with", figures=figures)
     change = (rows - before) / before if before else float(rows > 0)
     figures["rows_before"] = dg.MetadataValue.int(before)
     figures["change"] = dg.MetadataValue.float(round(change, 6))
-    says = f"{rows} rows, {before} before ({change:+.0%})"
+    says = f"{held}, {before} before ({change:+.0%})"
     return Finding(passed=abs(change) <= _TOLERATED_CHANGE, says=says, figures=figures)
 
 
@@ -251,7 +256,7 @@ def _gaps(subject: Subject, manifest: Manifest) -> Finding:
         window=_past(subject),
         max_listed=_LISTED,
     )
-    says = f"{result.gap_count} gaps, {result.share:.1%} of the expected rows"
+    says = f"{counted(result.gap_count, 'gap')}, {result.share:.1%} of the expected rows"
     gaps = [
         dg.TableRecord(
             {"start": f"{gap.start:%F %T}", "end": f"{gap.end:%F %T}", "minutes": gap.minutes}
@@ -300,7 +305,9 @@ def _monotone(subject: Subject, manifest: Manifest) -> Finding:
         for column, result in found.items()
     }
     broken = [
-        f"{name} decreases {one.decreases} times" for name, one in found.items() if not one.holds
+        f"{name} decreases {counted(one.decreases, 'time')}"
+        for name, one in found.items()
+        if not one.holds
     ]
     says = ", ".join(broken) or f"{', '.join(columns)} never decrease"
     return Finding(passed=not broken, says=says, figures=figures)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from export_assets.config.models import SourceConfig
 from export_assets.engine.lane import Lane, Written
 from export_assets.engine.manifests import build_manifest
-from export_assets.engine.report import ExportRecord, Status, failure
+from export_assets.engine.report import ExportRecord, Status, failure, rows_break
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.table_pass import PartitionFacts, PassResult
 from export_assets.engine.tables import TablePlan
@@ -155,7 +155,7 @@ def refuse_incomplete(
 def _refuse_broken(checks: list[CheckOutcome], subject: str) -> None:
     broken = [check for check in checks if check.severity == "error" and not check.passed]
     if broken:
-        facts = ", ".join(f"{check.failures} rows break {check.check!r}" for check in broken)
+        facts = ", ".join(rows_break(check.failures, check.check) for check in broken)
         msg = f"{subject}: {facts}; nothing was published"
         raise ContractViolation(msg)
 

@@ -96,10 +96,15 @@ def broken_rules(records: Sequence[ExportRecord]) -> list[str]:
     for (table, rule, _), failures in rows.items():
         broken.setdefault((table, rule), []).append(failures)
     return [
-        f"{table}: {sum(found)} rows break {rule!r}"
+        f"{table}: {rows_break(sum(found), rule)}"
         + (f", in {len(found)} partitions" if len(found) > 1 else "")
         for (table, rule), found in broken.items()
     ]
+
+
+def rows_break(rows: int, rule: str) -> str:
+    """Say how many rows break *rule*."""
+    return f"1 row breaks {rule!r}" if rows == 1 else f"{rows} rows break {rule!r}"
 
 
 def failure(source: str, table: str, fmt: str, partition: str, error: ExportError) -> ExportRecord:

@@ -92,7 +92,7 @@ def test_a_bad_partition_of_a_range_shows_its_rule_and_counts_and_no_value(shop:
     broken = [one for one in result.get_asset_check_evaluations() if not one.passed]
     assert {(one.check_name, one.partition) for one in broken} == {("contract", "2024-01-07")}
     assert broken[0].blocking
-    assert broken[0].description == "1 rows break 'total >= 0'"
+    assert broken[0].description == "1 row breaks 'total >= 0'"
     assert "7654321" not in str(result.all_events)
 
 

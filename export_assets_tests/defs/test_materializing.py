@@ -175,7 +175,7 @@ def test_a_row_that_breaks_the_contract_publishes_nothing_and_is_not_tried_again
     assert not result.success
     assert not shop.manifests()
     assert not shop.materialized(PARQUET)
-    assert "1 rows break 'total >= 0'" in failures(result)[0]
+    assert "1 row breaks 'total >= 0'" in failures(result)[0]
     assert not [event for event in result.all_events if event.is_step_up_for_retry]
 
 

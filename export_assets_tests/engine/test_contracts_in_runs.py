@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from export_assets.engine.report import rows_break
 from export_assets.errors import UsageError
 from export_assets.tables.schema import TableSchema
 from export_assets_tests.engine.engine_world import (
@@ -31,7 +32,7 @@ def test_only_the_partition_that_breaks_a_rule_fails(tmp_path: Path) -> None:
     }
     failed = record_of(report, "orders/csv/2026-02-08")
     assert failed.error == (
-        "orders/csv/2026-02-08: 1 rows break 'total >= 2'; nothing was published"
+        "orders/csv/2026-02-08: 1 row breaks 'total >= 2'; nothing was published"
     )
     assert failed.exit_code == 30
     assert report.exit_code == 4
@@ -89,7 +90,7 @@ def test_a_value_missing_where_the_source_declares_one_breaks_the_contract(tmp_p
     report = world.export(source=source, tables=("orders",), formats=("csv",))
 
     assert [(r.partition, r.exit_code) for r in report.failed] == [("2026-02-08", 30)]
-    assert "1 rows break 'note is not null'" in (report.failed[0].error or "")
+    assert "1 row breaks 'note is not null'" in (report.failed[0].error or "")
 
 
 def test_a_value_that_occurs_twice_breaks_uniqueness_of_its_partition(tmp_path: Path) -> None:
@@ -142,3 +143,8 @@ def test_a_rule_for_every_table_may_name_columns_some_lack(tmp_path: Path) -> No
     report = world.export(tables=("customers",), formats=("csv",))
 
     assert report.exit_code == 0
+
+
+@pytest.mark.parametrize(("rows", "said"), [(1, "1 row breaks 'x'"), (2, "2 rows break 'x'")])
+def test_one_row_breaks_and_two_break(rows: int, said: str) -> None:
+    assert rows_break(rows, "x") == said
