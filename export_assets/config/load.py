@@ -6,10 +6,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from export_assets.config.inherit import Inherited, inherit, system_of
 from export_assets.config.keypath import KeyPath, dotted
 from export_assets.config.masking import has_secret, is_secret_name
 from export_assets.config.models import SourceConfig, all_tables
-from export_assets.config.overrides import Origin, Override, parse_text, place, put
+from export_assets.config.overrides import Override, parse_text, place, put
 from export_assets.config.problems import Problem, problems_of
 from export_assets.config.references import expand, without_references
 from export_assets.config.yaml_text import read_yaml
@@ -23,12 +24,13 @@ class LoadedSource:
     config: SourceConfig
     path: Path
     """The file it was read from."""
-    origins: Mapping[str, Origin] = field(default_factory=dict)
-    """Origin of each value given, by dotted key path; what is not here is a default."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Origin of each value given, by dotted key path: flag, environment, file or `default of
+    system NAME`; what is not here is a default."""
     references: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Values that came from `${…}`, by dotted key path, as written in the file."""
 
-    def origin(self, key: str) -> Origin:
+    def origin(self, key: str) -> str:
         """Return where the value at the dotted *key* came from."""
         while key:
             if key in self.origins:
@@ -68,27 +70,38 @@ def read_source_file(path: Path, *, shown: str | None = None) -> SourceFile:
 
 
 def load_source(
-    path: Path, *, environ: Mapping[str, str], overrides: Sequence[Override] = ()
+    path: Path,
+    *,
+    environ: Mapping[str, str],
+    overrides: Sequence[Override] = (),
+    systems: Mapping[str, Path] | None = None,
 ) -> LoadedSource:
-    """Read and settle the source described by the YAML file *path*.
+    """Read and settle the source described by the YAML file *path*; see `settle_source`.
 
     Raises:
         ConfigError: The file or an override is wrong; one line for each thing that is.
     """
-    return settle_source(read_source_file(path), environ=environ, overrides=overrides)
+    file = read_source_file(path)
+    return settle_source(file, environ=environ, overrides=overrides, systems=systems)
 
 
 def settle_source(
-    file: SourceFile, *, environ: Mapping[str, str], overrides: Sequence[Override] = ()
+    file: SourceFile,
+    *,
+    environ: Mapping[str, str],
+    overrides: Sequence[Override] = (),
+    systems: Mapping[str, Path] | None = None,
 ) -> LoadedSource:
     """Turn *file* into a checked configuration.
 
-    *overrides* are laid over the file in their order, so that the last one wins.
+    *overrides* are laid over the file in their order, so that the last one wins; the YAML of the
+    one of *systems* it names is laid under it.
 
     Raises:
         ConfigError: The file or an override is wrong; one line for each thing that is.
     """
-    raw, shown = file.raw, file.shown
+    below = _inherited(file, environ, systems or {})
+    raw, shown = below.raw, file.shown
     expanded = expand(raw, environ, convert=lambda at, text: parse_text(text, SourceConfig, at))
     problems = [Problem(path=at, text=text) for at, text in expanded.problems.items()]
     problems += _literal_secrets(raw)
@@ -107,12 +120,31 @@ def settle_source(
     if config is None or lines:
         raise ConfigError("\n".join(dict.fromkeys(lines)))
     owners = {at: _owner(at, laid) for at in _leaves(tree)}
+    inherited = f"default of system {below.system}"
     return LoadedSource(
         config=config,
         path=file.path,
-        origins={dotted(at): laid[by].origin if by else "file" for at, by in owners.items()},
+        origins={
+            dotted(at): laid[by].origin if by else inherited if below.has(at) else "file"
+            for at, by in owners.items()
+        },
         references={dotted(at): text for at, text in written.items()},
     )
+
+
+def _inherited(
+    file: SourceFile, environ: Mapping[str, str], systems: Mapping[str, Path]
+) -> Inherited:
+    """Return what *file* says with its system's own YAML under it, where it has a system."""
+    named = expand(
+        {key: file.raw[key] for key in ("source", "system") if key in file.raw},
+        environ,
+        convert=lambda _, text: text,
+    ).value
+    system = system_of(named, systems) if isinstance(named, dict) else None
+    if system is None or systems[system] == file.path:
+        return Inherited(raw=file.raw)
+    return inherit(file.raw, system, read_source_file(systems[system]).raw)
 
 
 def _literal_secrets(raw: Mapping[str, object]) -> list[Problem]:

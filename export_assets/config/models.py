@@ -133,9 +133,11 @@ class SourceConfig(Model):
     source: str = Field(pattern=NAME_PATTERN)
     """Name of the source: lower case letters, digits and underscores."""
     system: str | None = Field(default=None, pattern=NAME_PATTERN)
-    """Built-in system that reads the source, where it is more than a database."""
+    """Built-in system that reads the source, where it is more than a database; its own YAML holds
+    where this file says nothing."""
     url: str = Field(min_length=1, repr=False)
-    """Address in SQLAlchemy form or a path; passwords by `${NAME}` only."""
+    """Address in SQLAlchemy form or a path; passwords by `${NAME}` only. A file whose source is
+    called as a built-in system may leave it out."""
     description: str = ""
     """What the source is, for people."""
     owners: tuple[Annotated[str, Field(pattern=OWNER_PATTERN)], ...] = ()

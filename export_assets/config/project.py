@@ -88,7 +88,7 @@ def load_project(
     for file in files:
         own = (*laid.get(file.name, ()), *(overrides or {}).get(file.name, ()))
         try:
-            source = settle_source(file, environ=environ, overrides=own)
+            source = settle_source(file, environ=environ, overrides=own, systems=builtin)
         except ConfigError as error:
             lines += str(error).splitlines()
             continue
@@ -109,7 +109,7 @@ def _source_files(
     builtin: Mapping[str, Path],
     lines: list[str],
 ) -> list[SourceFile]:
-    """Read every file that counts: a user's file replaces the built-in one of its name."""
+    """Read every file that counts: a user's file stands for the built-in one of its name."""
     directory = settings.sources_dir
     if not directory.is_dir() and origins["sources_dir"] != "default":
         lines.append(f"sources_dir: no such directory: {directory}")

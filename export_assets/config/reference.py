@@ -25,6 +25,12 @@ prints each value with where it came from.
 - **References**: any value in a file may hold `${NAME}` or `${NAME:-default}` (used when NAME is
   unset or empty); inside braces or brackets, put it in quotes. `$${` is the text `${`. Secrets are
   only accepted this way. A password that goes into a url is percent-encoded by whoever sets it.
+- **Systems**: a file with `system: tandem` takes over everything the built-in system says: its
+  tables (merged table by table and key by key), options, types and relations (its own relations are
+  added; `relations: []` is none). Keys of the file win, also with `null` or an empty list, and
+  `source` and `url` are the file's. A file whose source is called as a built-in system is that
+  system without saying so, url included, so that `source: tandem` and one more key change just that
+  key; only `system: null` makes it a source that happens to have the name.
 - **YAML**: keys are always text; only `true` and `false` are truth values; dates and numbers with
   leading zeros stay text; duplicate keys and tags are errors.
 - **Editors**: `# yaml-language-server: $schema=…/docs/reference/source.schema.json` as the first

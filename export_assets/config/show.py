@@ -17,9 +17,9 @@ _DEFAULT = re.compile(r"(\$\{\w+:-)[^}]+\}")
 def show(project: Project) -> dict[str, Any]:
     """Return settings and sources as nested mappings that JSON and YAML can hold.
 
-    Every value is a mapping of `value` and `origin` (flag, environment, file, default), and of
-    `reference` where the file says `${…}`; such values are hidden, except that a url only loses
-    its passwords. Of a table only what is given is shown.
+    Every value is a mapping of `value` and `origin` (flag, environment, file, `default of system
+    NAME`, default), and of `reference` where the file says `${…}`; such values are hidden, except
+    that a url only loses its passwords. Of a table only what is given is shown.
     """
     settings = project.settings.model_dump(mode="json")
     return {

@@ -86,7 +86,7 @@ def _files(paths: list[Path]) -> list[str]:
                 load_settings(path.parent, environ=os.environ)
                 names.append(SETTINGS_FILE)
                 continue
-            loaded = load_source(path, environ=os.environ)
+            loaded = load_source(path, environ=os.environ, systems=builtin_files())
         except ConfigError as error:
             lines += str(error).splitlines()
             continue
