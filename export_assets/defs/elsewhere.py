@@ -7,15 +7,18 @@ event of it is reported once, with the same metadata a run of Dagster would have
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from export_assets.defs.event_log import latest, run_id_of
 from export_assets.defs.metadata import materialization
+from export_assets.defs.partitions import Place, place_of
 from export_assets.defs.table import TableExport
+from export_assets.defs.wording import counted
 from export_assets.errors import ExportError
 from export_assets.store.manifest import MANIFEST_NAME, Manifest
-from export_assets.tables.partitions import UNDATED
+from export_assets.tables.partitions import TimePartitions
 
 SECONDS = 60
 MOST_EVENTS = 200
@@ -46,6 +49,8 @@ class Seen:
     """Time of change of its directory, in nanoseconds, when a look through it ended."""
     after: str = ""
     """Partition key after which a look that is not over goes on."""
+    due: int = 0
+    """When the next partition of the future becomes one of Dagster's, in Unix seconds; 0: never."""
 
 
 @dataclass(kw_only=True)
@@ -54,6 +59,18 @@ class Findings:
 
     events: list[dg.AssetMaterialization] = field(default_factory=list)
     seen: dict[str, Seen] = field(default_factory=dict)
+    left_out: int = 0
+    """Partitions Dagster has no key for."""
+
+    @property
+    def says(self) -> str | None:
+        """What the tick says of itself, None where it did all there was to do."""
+        if not self.left_out:
+            return None
+        return (
+            f"{counted(len(self.events), 'partition')} reported; {self.left_out} left out, which "
+            "lie outside Dagster's partitions: see the check `coverage`"
+        )
 
 
 def build_elsewhere_sensor(tables: Sequence[TableExport]) -> dg.SensorDefinition:
@@ -61,7 +78,9 @@ def build_elsewhere_sensor(tables: Sequence[TableExport]) -> dg.SensorDefinition
 
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         found = find_unseen(context.instance, tables, read_cursor(context.cursor))
-        return dg.SensorResult(asset_events=found.events, cursor=write_cursor(found.seen))
+        return dg.SensorResult(
+            asset_events=found.events, cursor=write_cursor(found.seen), skip_reason=found.says
+        )
 
     return dg.SensorDefinition(
         name="published_elsewhere",
@@ -84,7 +103,7 @@ def find_unseen(
             name = table.key(fmt).to_user_string()
             before = seen.get(name, Seen())
             found.seen[name] = _look_through(
-                instance, table, fmt, before, budget=budget, events=found.events
+                instance, table, fmt, before, budget=budget, found=found
             )
     return found
 
@@ -96,24 +115,30 @@ def _look_through(
     before: Seen,
     *,
     budget: Budget,
-    events: list[dg.AssetMaterialization],
+    found: Findings,
 ) -> Seen:
     """Report what is new in one export, and return how far the look came."""
     try:
         stamp = table.export_path(fmt).stat().st_mtime_ns
     except OSError:
         return Seen()
+    now = datetime.now(UTC)
+    if 0 < before.due <= now.timestamp():
+        before = Seen()  # what was of the future may have been published long ago
     if stamp == before.stamp and not before.after:
         return before
     keys = [key for key in _changed(table, fmt, before) if key > before.after]
-    waiting = False
+    due, waiting = _due(table, fmt, now), False
     for start in range(0, len(keys), _BATCH):
         if budget.spent:
-            return Seen(stamp=before.stamp, after=keys[start - 1] if start else before.after)
+            after = keys[start - 1] if start else before.after
+            return Seen(stamp=before.stamp, after=after, due=due)
         batch = keys[start : start + _BATCH]
         budget.looks -= len(batch)
-        known = latest(instance, table.key(fmt), batch)
-        for manifest in _manifests(table, fmt, batch):
+        offered = [key for key in batch if _place(table, key, now) == "offered"]
+        found.left_out += len(batch) - len(offered)
+        known = latest(instance, table.key(fmt), offered)
+        for manifest in _manifests(table, fmt, offered):
             record = known.get(manifest.partition)
             if record is not None and run_id_of(record) == manifest.run_id:
                 continue
@@ -121,18 +146,34 @@ def _look_through(
                 waiting = True
                 continue
             version = manifest.snapshot.id
-            events.append(
+            found.events.append(
                 materialization(table, manifest, status="published", source_version=version)
             )
             budget.events -= 1
-    return Seen(stamp=before.stamp) if waiting else Seen(stamp=stamp)
+    return Seen(stamp=before.stamp if waiting else stamp, due=due)
+
+
+def _place(table: TableExport, key: str, now: datetime) -> Place:
+    partitions = table.partitions
+    return (
+        place_of(partitions, key, now=now) if isinstance(partitions, TimePartitions) else "offered"
+    )
+
+
+def _due(table: TableExport, fmt: str, now: datetime) -> int:
+    """Return when the first published partition of the future will have a key, 0 where none is."""
+    partitions = table.partitions
+    if not isinstance(partitions, TimePartitions):
+        return 0
+    keys = table.published_keys(fmt)
+    coming = [key for key in keys if place_of(partitions, key, now=now) == "after"]
+    start = partitions.window(coming[0]).start if coming else None
+    return int(start.timestamp()) if start is not None else 0
 
 
 def _changed(table: TableExport, fmt: str, before: Seen) -> Iterator[str]:
     """Yield, in order, the keys of partitions published since the last look ended."""
     for key in table.published_keys(fmt):
-        if key == UNDATED:
-            continue
         try:
             written = (table.partition_path(fmt, key) / MANIFEST_NAME).stat().st_mtime_ns
         except OSError:
@@ -162,8 +203,8 @@ def read_cursor(text: str | None) -> dict[str, Seen]:
     try:
         cursor = json.loads(text or "")
         return {
-            name: Seen(stamp=int(stamp), after=str(after))
-            for name, (stamp, after) in dict(cursor).items()
+            name: Seen(stamp=int(stamp), after=str(after), due=int(due[0]) if due else 0)
+            for name, (stamp, after, *due) in dict(cursor).items()
         }
     except (TypeError, ValueError):
         return {}
@@ -171,5 +212,5 @@ def read_cursor(text: str | None) -> dict[str, Seen]:
 
 def write_cursor(seen: Mapping[str, Seen]) -> str:
     """Return *seen* as text."""
-    known = {name: [one.stamp, one.after] for name, one in seen.items() if one != Seen()}
+    known = {name: [one.stamp, one.after, one.due] for name, one in seen.items() if one != Seen()}
     return json.dumps(known)

@@ -8,8 +8,10 @@ from typing import Any
 
 import dagster as dg
 
-from export_assets.defs.checks import BLOCKING, Finding, Subject, check_names, evaluate, severity_of
+from export_assets.defs import coverage
+from export_assets.defs.checks import BLOCKING, Subject, check_names, evaluate, severity_of
 from export_assets.defs.event_log import Target, latest, run_id_of, target_of
+from export_assets.defs.findings import Finding
 from export_assets.defs.held import RunSources
 from export_assets.defs.metadata import (
     data_version,
@@ -23,6 +25,7 @@ from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.run import Exporter
 from export_assets.errors import ExportError
 from export_assets.store.manifest import Manifest
+from export_assets.tables.partitions import ALL
 from export_assets.translate import one_line, translate
 
 _LOCK_TIMEOUT = 60.0
@@ -113,6 +116,7 @@ class _Step:
         failed = [record for record in records if record.status == "failed"]
         if failed or self.everything:
             yield from self._reported(self._news(subjects), sources)
+            yield from self._covered(formats)
         if failed:
             if any(record.retriable for record in failed):
                 sources.release(self.table.source)
@@ -124,6 +128,7 @@ class _Step:
             yield self._materialized(found[fmt])
         for fmt in formats:
             yield from self._checked(fmt, found[fmt])
+        yield from self._covered(formats)
 
     def look(self, formats: Sequence[str]) -> Iterator[Any]:
         """Run checks that were selected without their asset."""
@@ -136,6 +141,7 @@ class _Step:
                     for key in self.keys
                 ]
                 yield from self._checked(fmt, self._examined(fmt, subjects))
+        yield from self._covered(formats)
 
     def _run(
         self, formats: Sequence[str], *, sources: RunSources, overwrite: bool
@@ -224,6 +230,27 @@ class _Step:
                 elif not (sparse and finding.passed):
                     target = targets.get(one.subject.key)
                     yield self._evaluation(name, one.subject, finding, target)
+
+    def _covered(self, formats: Sequence[str]) -> Iterator[dg.AssetCheckEvaluation]:
+        """Yield what is published in *formats* outside Dagster's partitions, as events.
+
+        A result belongs to the partitions of the run; this check speaks of the export as a whole.
+        """
+        for fmt in formats:
+            key = self.table.key(fmt)
+            if dg.AssetCheckKey(key, coverage.NAME) not in self.context.selected_asset_check_keys:
+                continue
+            finding = coverage.judge_coverage(self.table, fmt)
+            yield dg.AssetCheckEvaluation(
+                asset_key=key,
+                check_name=coverage.NAME,
+                passed=finding.passed,
+                severity=severity_of(coverage.NAME),
+                description=finding.says,
+                metadata=finding.figures,
+                blocking=False,
+                target_materialization_data=self._targets(fmt, [ALL]).get(ALL),
+            )
 
     def _evaluation(
         self, name: str, subject: Subject, finding: Finding, target: Target | None

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from export_assets.defs.checks import Finding
 from export_assets.defs.event_log import latest
+from export_assets.defs.findings import Finding
 from export_assets.defs.table import TableExport
 from export_assets.errors import ExportError
 from export_assets.tables.partitions import ALL, UNDATED

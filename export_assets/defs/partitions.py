@@ -1,12 +1,16 @@
 """Partitions of a table as Dagster's: the same keys, the same windows, in UTC."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 
 import dagster as dg
 
-from export_assets.tables.partitions import TimePartitions
+from export_assets.tables.partitions import UNDATED, TimePartitions
 
 _CRON = {"hour": "0 * * * *", "day": "0 0 * * *", "month": "0 0 1 * *", "year": "0 0 1 1 *"}
+Place = Literal["offered", "undated", "before", "after"]
+"""Where a partition lies, seen from those Dagster offers."""
+
 _KEYS = {"hour": "%Y-%m-%d-%H:%M", "day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 
 
@@ -16,16 +20,34 @@ def build_partitions(partitions: TimePartitions) -> dg.TimeWindowPartitionsDefin
     The present window is offered although it is not over: people want today's rows, and exporting
     it again later replaces it.
     """
-    start = partitions.start or date(2000, 1, 1)
-    midnight = datetime(start.year, start.month, start.day, tzinfo=UTC)
-    first = partitions.window(partitions.key_of(midnight)).start
     return dg.TimeWindowPartitionsDefinition(
-        start=first or midnight,
+        start=_first(partitions),
         fmt=_KEYS[partitions.every],
         cron_schedule=_CRON[partitions.every],
         timezone="UTC",
         end_offset=1,
     )
+
+
+def place_of(partitions: TimePartitions, key: str, *, now: datetime) -> Place:
+    """Return whether Dagster offers the partition *key* at the moment *now*, or why not.
+
+    Raises:
+        UsageError: *key* is no key of *partitions*.
+    """
+    if key == UNDATED:
+        return "undated"
+    start = partitions.window(key).start or now
+    if start < _first(partitions):
+        return "before"
+    return "after" if start > now else "offered"
+
+
+def _first(partitions: TimePartitions) -> datetime:
+    """Return where the first partition starts."""
+    start = partitions.start or date(2000, 1, 1)
+    midnight = datetime(start.year, start.month, start.day, tzinfo=UTC)
+    return partitions.window(partitions.key_of(midnight)).start or midnight
 
 
 def keys_between(partitions: TimePartitions, start: datetime, end: datetime) -> list[str]:

@@ -7,11 +7,12 @@ import dagster as dg
 import polars as pl
 
 from export_assets.config.rules import Relation
-from export_assets.defs.checks import Finding
 from export_assets.defs.event_log import latest, target_of
+from export_assets.defs.findings import Finding
 from export_assets.defs.names import op_part
 from export_assets.defs.published import read_columns
 from export_assets.defs.table import TableExport
+from export_assets.defs.wording import counted
 from export_assets.errors import ExportError
 
 MOST_PARTITIONS = 100
@@ -139,9 +140,10 @@ def _compare(
         return Finding(passed=False, says=str(error))
     values = values.drop_nulls().cast(pl.String)
     orphans = int((~values.is_in(known.implode())).sum())
+    verb = "refers" if orphans == 1 else "refer"
     return Finding(
         passed=not orphans,
-        says=f"{orphans} of {len(values)} rows refer to no {relation.parent}",
+        says=f"{orphans} of {counted(len(values), 'row')} {verb} to no {relation.parent}",
         figures={
             "rows": dg.MetadataValue.int(len(values)),
             "orphans": dg.MetadataValue.int(orphans),

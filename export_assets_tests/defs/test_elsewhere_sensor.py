@@ -1,10 +1,12 @@
 """What is published without Dagster is reported to it once."""
 
+from datetime import UTC, datetime, timedelta, tzinfo
+
 import dagster as dg
 import pytest
 
 from export_assets.defs import elsewhere
-from export_assets.defs.elsewhere import read_cursor
+from export_assets.defs.elsewhere import Seen, read_cursor
 from export_assets.engine.request import ExportRequest
 from export_assets_tests.defs.shop_project import CUSTOMERS, ORDERS, Shop, key, keys_of
 
@@ -107,17 +109,65 @@ def test_a_tick_does_a_bounded_amount_and_the_next_goes_on(
     assert sizes[-1] == 0
 
 
-def test_rows_without_a_time_are_no_partition_of_dagster(shop: Shop) -> None:
+def test_rows_outside_the_partitions_of_dagster_are_left_out_and_counted(shop: Shop) -> None:
     shop.sql(
-        "drop table orders", "create table orders (id integer, ordered_at timestamp, total real)"
+        "drop table orders",
+        "create table orders (id integer, customer_id integer, ordered_at timestamp, total real)",
     )
-    shop.insert("orders", [(1, None, 1.0), (2, "2024-01-02T00:00:00Z", 2.0)])
+    shop.insert(
+        "orders",
+        [
+            (1, 1, None, 1.0),
+            (2, 1, "2024-01-02T00:00:00Z", 2.0),
+            (3, 1, "2023-12-31T23:00:00Z", 3.0),
+            (4, 1, "2999-01-01T00:00:00Z", 4.0),
+        ],
+    )
     shop.command_line(ExportRequest(tables=("orders",)))
 
     result = tick(shop)
 
     partitions = {one.partition for one in result.asset_events if one.asset_key == PARQUET}
     assert partitions == {"2024-01-02"}
+    assert result.skip_reason is not None
+    assert result.skip_reason.skip_message == (
+        "2 partitions reported; 6 left out, which lie outside Dagster's partitions: "
+        "see the check `coverage`"
+    )
+
+
+def test_a_tick_that_leaves_nothing_out_says_nothing(shop: Shop) -> None:
+    shop.command_line(ExportRequest())
+
+    assert tick(shop).skip_reason is None
+
+
+def test_a_partition_of_the_future_is_reported_when_its_time_has_come(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = datetime.now(UTC) + timedelta(days=2)
+    shop.insert("orders", [(1_000, 1, f"{day:%F}T10:00:00Z", 1.0)])
+    shop.command_line(ExportRequest(tables=("orders",)))
+    early = tick(shop)
+    again = tick(shop, early.cursor)
+
+    monkeypatch.setattr(elsewhere, "datetime", _Later)
+    due = tick(shop, again.cursor)
+
+    assert not again.asset_events
+    assert {(one.asset_key, one.partition) for one in due.asset_events} == {
+        (asset, f"{day:%F}") for asset in keys_of(ORDERS)
+    }
+
+
+class _Later(datetime):
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> "_Later":
+        return super().now(tz) + timedelta(days=3)
+
+
+def test_a_cursor_of_an_earlier_release_is_understood() -> None:
+    assert read_cursor('{"a": [5, "k"]}') == {"a": Seen(stamp=5, after="k")}
 
 
 def test_the_cursor_is_small_and_readable(shop: Shop) -> None:
