@@ -13,6 +13,7 @@ from export_assets.engine.report import (
     EXIT_WARNINGS,
     ExportRecord,
     ExportReport,
+    changed_values,
 )
 from export_assets.errors import InternalError
 
@@ -83,8 +84,14 @@ def print_reports(output: Output, reports: Sequence[ExportReport]) -> None:
     )
     columns = ("source", *COLUMNS) if several else COLUMNS
     output.table(columns, rows, right=("rows", "bytes", "seconds"))
+    for report in reports:
+        for note in changed_values(report.records):
+            output.line(f"note: {note}")
     output.line(summary(reports))
     for report in reports:
+        for record in report.records:
+            if record.status == "skipped" and record.error:
+                output.note(f"warning: {record.error}")
         for record in unique_failures(report):
             hint = BUG if record.exit_code == InternalError.exit_code else ""
             output.problem(f"{record.error}{hint}")
@@ -144,6 +151,15 @@ def _record(record: ExportRecord) -> dict[str, Any]:
         "error": record.error,
         "exit_code": record.exit_code,
         "retriable": record.retriable,
+        "fidelity": [
+            {
+                "column": column.name,
+                "fidelity": column.fidelity,
+                "reason": column.fidelity_reason,
+                "count": column.fidelity_count,
+            }
+            for column in record.changed
+        ],
         "checks": [
             {
                 "check": check.check,

@@ -20,6 +20,14 @@ from export_assets.store.staging import Staging
 Committed = Literal["success", "unchanged", "skipped"]
 
 
+class Kept(DestConflict):
+    """What is there stays, for replacing it was not asked for."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} exists; use --overwrite")
+        self.path = path
+
+
 class Slot(ABC):
     """Room for one partition of one table in one format."""
 
@@ -57,10 +65,11 @@ class Destination(ABC):
     """Whether an open slot holds some of the process's open files."""
 
     @abstractmethod
-    def open(self, plan: TablePlan, fmt: str, suffix: str, key: str) -> Slot | None:
-        """Take the slot of one partition, None where what is there may not be replaced.
+    def open(self, plan: TablePlan, fmt: str, suffix: str, key: str) -> Slot:
+        """Take the slot of one partition.
 
         Raises:
+            Kept: What is there may not be replaced.
             DestLocked: Another run holds it.
             DestPermission: It cannot be written.
         """
@@ -134,8 +143,12 @@ class DirectoryDestination(Destination):
         self._taken: dict[str, tuple[str, str, str]] = {}
         self._lock = Lock()
 
-    def open(self, plan: TablePlan, fmt: str, suffix: str, key: str) -> "FileSlot | None":
-        """Name the file; None where it exists and may not be replaced."""
+    def open(self, plan: TablePlan, fmt: str, suffix: str, key: str) -> "FileSlot":
+        """Name the file.
+
+        Raises:
+            Kept: It exists and may not be replaced.
+        """
         directory = plan.partitions.directory(key)
         stem = self._stems[plan.name]
         if directory != key:
@@ -147,7 +160,7 @@ class DirectoryDestination(Destination):
                 # `orders` of a day, and a table of that very name.
                 name = self._target.file_name(hashed_name(f"{plan.name}={key}"), suffix)
             if self._target.skips(name):
-                return None
+                raise Kept(self._target.directory / name)
             self._target.discard(name)
         return FileSlot(self._target, name, fmt, self._lock)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from export_assets.config.models import SourceConfig
+from export_assets.engine.destination import Kept
 from export_assets.engine.lane import Lane, Written
 from export_assets.engine.manifests import build_manifest
 from export_assets.engine.report import ExportRecord, Status, failure, rows_break
@@ -48,10 +49,11 @@ class Judge:
         self, lane: Lane, written: Written, facts: PartitionFacts, checks: list[CheckOutcome]
     ) -> ExportRecord:
         subject = f"{self.plan.name}/{lane.format.name}/{written.key}"
+        if isinstance(written.error, Kept):
+            return self._skipped(lane, written, written.error, checks)
         if written.error is not None:
             raise written.error
-        if written.slot is None:
-            return replace(self._record(lane, written, "skipped", None), checks=tuple(checks))
+        assert written.slot is not None  # noqa: S101 - without an error there is one
         _refuse_broken(checks, subject)
         _refuse_different(lane, written, facts, subject)
         manifest = build_manifest(
@@ -73,10 +75,18 @@ class Judge:
             return replace(known, checks=tuple(checks), path=written.slot.path)
         self._refuse_newer(previous, subject)
         status, path, published = written.slot.commit(manifest)
+        if status == "skipped":
+            return self._skipped(lane, written, Kept(path), checks)
         outcome: Status = "empty" if status == "success" and not published.rows else status
         record = self._record(lane, written, outcome, published)
         warning = f"{subject}: {damage}; published again" if damage else None
         return replace(record, checks=tuple(checks), path=path, warning=warning)
+
+    def _skipped(
+        self, lane: Lane, written: Written, kept: Kept, checks: list[CheckOutcome]
+    ) -> ExportRecord:
+        record = self._record(lane, written, "skipped", None)
+        return replace(record, checks=tuple(checks), path=kept.path, error=str(kept))
 
     def _refuse_newer(self, previous: Manifest | None, subject: str) -> None:
         """Refuse to put older rows in the place of those another run published meanwhile.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from export_assets.errors import ExportError
-from export_assets.store.manifest import Manifest
+from export_assets.store.manifest import ColumnRecord, Manifest
 from export_assets.tables.contract import CheckOutcome
 
 Status = Literal["success", "empty", "unchanged", "skipped", "failed"]
@@ -31,6 +31,7 @@ class ExportRecord:
     path: Path | None = None
     seconds: float = 0.0
     error: str | None = None
+    """Why it failed or was skipped."""
     exit_code: int = 0
     """Of the error, 0 where there is none."""
     retriable: bool = False
@@ -39,6 +40,16 @@ class ExportRecord:
     checks: Sequence[CheckOutcome] = ()
     warning: str | None = None
     """What a person should know although it succeeded."""
+
+    @property
+    def changed(self) -> list[ColumnRecord]:
+        """Columns with values that the format could not carry as they are."""
+        columns = self.manifest.columns if self.manifest is not None else ()
+        return [
+            column
+            for column in columns
+            if column.fidelity in {"lossy", "widened"} and column.fidelity_count > 0
+        ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +110,23 @@ def broken_rules(records: Sequence[ExportRecord]) -> list[str]:
         f"{table}: {rows_break(sum(found), rule)}"
         + (f", in {len(found)} partitions" if len(found) > 1 else "")
         for (table, rule), found in broken.items()
+    ]
+
+
+def changed_values(records: Sequence[ExportRecord]) -> list[str]:
+    """Say, for each table and format, in which columns values did not leave as they were."""
+    found: dict[tuple[str, str], Counter[tuple[str, str]]] = {}
+    for record in records:
+        for column in record.changed:
+            counts = found.setdefault((record.table, record.format), Counter())
+            counts[column.name, column.fidelity_reason] += column.fidelity_count
+    return [
+        f"{table}/{fmt}: "
+        + ", ".join(
+            f"{name} ({reason}: {number} value{'' if number == 1 else 's'})"
+            for (name, reason), number in counts.items()
+        )
+        for (table, fmt), counts in found.items()
     ]
 
 

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -332,3 +333,44 @@ def test_list_refuses_a_name_nothing_is_published_under(cli: Cli, what: str) -> 
     assert done.code == 2
     assert done.err.startswith("error: ")
     assert done.err.count("\n") == 1
+
+
+def test_a_value_a_format_cannot_carry_is_told_beside_the_result(world: World, cli: Cli) -> None:
+    with sqlite3.connect(world.home / "odd.db") as connection:
+        connection.execute("create table readings (id integer, level real)")
+        connection.execute("insert into readings values (1, 9e999), (2, 1.5), (3, -9e999)")
+    connection.close()
+
+    done = cli("export", "odd.db", "-f", "parquet,ndjson", "-o", "out")
+    told = cli("export", "odd.db", "-f", "parquet,ndjson", "-o", "out2", "--json").document
+
+    assert done.code == 0
+    (note,) = (line for line in done.out.splitlines() if line.startswith("note: "))
+    assert note.startswith("note: readings/ndjson: level (")
+    assert note.endswith(": 2 values)")
+    found = {one["format"]: one["fidelity"] for one in told["records"]}
+    assert found["parquet"] == []
+    assert [(one["column"], one["count"]) for one in found["ndjson"]] == [("level", 2)]
+
+
+@pytest.mark.usefixtures("daily")
+def test_a_skipped_file_is_named_with_what_to_do(cli: Cli) -> None:
+    first = cli("export", "shop", "customers", "-f", "csv", "-o", "out", "--json").document
+    (path,) = (one["path"] for one in first["records"])
+    stem = Path(path).name[: -len("20260101_000000.csv")]
+    seconds = [f"{stem}{moment}.csv" for moment in _coming(Path(path))]
+    for name in seconds:
+        (Path(path).parent / name).touch()
+
+    done = cli("export", "shop", "customers", "-f", "csv", "-o", "out", "--json")
+
+    (record,) = done.document["records"]
+    assert done.code == 3
+    assert record["error"] == f"{record['path']} exists; use --overwrite"
+    assert done.err == f"warning: {record['error']}\n"
+
+
+def _coming(path: Path) -> list[str]:
+    """Return the stamps of the minute that starts with that of *path*."""
+    start = datetime.strptime("_".join(path.stem.split("_")[-2:]), "%Y%m%d_%H%M%S")  # noqa: DTZ007 - UTC, and only counted on
+    return [f"{start + timedelta(seconds=more):%Y%m%d_%H%M%S}" for more in range(1, 61)]

@@ -70,6 +70,8 @@ def test_a_file_that_exists_is_skipped_or_replaced(tmp_path: Path) -> None:
     replaced = out(world, formats=ALL_FORMATS, overwrite=True)
 
     assert set(statuses(skipped).values()) == {"skipped"}
+    assert all(one.error == f"{one.path} exists; use --overwrite" for one in skipped.records)
+    assert {one.path for one in skipped.records} == set((tmp_path / "out").glob("*_2*"))
     assert skipped.exit_code == 3
     assert before == [1, 2, 3, 4]
     assert set(statuses(replaced).values()) == {"success"}
