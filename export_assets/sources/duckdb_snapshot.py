@@ -10,6 +10,7 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 
+from export_assets.errors import UsageError
 from export_assets.sources.base import Scan, Snapshot, SnapshotInfo, TableFacts
 from export_assets.sources.duckdb_catalog import CatalogTable, read_catalog
 from export_assets.sources.duckdb_errors import translate
@@ -174,6 +175,7 @@ class DuckDbSnapshot(Snapshot):
             if value is None:
                 where.append(f"{quote(name)} is null")
             else:
+                self._check_value(scan, name, value, declared[name])
                 where.append(f"{quote(name)} = cast(? as {declared[name]})")
                 values.append(value)
         limit = []
@@ -195,6 +197,18 @@ class DuckDbSnapshot(Snapshot):
             limit=" ".join(limit),
         )
         return relation, body, values
+
+    def _check_value(self, scan: Scan, name: str, value: object, declared: str) -> None:
+        """Refuse a value that is none of the column's type, before anything is read.
+
+        Raises:
+            UsageError: It is none.
+        """
+        if self._one_row(f"select try_cast(? as {declared}) is not null", [value])[0]:
+            return
+        logical = next((c.logical for c in scan.schema.columns if c.name == name), declared.lower())
+        msg = f"{scan.table}.{name}: {value!r} is no {logical}"
+        raise UsageError(msg)
 
     def _order(self, scan: Scan) -> list[str]:
         names = list(scan.order_by)

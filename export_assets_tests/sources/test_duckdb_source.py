@@ -454,3 +454,22 @@ def test_a_promise_the_values_do_not_keep_is_widened_and_counted(tmp_path: Path)
     column = profiled.column("c")
     assert column.logical is LogicalType.TEXT
     assert (column.fidelity.verdict, column.fidelity.count) == ("widened", 2)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "fact"),
+    [("n", "abc", "integer"), ("n", "99999999999", "integer"), ("d", "x", "float")],
+)
+def test_a_filter_value_of_another_type_is_refused_by_name(
+    tmp_path: Path, column: str, value: str, fact: str
+) -> None:
+    with closing(duckdb.connect(tmp_path / "w.duckdb")) as connection:
+        connection.execute("create table t (n integer, d double)")
+        connection.execute("insert into t values (1, 2.5)")
+
+    with DuckDbSource("w", tmp_path / "w.duckdb").snapshot() as snapshot:
+        scan = Scan(table="t", schema=snapshot.describe("t"), where={column: value})
+        with pytest.raises(UsageError) as refused:
+            list(snapshot.scan(scan))
+
+    assert str(refused.value) == f"t.{column}: {value!r} is no {fact}"
