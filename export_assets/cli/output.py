@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from export_assets.cli.signals import Terminated
+from export_assets.cli.signals import answer, raise_if_asked, was_asked
 from export_assets.cli.text import printable, to_stderr
 from export_assets.errors import ExportError, InternalError
 from export_assets.translate import translate
@@ -44,7 +44,15 @@ class Output:
             print_table(columns, rows, right=right)
 
     def document(self, document: Mapping[str, Any]) -> None:
-        """Print the JSON document, where one was asked for."""
+        """Print the JSON document, where one was asked for.
+
+        Raises:
+            Terminated: A signal came; what it asked for goes first.
+        """
+        raise_if_asked()
+        self._print(document)
+
+    def _print(self, document: Mapping[str, Any]) -> None:
         if self.json:
             text = json.dumps(document, ensure_ascii=False, indent=2, default=_plain)
             # A name that is not UTF-8 holds lone surrogates, which JSON can only escape.
@@ -74,15 +82,15 @@ class Output:
         except BrokenPipeError:
             _discard_stdout()
             return BROKEN_PIPE
-        except Terminated as ended:
-            return self._interrupted(ended.exit_code)
         except KeyboardInterrupt:
-            return self._interrupted(130)
+            return self._interrupted(answer())
         except BaseException as error:
             if isinstance(error, SystemExit | GeneratorExit):
                 raise
-            return self.failed(error)
-        return code
+            # A library may have made an error of its own of the exception.
+            return self._interrupted(answer()) if was_asked() else self.failed(error)
+        # All was done and told, yet whoever sent a signal waits for its exit code.
+        return answer() if was_asked() else code
 
     def failed(self, error: BaseException) -> int:
         """Report *error*, one line for each thing that is wrong; return its exit code."""
@@ -98,7 +106,7 @@ class Output:
         for line in str(error).splitlines() or [type(error).__name__]:
             to_stderr(f"error: {line}{hint}")
         try:
-            self.document({"error": str(error), "exit_code": error.exit_code})
+            self._print({"error": str(error), "exit_code": error.exit_code})
             sys.stdout.flush()
         except OSError:
             _discard_stdout()
@@ -107,7 +115,7 @@ class Output:
     def _interrupted(self, code: int) -> int:
         to_stderr("interrupted; what was not complete was removed")
         try:
-            self.document({"error": "interrupted", "exit_code": code})
+            self._print({"error": "interrupted", "exit_code": code})
             sys.stdout.flush()
         except OSError:
             _discard_stdout()

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from export_assets.cli.output import Output
+from export_assets.cli.signals import raise_if_asked
 from export_assets.cli.text import printable
 
 
@@ -25,6 +26,7 @@ class _Silent:
 
     def advance(self, table: str, rows: int) -> None:
         del table, rows
+        raise_if_asked()
 
 
 @contextmanager
@@ -68,6 +70,7 @@ def progress_bar(output: Output) -> Iterator[Progress]:
             if table not in tasks:
                 tasks[table] = bar.add_task(printable(table), total=None)
             bar.advance(tasks[table], rows)
+            raise_if_asked()
 
     with bar:
         yield Shown()

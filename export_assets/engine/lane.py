@@ -5,7 +5,7 @@ keeps going when one partition fails: the failure is kept, its later rows are dr
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -59,7 +59,7 @@ class Lane(Thread):
         self.format = fmt
         self.options = options
         self.written: dict[str, Written] = {}
-        self.failure: ExportError | None = None
+        self.failure: ExportError | KeyboardInterrupt | None = None
         """What ended the thread before its time."""
         self._plan = plan
         self._schema = schema
@@ -69,6 +69,7 @@ class Lane(Thread):
         self._max_rows = max_rows_per_file if destination.splits else None
         self._queue: Queue[Message] = Queue(_QUEUED_BATCHES)
         self._stopped = Event()
+        self._ended = Event()
         self._parts: OrderedDict[str, _Part] = OrderedDict()
         self._builders: dict[str, DigestBuilder] = {}
         self._next_part: Counter[str] = Counter()
@@ -82,6 +83,7 @@ class Lane(Thread):
 
         Raises:
             ExportError: The lane is dead.
+            KeyboardInterrupt: It was interrupted.
         """
         if key not in self.written:
             self._take(key)
@@ -92,9 +94,10 @@ class Lane(Thread):
 
         Raises:
             ExportError: The lane died.
+            KeyboardInterrupt: It was interrupted.
         """
         self._send(None)
-        self.join()
+        self._wait()
         if self.failure is not None:
             raise self.failure
 
@@ -103,10 +106,13 @@ class Lane(Thread):
         self._stopped.set()
 
     def stop(self) -> None:
-        """End the thread as soon as it can and drop what is open."""
+        """End the thread as soon as it can and drop what is open.
+
+        An exception of a signal may end the waiting early; see `stop_all`.
+        """
         self.cancel()
         if self.ident is not None:
-            self.join()
+            self._wait()
 
     def run(self) -> None:
         """Take messages until the last; see `put`."""
@@ -117,13 +123,25 @@ class Lane(Thread):
                 self._guard(next(iter(self._parts)), self._close_oldest)
             for key, builder in self._builders.items():
                 self.written[key].read_back = builder.digest()
+        except KeyboardInterrupt as interrupt:
+            # Polars raises it in whatever thread it works for.
+            self.failure = interrupt
         except BaseException as error:  # noqa: BLE001 - raised again where rows are handed over
             self.failure = translate(error, subject=self.name)
         finally:
-            for part in self._parts.values():
-                _give_up(part)
-            self._parts.clear()
             self._stopped.set()
+            try:
+                for part in self._parts.values():
+                    _give_up(part)
+                self._parts.clear()
+            finally:
+                self._ended.set()
+
+    def _wait(self) -> None:
+        # An interrupted join() takes the thread for ended (Python 3.11), and the next one returns
+        # at once; a process whose thread is still inside Arrow then never ends.
+        self._ended.wait()
+        self.join()
 
     def _send(self, message: Message) -> None:
         while not self._stopped.is_set():
@@ -147,6 +165,8 @@ class Lane(Thread):
         """Run *action*; what goes wrong is the failure of partition *key* alone."""
         try:
             action(*values)
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:  # noqa: BLE001 - Polars panics are no Exception
             if part := self._parts.pop(key, None):
                 _give_up(part)
@@ -227,6 +247,23 @@ class Lane(Thread):
             written.files.append(written.slot.record(part.path, part.rows))
 
 
+def stop_all(lanes: Sequence[Lane]) -> None:
+    """End all *lanes*, however often interrupted; the first interrupt is raised at the end."""
+    interrupt: BaseException | None = None
+    while True:
+        try:
+            for lane in lanes:
+                lane.cancel()
+            for lane in lanes:
+                lane.stop()
+        except BaseException as error:  # noqa: BLE001 - raised below; nothing else ends waiting
+            interrupt = interrupt or error
+        else:
+            break
+    if interrupt is not None:
+        raise interrupt
+
+
 @dataclass(kw_only=True)
 class _Part:
     path: Path
@@ -236,7 +273,7 @@ class _Part:
 
 def _give_up(part: _Part) -> None:
     """Abort a part; what goes wrong with that hides nothing, for the file is thrown away."""
-    with suppress(Exception):
+    with suppress(Exception, KeyboardInterrupt):
         part.writer.abort()
 
 

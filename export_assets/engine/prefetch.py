@@ -22,17 +22,40 @@ def reading_ahead(batches: Iterator[Batch]) -> Iterator[Iterator[Batch]]:
     thread and closes *batches*, whether all were taken or not.
     """
     queue: Queue[_Item] = Queue(_AHEAD)
-    stopped = Event()
-    reader = Thread(
-        target=_fetch, args=(batches, queue, stopped), name="source-reader", daemon=True
-    )
-    reader.start()
+    stopped, ended = Event(), Event()
+
+    def fetch() -> None:
+        try:
+            _fetch(batches, queue, stopped)
+        finally:
+            ended.set()
+
+    reader = Thread(target=fetch, name="source-reader", daemon=True)
     try:
-        with closing(_take(queue, reader)) as taken:
+        reader.start()
+        with closing(_take(queue, ended)) as taken:
             yield taken
     finally:
-        stopped.set()
-        reader.join()
+        _end(reader, stopped, ended)
+
+
+def _end(reader: Thread, stopped: Event, ended: Event) -> None:
+    """End *reader*, however often interrupted; the first interrupt is raised at the end."""
+    interrupt: BaseException | None = None
+    while True:
+        try:
+            stopped.set()
+            if reader.ident is not None:
+                # An interrupted join() takes the thread for ended (Python 3.11), and the next
+                # one returns at once; so it is only asked when the thread has nothing left to do.
+                ended.wait()
+                reader.join()
+        except BaseException as error:  # noqa: BLE001 - raised below; nothing else ends waiting
+            interrupt = interrupt or error
+        else:
+            break
+    if interrupt is not None:
+        raise interrupt
 
 
 def _fetch(batches: Iterator[Batch], queue: Queue[_Item], stopped: Event) -> None:
@@ -59,12 +82,12 @@ def _hand_over(queue: Queue[_Item], item: _Item, stopped: Event) -> bool:
     return False
 
 
-def _take(queue: Queue[_Item], reader: Thread) -> Generator[Batch, None, None]:
+def _take(queue: Queue[_Item], ended: Event) -> Generator[Batch, None, None]:
     while True:
         try:
             item = queue.get(timeout=_WAIT)
         except Empty:
-            if not reader.is_alive() and queue.empty():
+            if ended.is_set() and queue.empty():
                 # Ending quietly here would make a torn read look like a short table.
                 msg = "the reader of the source ended before its last batch"
                 raise InternalError(msg) from None

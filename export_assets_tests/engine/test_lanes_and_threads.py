@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,107 @@ def test_an_interrupt_while_queues_are_full_ends_the_run_soon(
     assert open_files() == files
     assert not leftovers(world.exports)
     assert not (world.exports / "shop" / "orders" / "csv" / "day=2026-02-08").exists()
+
+
+class Interrupted(BaseException):
+    """What a signal handler raises."""
+
+
+@contextmanager
+def alarms_raise(*seconds: float) -> Iterator[None]:
+    """Raise `Interrupted` in this thread after each of *seconds*."""
+
+    def ring(number: int, frame: object) -> None:
+        del number, frame
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, left.pop(0))
+        raise Interrupted
+
+    left = list(seconds)
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, left.pop(0))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+class BusyWriter(SlowWriter):
+    def write(self, batch: Batch) -> None:
+        del batch
+        time.sleep(1)
+        BusyFormat.done.append(time.monotonic())
+
+
+class BusyFormat(FakeFormat):
+    done: list[float] = []  # noqa: RUF012 - what all writers did, in one place
+
+    def open(self, path: Path, *_: Any) -> FormatWriter:
+        path.touch()
+        return BusyWriter()
+
+
+def test_interrupted_waiting_still_outlives_a_lane_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = shop(tmp_path)
+    world.export(tables=("customers",), formats=("csv", "json"))
+    for name in ("csv", "json"):
+        monkeypatch.setitem(FORMATS, name, BusyFormat(name))
+    world.sql("update customers set name = 'Eve' where id = 1")
+    BusyFormat.done.clear()
+    threads = threading.active_count()
+
+    # The first while waiting for the lanes to finish, the others while waiting for them to stop.
+    with alarms_raise(0.4, 0.1, 0.1), pytest.raises(Interrupted):
+        world.export(tables=("customers",), formats=("csv", "json"))
+
+    assert len(BusyFormat.done) == 2
+    assert threading.active_count() == threads
+    assert not leftovers(world.exports)
+
+
+def test_interrupted_waiting_still_outlives_a_reader_at_work() -> None:
+    fetched: list[int] = []
+
+    def batches() -> Iterator[Batch]:
+        yield Batch(pl.DataFrame({"a": [1]}))
+        time.sleep(0.8)
+        fetched.append(2)
+        yield Batch(pl.DataFrame({"a": [2]}))
+
+    with alarms_raise(0.2, 0.1), pytest.raises(Interrupted), reading_ahead(batches()) as taken:
+        next(taken)
+
+    assert fetched == [2]
+    assert not [t for t in threading.enumerate() if t.name == "source-reader"]
+
+
+class InterruptedWriter(SlowWriter):
+    def write(self, batch: Batch) -> None:
+        del batch
+        raise KeyboardInterrupt
+
+
+class InterruptedFormat(FakeFormat):
+    def open(self, path: Path, *_: Any) -> FormatWriter:
+        path.touch()
+        return InterruptedWriter()
+
+
+def test_an_interrupt_a_library_raises_in_a_lane_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = shop(tmp_path)
+    monkeypatch.setitem(FORMATS, "json", InterruptedFormat("json"))
+    threads = threading.active_count()
+
+    with pytest.raises(KeyboardInterrupt):
+        world.export(tables=("orders",), formats=("csv", "json"))
+
+    assert threading.active_count() == threads
+    assert not contents(world.exports)
 
 
 def test_a_failure_of_the_reader_leaves_nothing_behind(tmp_path: Path) -> None:

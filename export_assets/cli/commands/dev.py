@@ -39,6 +39,7 @@ def dev(output: Output, options: DevOptions) -> int:
     from export_assets.cli.family import run_family
     from export_assets.cli.listening import need_free_port, need_loopback
     from export_assets.cli.project import settings_of
+    from export_assets.cli.signals import answer
 
     need_loopback(options.host)
     settings = settings_of(options.home)
@@ -56,9 +57,9 @@ def dev(output: Output, options: DevOptions) -> int:
     arguments += ["-h", options.host, "-p", str(options.port)]
     try:
         code = run_family(arguments, environment=environment)
-    except KeyboardInterrupt as ended:
+    except KeyboardInterrupt:
         # The way this command ends: nothing went wrong.
+        code = answer()
         output.line("stopped")
-        code = getattr(ended, "exit_code", 130)
     output.document({"exit_code": code})
     return code
