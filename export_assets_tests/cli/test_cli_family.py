@@ -67,6 +67,33 @@ def test_a_signal_ends_children_and_their_children(
     assert not is_alive(int(pid_file.read_text(encoding="utf-8")))
 
 
+LISTENING = """
+import os, sys, time
+open(sys.argv[1] + ".new", "w").write(str(os.getpid()))
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of this")
+def test_the_leader_is_told_when_the_command_is_killed(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+
+    with subprocess.Popen([sys.executable, "-c", OURS, LISTENING, str(pid_file)]) as ours:
+        deadline = time.monotonic() + 20
+        while not pid_file.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        leader = int(pid_file.read_text(encoding="utf-8"))
+        was_alive = is_alive(leader)
+        ours.kill()
+    deadline = time.monotonic() + 10
+    while is_alive(leader) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    assert was_alive
+    assert not is_alive(leader)
+
+
 def test_a_command_that_ends_by_itself_gives_its_own_exit_code() -> None:
     code = run_family([sys.executable, "-c", "raise SystemExit(7)"], environment=os.environ)
 
