@@ -63,6 +63,7 @@ def test_all_checks_of_sound_data_pass(shop: Shop) -> None:
             "completeness",
             "integrity",
             "row_count",
+            "coverage",
             "customer_id_to_customers",
         ),
         True,
@@ -145,7 +146,7 @@ def test_losing_most_rows_warns(shop: Shop) -> None:
     found = find(result, "row_count")
     assert result.success
     assert not found.passed
-    assert found.description == "1 rows, 3 before (-67%)"
+    assert found.description == "1 row, 3 before (-67%)"
 
 
 def test_silences_and_falls_of_a_series_warn(beats: Shop) -> None:
@@ -185,7 +186,7 @@ def test_every_check_alone_passes_over_sound_files_and_exports_nothing(beats: Sh
 
     found = outcomes(result)
     assert found.pop("gaps") is False
-    assert len(found) == 7
+    assert len(found) == 8
     assert all(found.values())
     assert len(beats.events(PARQUET)) == before
 
