@@ -9,6 +9,8 @@ from export_assets.config.models import SourceConfig
 from export_assets.config.urls import SourceUrl
 from export_assets.tables.schema import TableSchema
 
+_ORDINARY = frozenset({"read", "inserted", "present"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
@@ -24,10 +26,23 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class StepReport:
-    """What one step did, as counters by name."""
+    """What one step did, as counters by name.
+
+    `read`, `inserted` and `present` are the ordinary ones. One that ends in `_before` counts what
+    an earlier run told of already. Every other is told to people where it is not 0.
+    """
 
     step: str
     counts: Mapping[str, int]
+
+    @property
+    def odd(self) -> dict[str, int]:
+        """The counters a person should know of."""
+        return {
+            name: count
+            for name, count in self.counts.items()
+            if count and name not in _ORDINARY and not name.endswith("_before")
+        }
 
 
 class System(ABC):
@@ -56,6 +71,10 @@ class System(ABC):
         """Return derived tables by name, as SELECT statements over the physical tables."""
         del columns_of, config
         return {}
+
+    def tables(self) -> Sequence[str]:
+        """Names of the tables the system may have; a source may lack some of them."""
+        return ()
 
     def annotate(self, schema: TableSchema) -> TableSchema:
         """Add what the source cannot tell of a table: keys, descriptions, better types."""

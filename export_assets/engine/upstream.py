@@ -29,15 +29,10 @@ def fetch_latest(source: ConfiguredSource) -> list[str]:
     notes = []
     try:
         for report in run_steps(source):
-            odd = {
-                name: count
-                for name, count in report.counts.items()
-                if count and name not in {"read", "inserted", "present"}
-            }
-            if odd:
-                facts = ", ".join(
-                    f"{count} {name.replace('_', ' ')}" for name, count in odd.items()
-                )
+            facts = ", ".join(
+                f"{count} {name.replace('_', ' ')}" for name, count in report.odd.items()
+            )
+            if facts:
                 notes.append(f"{source.name}: {report.step}: {facts}")
     except (SourceBusy, SourceMissing, DestinationError) as error:
         if isinstance(error, SourceMissing) and source.url.path and not source.url.path.exists():

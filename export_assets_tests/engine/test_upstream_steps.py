@@ -94,6 +94,15 @@ def test_counts_that_are_odd_are_told(tmp_path: Path) -> None:
     assert report.exit_code == 3
 
 
+def test_what_an_earlier_run_told_is_not_told_again(tmp_path: Path) -> None:
+    world, pump = shop(tmp_path), Pump({"read": 9, "malformed": 0, "malformed_before": 3})
+
+    report = world.export(configured=with_system(pump), tables=("customers",), fetch_latest=True)
+
+    assert list(report.warnings) == []
+    assert report.exit_code == 0
+
+
 @pytest.mark.parametrize(
     "error", [SourceBusy("held"), SourceMissing("read-only"), DestPermission("read-only")]
 )

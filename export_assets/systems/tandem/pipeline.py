@@ -4,6 +4,11 @@ Three steps, each callable on its own, each one transaction, each idempotent: a 
 has no derived row yet and adds what is missing. The natural key of an event is the pump's
 sequence number, its time and its type (and the pump, where the file names it), so a payload that
 arrives twice changes no count. A row nothing can be made of is counted and stays where it is.
+
+Such malformed rows are met by every refresh, and nothing is kept of which were told. They count as
+new where something was inserted and they came after the last row something had been made of (ids
+grow in the order of arrival), so one that stood last when it was told is told once more; and as
+long as nothing could be made of any row, all of them are new to every refresh.
 """
 
 from collections.abc import Collection, Mapping
@@ -105,12 +110,14 @@ def refresh_events(
         require_columns(layout, EVENTS, _EVENT_COLUMNS)
         stamp = stored_expression("utc", layout[EVENTS]["timestamp"], stored_zone)
         read = _count(con, RAW_EVENTS)
+        mark = _largest(con, EVENTS, "raw_events_id")
         pending = pending_events(layout, assume_timezone=stored_zone.key, pump_timezone=pump_zone)
         _keep(con, "pump_pending", pending)
         _keep(con, "pump_new", new_events(layout, stamp=stamp))
         decode_lacking_fields(con)
         inserted, ambiguous, nonexistent = _figures(con)
         malformed = _problems(con)
+        malformed_new = _new_problems(con, inserted, mark=mark)
         unknown = dict(con.execute(unknown_names("pump_new")).fetchall())
         if inserted:
             created = as_stored(now or datetime.now(UTC), layout[EVENTS]["created"], stored_zone)
@@ -124,6 +131,7 @@ def refresh_events(
         present=read - inserted - sum(malformed.values()),
         unknown=unknown,
         malformed=malformed,
+        malformed_new=malformed_new,
         ambiguous=ambiguous,
         nonexistent=nonexistent,
     )
@@ -173,9 +181,11 @@ def _derive(
         create_missing_tables(con, (table,))
         require_columns(read_layout(con), table, ("id", "events_id", "timestamp", *columns))
         read = _count(con, f"{EVENTS} WHERE starts_with(event_name, '{prefix}')")
+        mark = _largest(con, table, "events_id")
         _keep(con, "pump_pending", pending)
         malformed = _problems(con)
         inserted = _count(con, "pump_pending") - sum(malformed.values())
+        malformed_new = _new_problems(con, inserted, mark=mark)
         if inserted:
             con.execute(insert_derived(table, next_id(con, table), columns))
             advance_sequence(con, table)
@@ -186,6 +196,7 @@ def _derive(
         inserted=inserted,
         present=read - inserted - sum(malformed.values()),
         malformed=malformed,
+        malformed_new=malformed_new,
     )
 
 
@@ -203,6 +214,11 @@ def _count(con: duckdb.DuckDBPyConnection, rows: str) -> int:
     return int(found[0]) if found else 0
 
 
+def _largest(con: duckdb.DuckDBPyConnection, table: str, column: str) -> int | None:
+    found = con.execute(f"SELECT max({column}) FROM {table}").fetchone()  # noqa: S608 - our own names
+    return int(found[0]) if found and found[0] is not None else None
+
+
 def _figures(con: duckdb.DuckDBPyConnection) -> tuple[int, int, int]:
     query = """SELECT count(*), coalesce(count_if(ambiguous), 0),
                       coalesce(count_if(nonexistent), 0) FROM pump_new"""
@@ -214,3 +230,12 @@ def _problems(con: duckdb.DuckDBPyConnection) -> Mapping[str, int]:
     query = """SELECT problem, count(*) FROM pump_pending WHERE problem IS NOT NULL
                GROUP BY ALL ORDER BY ALL"""
     return dict(con.execute(query).fetchall())
+
+
+def _new_problems(con: duckdb.DuckDBPyConnection, inserted: int, *, mark: int | None) -> int:
+    """Count the malformed rows that came after *mark*, the last row something was made of."""
+    if mark is None:
+        return _count(con, "pump_pending WHERE problem IS NOT NULL")
+    if not inserted:
+        return 0
+    return _count(con, f"pump_pending WHERE problem IS NOT NULL AND id > {mark}")

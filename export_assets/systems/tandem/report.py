@@ -18,7 +18,10 @@ class StepReport:
     unknown: Mapping[str, int] = field(default_factory=dict)
     """Inserted events by name `UNKNOWN_<id>`."""
     malformed: Mapping[str, int] = field(default_factory=dict)
-    """Rows nothing could be made of, by reason; they stay where they are."""
+    """Rows nothing could be made of, by reason; they stay where they are, and every refresh meets
+    them again."""
+    malformed_new: int = 0
+    """How many of those no refresh has told of before."""
     ambiguous: int = 0
     """Inserted rows whose local time the clock showed twice; the first was taken."""
     nonexistent: int = 0

@@ -65,6 +65,10 @@ class TandemSystem(System):
             pump_timezone=_pump_timezone(config),
         )
 
+    def tables(self) -> Sequence[str]:
+        """Return the pump's log and what is derived from it."""
+        return (RAW_EVENTS, EVENTS, CGM_READINGS, BASAL_DELIVERIES)
+
     def annotate(self, schema: TableSchema) -> TableSchema:
         """Describe table and columns."""
         known = COLUMN_DESCRIPTIONS.get(schema.name, {})
@@ -104,7 +108,8 @@ class TandemSystem(System):
                 "inserted": done.inserted,
                 "present": done.present,
                 "unknown_events": sum(done.unknown.values()),
-                "malformed_payloads": sum(done.malformed.values()),
+                "malformed_payloads": done.malformed_new,
+                "malformed_payloads_before": sum(done.malformed.values()) - done.malformed_new,
                 "ambiguous_times": done.ambiguous,
                 "skipped_times": done.nonexistent,
             },

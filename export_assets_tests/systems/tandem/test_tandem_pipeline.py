@@ -282,6 +282,48 @@ def test_rows_of_text_that_is_no_json_are_counted(tmp_path: Path) -> None:
     assert counts(path)["events"] == 0
 
 
+def test_malformed_rows_are_new_once(tmp_path: Path) -> None:
+    good, bad = document(sequence=1), document(sequence=2, time="never")
+    path = database(tmp_path / "pump.duckdb", [bad, good, bad])
+
+    def refreshed() -> tuple[int, int]:
+        step = refresh_all(path).step("events")
+        return sum(step.malformed.values()), step.malformed_new
+
+    first, again = refreshed(), refreshed()
+    run(path, f"INSERT INTO raw_events VALUES (11, now(), '{json.dumps(bad)}')")
+    nothing_inserted = refreshed()
+    run(path, f"INSERT INTO raw_events VALUES (12, now(), '{json.dumps(document(sequence=3))}')")
+    inserted, after = refreshed(), refreshed()
+
+    assert (first, again) == ((2, 2), (2, 0))
+    # The third bad row waits for the next refresh that inserts; the second stands after event 1.
+    assert (nothing_inserted, inserted, after) == ((3, 0), (3, 2), (3, 0))
+
+
+def test_rows_of_which_none_could_be_read_stay_new(tmp_path: Path) -> None:
+    path = database(tmp_path / "pump.duckdb", [document(time="never")])
+
+    refresh_all(path)
+    report = refresh_all(path)
+
+    assert report.step("events").malformed_new == 1
+
+
+def test_malformed_readings_are_new_once(tmp_path: Path) -> None:
+    documents = [
+        document(sequence=1, currentglucosedisplayvalue="abc"),
+        document(sequence=2, currentglucosedisplayvalue=120),
+    ]
+    path = database(tmp_path / "pump.duckdb", documents)
+
+    first = refresh_all(path).step("cgm_readings")
+    again = refresh_all(path).step("cgm_readings")
+
+    assert (first.malformed_new, again.malformed_new) == (1, 0)
+    assert first.malformed == again.malformed
+
+
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
