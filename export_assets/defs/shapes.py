@@ -18,9 +18,9 @@ import msgspec
 from export_assets.config.models import EVERY_OTHER
 from export_assets.engine.memory import STATE, SourceState
 from export_assets.engine.request import ExportRequest
-from export_assets.engine.tables import define_views, plan_table
+from export_assets.engine.tables import define_views, plan_schema
 from export_assets.engine.workspace import ConfiguredSource, Workspace
-from export_assets.errors import ExportError
+from export_assets.errors import ExportError, UsageError
 from export_assets.store.durable import write_durably
 from export_assets.store.layout import safe_name
 from export_assets.store.local import LocalStore, read_if_there
@@ -137,7 +137,13 @@ def _look(source: ConfiguredSource) -> list[TableShape]:
                 if not config.selects(name) and name not in config.tables:
                     tables.append(TableShape(name=name))
                     continue
-                plan = plan_table(name, snapshot, config, system, ExportRequest())
+                try:
+                    described = snapshot.describe(name)
+                except UsageError:
+                    # A view of what is gone: its run fails and says why.
+                    tables.append(TableShape(name=name))
+                    continue
+                plan = plan_schema(described, config, system, ExportRequest())
                 rule = config.table(name).partition_by
                 first: str | None = None
                 if rule is not None and rule.start is None:

@@ -1,12 +1,19 @@
 """The facts behind `inspect`: what a source holds, and how truly it can be exported."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from export_assets.engine.request import ExportRequest
-from export_assets.engine.tables import TablePlan, define_views, plan_table, select_tables
+from export_assets.engine.tables import (
+    TablePlan,
+    check_configured,
+    define_views,
+    plan_tables,
+    select_tables,
+)
 from export_assets.engine.workspace import ConfiguredSource
+from export_assets.errors import ExportError, UsageError
 from export_assets.sources.base import Snapshot
 from export_assets.tables.partitions import TimePartitions
 from export_assets.tables.schema import Column, TableSchema
@@ -48,6 +55,8 @@ class InspectedSource:
     snapshot: str
     consistency: str
     tables: Sequence[InspectedTable]
+    unreadable: Mapping[str, ExportError]
+    """Why further tables cannot be read, by name."""
 
 
 def inspect_source(
@@ -67,23 +76,32 @@ def inspect_source(
 
     Raises:
         UsageError: A table does not exist.
-        SourceError: The source cannot be read.
+        SourceError: The source cannot be read, or the one table named.
     """
     request = ExportRequest(tables=tuple(tables))
     with source.source.snapshot() as snapshot:
         define_views(snapshot, source.config, source.system)
+        check_configured(snapshot.tables(), source.config, source.system)
         found = []
-        for name in select_tables(snapshot.tables(), source.config, request):
+        names = select_tables(snapshot.tables(), source.config, request)
+        plans, unreadable = plan_tables(names, snapshot, source.config, source.system, request)
+        for plan in plans:
             if progress is not None:
-                progress(name)
-            plan = plan_table(name, snapshot, source.config, source.system, request)
-            found.append(_inspect(source, plan, snapshot, profile=profile))
+                progress(plan.name)
+            try:
+                found.append(_inspect(source, plan, snapshot, profile=profile))
+            except UsageError as error:
+                # A view may have columns and still not work: it needs a function, say.
+                if request.tables and len(names) == 1:
+                    raise
+                unreadable[plan.name] = error
         return InspectedSource(
             source=source.name,
             address=str(source.url),
             snapshot=snapshot.info.kind,
             consistency=snapshot.info.consistency,
             tables=found,
+            unreadable=unreadable,
         )
 
 

@@ -15,7 +15,13 @@ from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.scope import other_slicings
 from export_assets.engine.table_export import Announce, Opener, TableExporter, unannounced
 from export_assets.engine.table_pass import Progress, silent
-from export_assets.engine.tables import define_views, plan_table, select_tables
+from export_assets.engine.tables import (
+    check_configured,
+    check_relations,
+    define_views,
+    plan_tables,
+    select_tables,
+)
 from export_assets.engine.upstream import fetch_latest
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import DestConflict, IntegrityError
@@ -47,9 +53,9 @@ class Exporter:
         raise_file_limit()
         if self.request.fetch_latest:
             warnings += fetch_latest(self.source)
-        records = self._recalled()
-        if records is None:
-            records = self._exported()
+        recalled = self._recalled()
+        records, notes = self._exported() if recalled is None else recalled
+        warnings += notes
         warnings += [record.warning for record in records if record.warning]
         warnings += broken_rules(records)
         if self.request.output_dir is None:
@@ -80,13 +86,14 @@ class Exporter:
                     raise DestConflict(msg)
                 break
 
-    def _recalled(self) -> list[ExportRecord] | None:
-        """Return the records of a run that has nothing to do, without opening the source."""
+    def _recalled(self) -> tuple[list[ExportRecord], list[str]] | None:
+        """Return records and warnings of a run with nothing to do, the source left unopened."""
         memory = self._memory
         fingerprint = self.source.source.fingerprint()
         tables = memory.tables(fingerprint)
         if tables is None:
             return None
+        warnings = check_configured(tables, self.source.config, self.source.system)
         records: list[ExportRecord] = []
         for name in select_tables(tables, self.source.config, self.request):
             known = memory.recall(
@@ -95,22 +102,27 @@ class Exporter:
             if known is None:
                 return None
             records += known
-        return records
+        return records, warnings
 
-    def _exported(self) -> list[ExportRecord]:
+    def _exported(self) -> tuple[list[ExportRecord], list[str]]:
+        """Return records and warnings of a run that opens the source."""
         records: list[ExportRecord] = []
         config, system = self.source.config, self.source.system
         with self.source.source.snapshot() as snapshot:
             define_views(snapshot, config, system)
             names = select_tables(snapshot.tables(), config, self.request)
-            plans = [plan_table(name, snapshot, config, system, self.request) for name in names]
+            warnings = check_configured(snapshot.tables(), config, system)
+            check_relations(snapshot, config)
+            plans, unreadable = plan_tables(names, snapshot, config, system, self.request)
             for plan in plans:
                 self.choices.contract(plan)
             # Only now: a request that is wrong leaves no directory behind.
             with self._destinations(snapshot.tables()) as destinations:
                 for plan in plans:
                     records += self.tables.export(plan, snapshot, destinations)
-        return records
+            for name, error in unreadable.items():
+                records += self.tables.failed(name, error)
+        return records, warnings
 
     @contextmanager
     def _destinations(self, tables: Sequence[str]) -> Iterator[Opener]:

@@ -78,7 +78,7 @@ class TableExporter:
                 records, waiting = self.export_once(plan, formats, snapshot, destinations)
         except BaseException as error:  # noqa: BLE001 - Polars panics are no Exception
             translated = _told(error, plan)
-            records, waiting = self._all_failed(plan, formats, translated), {}
+            records, waiting = self.failed(plan.name, translated, formats), {}
         records += self._waiting(plan, formats, snapshot, destinations, waiting)
         names = [fmt.name for fmt in formats]
         self.memory.remember(snapshot.tables(), plan.name, records, fingerprint, formats=names)
@@ -229,15 +229,17 @@ class TableExporter:
             seen=seen,
         )
 
-    def _all_failed(
-        self, plan: TablePlan, formats: Sequence[Format], error: ExportError
+    def failed(
+        self, table: str, error: ExportError, formats: Sequence[Format] | None = None
     ) -> list[ExportRecord]:
-        key = self.request.partitions[0] if self.request.partitions else ALL
-        partitioned = isinstance(plan.partitions, TimePartitions)
-        many = len(self.request.partitions) > 1 or (partitioned and not self.request.partitions)
+        """Return the records of a *table* that failed whole, in all its formats by default."""
+        keys = self.request.partitions
+        sliced = self.source.config.table(table).partition_by is not None
+        whole = not sliced or self.request.output_dir is not None
+        key = keys[0] if len(keys) == 1 else ALL if whole and not keys else "*"
         return [
-            failure(self.source.name, plan.name, fmt.name, "*" if many else key, error)
-            for fmt in formats
+            failure(self.source.name, table, fmt.name, key, error)
+            for fmt in (self.choices.formats(table) if formats is None else formats)
         ]
 
 

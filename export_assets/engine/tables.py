@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from export_assets.config.models import SourceConfig
+from export_assets.config.models import EVERY_OTHER, SourceConfig
 from export_assets.config.rules import ColumnType
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.system import System
-from export_assets.errors import UsageError
+from export_assets.errors import ExportError, UsageError
 from export_assets.sources.base import Snapshot
 from export_assets.tables.partitions import NoPartitions, Partitions, TimePartitions
 from export_assets.tables.schema import LogicalType, TableSchema
@@ -55,6 +55,53 @@ def define_views(snapshot: Snapshot, config: SourceConfig, system: System | None
         snapshot.define(views)
 
 
+def check_configured(
+    present: Sequence[str], config: SourceConfig, system: System | None
+) -> list[str]:
+    """Refuse a configuration of tables that are none of *present*.
+
+    What is said of a misspelt table, say which columns to redact, would not be done.
+
+    Returns:
+        Warnings: the tables that the system knows and the source lacks.
+
+    Raises:
+        UsageError: The source has no table of a configured name.
+    """
+    known = set(system.tables()) if system is not None else set()
+    named = [f"tables.{name}" for name in config.tables if name != EVERY_OTHER]
+    related = [(one.child_table, one.parent_table) for one in config.relations]
+    missing: dict[str, str] = {}
+    for name in config.tables:
+        if name != EVERY_OTHER and name not in present:
+            missing[name] = f"tables.{name}"
+    for name in (name for pair in related for name in pair):
+        if name not in present:
+            missing.setdefault(name, f"relations.{name}")
+    for name, where in missing.items():
+        if name not in known:
+            msg = f"{where}: source has no such table{_hint(name, present)}"
+            raise UsageError(msg)
+    return [f"{where}: source has no such table" for where in missing.values() if where in named]
+
+
+def check_relations(snapshot: Snapshot, config: SourceConfig) -> None:
+    """Refuse configured relations between columns that do not exist.
+
+    Raises:
+        UsageError: One of the two columns does not exist.
+    """
+    present = snapshot.tables()
+    ends = [(one.child_table, one.child_column) for one in config.relations]
+    ends += [(one.parent_table, one.parent_column) for one in config.relations]
+    for table in dict.fromkeys(table for table, _ in ends if table in present):
+        try:
+            schema = snapshot.describe(table)
+        except ExportError:
+            continue  # that the table cannot be read is said where it is exported
+        _check_columns(f"relations.{table}", schema, [column for t, column in ends if t == table])
+
+
 def select_tables(
     present: Sequence[str], config: SourceConfig, request: ExportRequest
 ) -> list[str]:
@@ -89,6 +136,36 @@ def check_table_name(name: str, present: Sequence[str]) -> None:
     raise UsageError(msg)
 
 
+def plan_tables(
+    names: Sequence[str],
+    snapshot: Snapshot,
+    config: SourceConfig,
+    system: System | None,
+    request: ExportRequest,
+) -> tuple[list[TablePlan], dict[str, ExportError]]:
+    """Plan every table called one of *names*.
+
+    Returns:
+        The plans, and by name why tables cannot be read: a view of what is gone, say.
+
+    Raises:
+        UsageError: See `plan_table`.
+        ExportError: The one table asked for by name cannot be read.
+    """
+    plans: list[TablePlan] = []
+    unreadable: dict[str, ExportError] = {}
+    for name in names:
+        try:
+            schema = snapshot.describe(name)
+        except ExportError as error:
+            if request.tables and len(names) == 1:
+                raise
+            unreadable[name] = error
+        else:
+            plans.append(plan_schema(schema, config, system, request))
+    return plans, unreadable
+
+
 def plan_table(
     name: str,
     snapshot: Snapshot,
@@ -96,13 +173,20 @@ def plan_table(
     system: System | None,
     request: ExportRequest,
 ) -> TablePlan:
-    """Decide columns, types, slices and order of one table.
+    """Decide columns, types, slices and order of one table; see `plan_schema`."""
+    return plan_schema(snapshot.describe(name), config, system, request)
+
+
+def plan_schema(
+    schema: TableSchema, config: SourceConfig, system: System | None, request: ExportRequest
+) -> TablePlan:
+    """Decide columns, types, slices and order of the table that *schema* describes.
 
     Raises:
         UsageError: Configuration or request name columns the table does not have, or ask for a
             time range of a table without a time.
     """
-    schema = snapshot.describe(name)
+    name = schema.name
     if system is not None:
         schema = system.annotate(schema)
     table = config.table(name)
@@ -227,7 +311,10 @@ def _columns(
 def _check_columns(table: str, schema: TableSchema, names: Sequence[str]) -> None:
     for name in names:
         if name not in schema.names:
-            nearest = get_close_matches(name, schema.names, n=1)
-            hint = f", did you mean {nearest[0]}?" if nearest else ""
-            msg = f"{table}: source has no column {name}{hint}"
+            msg = f"{table}: source has no column {name}{_hint(name, schema.names)}"
             raise UsageError(msg)
+
+
+def _hint(name: str, names: Sequence[str]) -> str:
+    nearest = get_close_matches(name, names, n=1)
+    return f", did you mean {nearest[0]}?" if nearest else ""

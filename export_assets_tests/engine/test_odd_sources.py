@@ -1,12 +1,20 @@
 """Databases and configurations that are not as they should be: one clear line, the rest goes on."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from export_assets.config.models import SourceConfig
+from export_assets.config.urls import SourceUrl
+from export_assets.engine.inspection import inspect_source
+from export_assets.engine.report import EXIT_PARTIAL
+from export_assets.engine.system import System
 from export_assets.engine.verification import verify_source
-from export_assets.errors import ContractViolation
+from export_assets.engine.workspace import ConfiguredSource
+from export_assets.errors import ContractViolation, UsageError
 from export_assets.tables.partitions import Window
 from export_assets_tests.engine.engine_world import shop, statuses
 
@@ -62,3 +70,102 @@ def test_verifying_against_a_time_that_is_none_says_so(tmp_path: Path) -> None:
 
     with pytest.raises(ContractViolation, match=r"^t\.at: holds text that is no timestamp"):
         verify_source(world.exporter())
+
+
+@pytest.mark.parametrize(
+    ("yaml", "message"),
+    [
+        (
+            "tables: {'*': {}, customer: {redact: [email]}}",
+            r"^tables\.customer: source has no such table, did you mean customers\?$",
+        ),
+        (
+            "relations: [{from: order.id, to: customers.id}]",
+            r"^relations\.order: source has no such table, did you mean orders\?$",
+        ),
+        (
+            "relations: [{from: orders.id, to: customers.idd}]",
+            r"^relations\.customers: source has no column idd, did you mean id\?$",
+        ),
+    ],
+)
+def test_a_name_in_the_configuration_that_the_source_lacks_is_refused(
+    yaml: str, message: str, tmp_path: Path
+) -> None:
+    world = shop(tmp_path, f"source: shop\nurl: shop.db\n{yaml}\n")
+
+    with pytest.raises(UsageError, match=message):
+        world.export()
+
+    assert not world.exports.exists()
+
+
+def test_a_misspelt_table_is_refused_where_nothing_would_be_read(tmp_path: Path) -> None:
+    world = shop(tmp_path)
+    world.export()
+    world.config("source: shop\nurl: shop.db\ntables: {'*': {}, customer: {redact: [email]}}\n")
+
+    with pytest.raises(UsageError, match=r"^tables\.customer: source has no such table"):
+        world.export()
+
+
+class Tills(System):
+    """May have a table that a source lacks."""
+
+    name = "tills"
+    yaml = Path("tills.yaml")
+
+    def make_sample(self, url: SourceUrl, config: SourceConfig) -> str:
+        raise NotImplementedError
+
+    def tables(self) -> Sequence[str]:
+        return ("customers", "tills")
+
+
+def test_a_table_that_only_the_system_knows_is_warned_of(tmp_path: Path) -> None:
+    yaml = (
+        "source: shop\nurl: shop.db\ntables: {customers: {}, tills: {}, v: {query: select 1 x}}\n"
+    )
+    world = shop(tmp_path, yaml)
+
+    def with_system(source: ConfiguredSource) -> ConfiguredSource:
+        return replace(source, system=Tills())
+
+    first, second = (world.export(configured=with_system) for _ in range(2))
+
+    assert statuses(first) == {"customers/parquet/all": "success", "v/parquet/all": "success"}
+    assert list(first.warnings) == ["tables.tills: source has no such table"]
+    assert list(second.warnings) == list(first.warnings)
+
+
+BROKEN = (
+    "create table t (a integer); insert into t values (1); create view bad as select * from gone;"
+)
+ANY = "source: shop\nurl: shop.db\n"
+
+
+def test_a_view_of_what_is_gone_fails_alone(tmp_path: Path) -> None:
+    world = shop(tmp_path, ANY, BROKEN)
+
+    report = world.export()
+
+    assert statuses(report) == {"t/parquet/all": "success", "bad/parquet/all": "failed"}
+    assert report.exit_code == EXIT_PARTIAL
+    assert report.failed[0].error == "shop: view bad: no such table: main.gone"
+
+
+def test_a_view_of_what_is_gone_is_refused_where_it_alone_was_asked_for(tmp_path: Path) -> None:
+    world = shop(tmp_path, ANY, BROKEN)
+
+    with pytest.raises(UsageError, match=r"^shop: view bad: no such table: main\.gone$"):
+        world.export(tables=("bad",))
+
+
+def test_inspecting_shows_the_rest_beside_a_view_of_what_is_gone(tmp_path: Path) -> None:
+    world = shop(tmp_path, ANY, BROKEN)
+
+    found = inspect_source(world.workspace().source("shop"))
+
+    assert [table.schema.name for table in found.tables] == ["t"]
+    facts = {name: str(error) for name, error in found.unreadable.items()}
+    assert facts == {"bad": "shop: view bad: no such table: main.gone"}

@@ -350,7 +350,7 @@ def test_a_configured_type_that_does_not_hold_publishes_nothing(tmp_path: Path) 
 
 
 def test_another_table_is_never_replaced(tmp_path: Path) -> None:
-    world = shop(tmp_path)
+    world = shop(tmp_path, "source: shop\nurl: shop.db\n")
     world.export(tables=("customers",))
     # As a file system that ignores case would: Customers lies where customers is looked for.
     world.sql("alter table customers rename to c; alter table c rename to clients")

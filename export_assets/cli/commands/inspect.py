@@ -68,6 +68,9 @@ def inspect(output: Output, options: InspectOptions) -> int:
     output.line(f"{found.source}: {found.address} ({found.snapshot}, {found.consistency})")
     for table in found.tables:
         _print(output, table)
+    for name, error in found.unreadable.items():
+        output.line()
+        output.line(f"{name}: cannot be read: {error}")
     output.document(
         {
             "source": found.source,
@@ -76,6 +79,7 @@ def inspect(output: Output, options: InspectOptions) -> int:
             "consistency": found.consistency,
             "exit_code": 0,
             "tables": [_document(table) for table in found.tables],
+            "unreadable": {name: str(error) for name, error in found.unreadable.items()},
         }
     )
     return 0
