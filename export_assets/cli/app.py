@@ -3,6 +3,7 @@
 Commands import what they need when they run, so that `--help`, `list` and `validate` start fast.
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -27,6 +28,8 @@ from export_assets.cli.output import Output
 from export_assets.cli.signals import termination_raises
 from export_assets.cli.streams import open_standard_streams
 from export_assets.errors import UsageError
+
+_TWICE = re.compile(r"( Did you mean [^?]+\?)\1")
 
 app = typer.Typer(
     name="export-assets",
@@ -82,7 +85,9 @@ def _parsed(arguments: list[str]) -> int:
         typer.echo(error.format_message())
         return error.exit_code
     except ClickException as error:
-        raise UsageError(" ".join(error.format_message().split())) from error
+        message = " ".join(error.format_message().split())
+        # Typer and Click 8.5 each add the same suggestion.
+        raise UsageError(_TWICE.sub(r"\1", message)) from error
     return code if isinstance(code, int) else 0
 
 

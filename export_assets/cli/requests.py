@@ -33,7 +33,22 @@ def source_of(workspace: Workspace, options: SelectionOptions) -> ConfiguredSour
     Raises:
         UsageError: There is no such source.
     """
-    return workspace.source(options.source, url=options.source_url, base=Path.cwd())
+    return source_named(workspace, options.source, options.source_url)
+
+
+def source_named(workspace: Workspace, name: str, url: str | None) -> ConfiguredSource:
+    """Return the source called *name*, or made of that address; see `Workspace.source`.
+
+    Raises:
+        UsageError: There is no such source.
+    """
+    if not name.strip():
+        msg = "SOURCE: is empty; name a configured source, or the path or URL of a database"
+        raise UsageError(msg)
+    if name not in workspace.project.sources and "\0" not in name and Path(name).is_dir():
+        msg = f"{name}: is a directory; name a database file in it, or a configured source"
+        raise UsageError(msg)
+    return workspace.source(name, url=url, base=Path.cwd())
 
 
 def request_of(
@@ -51,7 +66,7 @@ def request_of(
         msg = f"--fetch-latest: {source.name} has no upstream steps"
         raise UsageError(msg)
     return ExportRequest(
-        tables=listed(options.tables),
+        tables=tables_named(options.tables),
         include=listed(options.include),
         exclude=listed(options.exclude),
         formats=formats,
@@ -77,6 +92,20 @@ def listed(texts: Iterable[str] | None) -> tuple[str, ...]:
     """
     names = [name.strip() for row in csv.reader(texts or (), skipinitialspace=True) for name in row]
     return tuple(dict.fromkeys(name for name in names if name))
+
+
+def tables_named(texts: Iterable[str] | None) -> tuple[str, ...]:
+    """Return the names in *texts* as `listed` does, none of which may stand for all tables.
+
+    Raises:
+        UsageError: One of *texts* holds no name.
+    """
+    given = list(texts or ())
+    for text in given:
+        if not listed([text]):
+            msg = f"TABLE {text!r}: is empty; leave it out for all tables"
+            raise UsageError(msg)
+    return listed(given)
 
 
 def condition(text: str) -> tuple[str, str | None]:

@@ -21,6 +21,7 @@ from export_assets.sources.files import (
     look,
     settled_stamp,
     sidecar,
+    telling_path,
 )
 from export_assets.sources.private_temp import private_directory
 
@@ -60,7 +61,8 @@ class DuckDbSource(Source):
             NoSpace: The copy does not fit into the temporary space.
         """
         fingerprint = self.fingerprint()
-        with private_directory(self._temp_dir or Path(tempfile.gettempdir())) as directory:
+        base = self._temp_dir or Path(tempfile.gettempdir())
+        with telling_path(self.path), private_directory(base) as directory:
             taken_at = datetime.now(UTC)
             copy = self._copy(directory)
             info = SnapshotInfo(kind="duckdb-copy", id=fingerprint, taken_at=taken_at)

@@ -9,7 +9,8 @@ import hashlib
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from export_assets.errors import NoSpace, SourceCorrupt, SourceMissing
@@ -46,6 +47,18 @@ def look(name: str, path: Path) -> None:
     if found.st_size == 0:
         msg = f"{name}: {path} is empty, not a database"
         raise SourceCorrupt(msg)
+
+
+@contextmanager
+def telling_path(path: Path) -> Iterator[None]:
+    """Add *path* to what the block says of a damaged file: a source's name does not lead there."""
+    try:
+        yield
+    except SourceCorrupt as error:
+        if str(path) in str(error):
+            raise
+        msg = f"{error} ({path})"
+        raise type(error)(msg) from error
 
 
 def check_space(name: str, paths: Iterable[Path], directory: Path) -> None:

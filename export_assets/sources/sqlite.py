@@ -10,7 +10,7 @@ from pathlib import Path
 
 from export_assets.sources.base import SnapshotInfo, Source
 from export_assets.sources.copy_process import copy_sqlite
-from export_assets.sources.files import hash_log, look, settled_stamp, sidecar
+from export_assets.sources.files import hash_log, look, settled_stamp, sidecar, telling_path
 from export_assets.sources.private_temp import private_directory
 from export_assets.sources.sqlite_check import BackgroundCheck
 from export_assets.sources.sqlite_errors import translate
@@ -54,7 +54,7 @@ class SqliteSource(Source):
         """
         fingerprint = self.fingerprint()
         base = self._temp_dir or Path(tempfile.gettempdir())
-        with ExitStack() as stack:
+        with telling_path(self.path), ExitStack() as stack:
             directory = stack.enter_context(private_directory(base))
             taken_at = datetime.now(UTC)
             copy = directory / "snapshot.db"

@@ -42,6 +42,10 @@ Cli = Callable[..., Ended]
         (["shop.db"], "configured source 'shop'"),
         (["shop", "--lock-timeout", "soon"], "soon"),
         ([], "SOURCE"),
+        ([""], "SOURCE: is empty"),
+        (["."], ".: is a directory; name a database file in it"),
+        (["shop", ""], "TABLE '': is empty"),
+        (["shop", "orders", ","], "TABLE ',': is empty"),
     ],
 )
 def test_a_wrong_request_is_one_line_and_leaves_nothing(
@@ -121,3 +125,22 @@ def test_a_condition_without_column_or_value_is_refused(text: str) -> None:
 )
 def test_a_range_holds_every_key_between_its_ends(text: str, keys: tuple[str, ...]) -> None:
     assert partition_keys([text]) == keys
+
+
+@pytest.mark.usefixtures("daily")
+def test_a_misspelt_command_is_corrected_once(cli: Cli) -> None:
+    done = cli("exprt")
+
+    assert done.code == 2
+    assert done.err == "error: No such command 'exprt'. Did you mean 'export'?\n"
+
+
+@pytest.mark.parametrize("name", ["x.db", "x.duckdb"])
+def test_a_file_that_is_no_database_is_named_by_its_path(world: World, cli: Cli, name: str) -> None:
+    path = world.home / name
+    path.write_text("this is a letter, no database\n" * 400, encoding="utf-8")
+
+    done = cli("export", name)
+
+    assert done.code == 12
+    assert done.err.endswith(f" ({path})\n")

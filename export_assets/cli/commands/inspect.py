@@ -50,18 +50,14 @@ def register(app: typer.Typer) -> None:
 
 def inspect(output: Output, options: InspectOptions) -> int:
     """Show tables, columns, types, row counts, time ranges, keys and estimated sizes."""
-    from pathlib import Path
-
     from export_assets.cli.project import workspace_of
-    from export_assets.cli.requests import listed
+    from export_assets.cli.requests import source_named, tables_named
     from export_assets.engine.inspection import inspect_source
 
-    source = workspace_of(options.home).source(
-        options.source, url=options.source_url, base=Path.cwd()
-    )
+    source = source_named(workspace_of(options.home), options.source, options.source_url)
     found = inspect_source(
         source,
-        tables=listed(options.tables),
+        tables=tables_named(options.tables),
         profile=not options.declared,
         progress=lambda name: output.detail(f"looking at {name}"),
     )
