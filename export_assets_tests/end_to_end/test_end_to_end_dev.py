@@ -1,13 +1,16 @@
 """The Dagster UI as `export-assets dev` starts it, and ends it."""
 
-import os
+import ctypes
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+import pytest
 
 from export_assets_tests.end_to_end.world import World
 
@@ -43,7 +46,30 @@ def members(home: Path) -> list[int]:
     return found
 
 
-def test_the_ui_answers_on_this_machine_and_leaves_no_process_behind(daily: World) -> None:
+def end_with_the_tests() -> None:
+    """Have Linux interrupt the command when the process that runs this test is killed."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGINT, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "seconds"),
+    [
+        pytest.param(signal.SIGINT, 130, 0, id="interrupted"),
+        # Only Linux tells the others of it, and they end on their own time.
+        pytest.param(
+            signal.SIGKILL,
+            -signal.SIGKILL,
+            60,
+            id="killed",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="needs Linux"),
+        ),
+    ],
+)
+def test_the_ui_answers_on_this_machine_and_leaves_no_process_behind(
+    daily: World, number: int, code: int, seconds: float
+) -> None:
     port = free_port()
 
     with subprocess.Popen(
@@ -53,15 +79,21 @@ def test_the_ui_answers_on_this_machine_and_leaves_no_process_behind(daily: Worl
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        preexec_fn=end_with_the_tests,  # noqa: PLW1509 - calls a loaded library only
     ) as process:
-        deadline = time.monotonic() + PATIENCE
-        while not answers(port) and time.monotonic() < deadline and process.poll() is None:
-            time.sleep(0.3)
-        answered, running = answers(port), len(members(daily.home))
-        os.kill(process.pid, signal.SIGINT)
-        process.communicate(timeout=60)
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while not answers(port) and time.monotonic() < deadline and process.poll() is None:
+                time.sleep(0.3)
+            answered, running = answers(port), len(members(daily.home))
+        finally:
+            process.send_signal(number)
+            process.communicate(timeout=60)
+    deadline = time.monotonic() + seconds
+    while members(daily.home) and time.monotonic() < deadline:
+        time.sleep(0.1)
 
     assert answered
     assert running >= 3
-    assert process.returncode == 130
+    assert process.returncode == code
     assert members(daily.home) == []
