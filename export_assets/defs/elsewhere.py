@@ -68,8 +68,8 @@ class Findings:
         if not self.left_out:
             return None
         return (
-            f"{counted(len(self.events), 'partition')} reported; {self.left_out} left out, which "
-            "lie outside Dagster's partitions: see the check `coverage`"
+            f"{counted(len(self.events), 'partition')} reported; {self.left_out} left out as "
+            "outside Dagster's partitions: see the check `coverage`"
         )
 
 

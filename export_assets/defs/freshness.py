@@ -31,8 +31,7 @@ def build_freshness_checks(tables: Sequence[TableExport]) -> list[dg.AssetChecks
         dg.AssetCheckSpec(
             NAME,
             asset=table.key(fmt),
-            description=f"Rows are no older than "
-            f"{table.configured.config.freshness_of(table.name):g} hours.",
+            description=_describe(table.configured.config.freshness_of(table.name) or 0.0),
         )
         for table in chosen
         for fmt in table.formats
@@ -59,6 +58,10 @@ def build_freshness_checks(tables: Sequence[TableExport]) -> list[dg.AssetChecks
     return [check]
 
 
+def _describe(hours: float) -> str:
+    return f"Rows are no older than {hours:g} hour{'' if hours == 1 else 's'}."
+
+
 def judge_freshness(
     instance: dg.DagsterInstance, table: TableExport, fmt: str, *, now: datetime
 ) -> Finding:
@@ -77,7 +80,7 @@ def judge_freshness(
     age = max((now - known_until).total_seconds() / 3600, 0.0)
     return Finding(
         passed=age <= hours,
-        says=f"{age:.1f} hours old, {hours:g} are allowed",
+        says=f"{age:.1f} hours old, {hours:g} {'is' if hours == 1 else 'are'} allowed",
         figures={
             "age_hours": dg.MetadataValue.float(round(age, 3)),
             "known_until": dg.MetadataValue.timestamp(known_until),

@@ -140,7 +140,7 @@ def _compare(
         return Finding(passed=False, says=str(error))
     values = values.drop_nulls().cast(pl.String)
     orphans = int((~values.is_in(known.implode())).sum())
-    verb = "refers" if orphans == 1 else "refer"
+    verb = "refers" if 1 in (orphans, len(values)) else "refer"
     return Finding(
         passed=not orphans,
         says=f"{orphans} of {counted(len(values), 'row')} {verb} to no {relation.parent}",

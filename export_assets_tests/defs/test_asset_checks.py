@@ -240,6 +240,21 @@ def test_a_table_is_fresh_until_its_hours_are_over(shop: Shop) -> None:
     assert stale.says == "2.1 hours old, 2 are allowed"
 
 
+def test_one_of_a_thing_is_not_told_as_several(shop: Shop) -> None:
+    shop.sql("delete from orders where id <> 4")
+    shop.write_yaml(SHOP + "freshness: 1\n")
+    shop.run(keys_of(CUSTOMERS))
+
+    result = shop.run(keys_of(ORDERS), partition="2024-01-05")
+
+    assert find(result, "completeness").description == "1 row in, all written"
+    assert find(result, "row_count").description == "1 row, nothing to compare with"
+    assert str(find(result, "freshness").description).endswith("hours old, 1 is allowed")
+    assert find(result, "customer_id_to_customers").description == (
+        "0 of 1 row refers to no customers.id"
+    )
+
+
 def test_partitions_are_as_old_as_their_windows(shop: Shop) -> None:
     shop.write_yaml(SHOP + "freshness: 2\n")
     shop.run(keys_of(ORDERS), span=MONTH)

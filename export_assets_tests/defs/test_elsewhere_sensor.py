@@ -131,7 +131,7 @@ def test_rows_outside_the_partitions_of_dagster_are_left_out_and_counted(shop: S
     assert partitions == {"2024-01-02"}
     assert result.skip_reason is not None
     assert result.skip_reason.skip_message == (
-        "2 partitions reported; 6 left out, which lie outside Dagster's partitions: "
+        "2 partitions reported; 6 left out as outside Dagster's partitions: "
         "see the check `coverage`"
     )
 
