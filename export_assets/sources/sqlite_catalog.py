@@ -4,11 +4,12 @@ import sqlite3
 from dataclasses import dataclass
 
 from export_assets.sources.sql import TEMP_VIEW
+from export_assets.sources.sqlite_open import foreign_collations
 from export_assets.sources.sqlite_types import Affinity, affinity
 from export_assets.tables.schema import ForeignKey
 
 _TABLES = """
-select l.name, l.type, l.wr, l.strict from pragma_table_list as l
+select l.name, l.type, l.wr, l.strict, coalesce(s.sql, '') from pragma_table_list as l
 left join sqlite_schema as s on s.name = l.name and s.type in ('table', 'view')
 where l.schema = 'main' and l.type in ('table', 'view', 'virtual')
 and l.name not like 'sqlite!_%' escape '!' order by s.rowid
@@ -43,6 +44,8 @@ class CatalogTable:
     without_rowid: bool = False
     rowid_alias: str | None = None
     """The column that is the rowid under another name."""
+    collated: bool = False
+    """Whether the application orders its text in a way that SQLite alone does not know."""
 
     @property
     def primary_key(self) -> tuple[str, ...]:
@@ -69,23 +72,22 @@ class CatalogTable:
 def read_catalog(connection: sqlite3.Connection) -> dict[str, CatalogTable]:
     """Describe every table and view *connection* can read, in the order they were made.
 
-    Shadow tables belong to their virtual table. A virtual table whose module is not at hand
-    cannot be read by anybody here and is left out; its shadow tables then stand for themselves.
-    A view that does not work any more stays, without columns, so that asking for it says so.
+    Shadow tables belong to their virtual table; where its module is not at hand, they stand for
+    themselves. Such a virtual table, and a view that does not work any more, stay without
+    columns, so that asking for them says so.
     """
     rows = connection.execute(_TABLES).fetchall()
-    tables = (_read_table(connection, *row) for row in rows)
-    return {table.name: table for table in tables if table is not None}
+    tables = (_read_table(connection, row[0], row[1], row[2:]) for row in rows)
+    return {table.name: table for table in tables}
 
 
 def _read_table(
-    connection: sqlite3.Connection, name: str, kind: str, without_rowid: int, strict: int
-) -> CatalogTable | None:
+    connection: sqlite3.Connection, name: str, kind: str, said: tuple[int, int, str]
+) -> CatalogTable:
+    without_rowid, strict, sql = said
     try:
         rows = connection.execute(_COLUMNS, (name,)).fetchall()
     except sqlite3.OperationalError:
-        if kind == "virtual":
-            return None
         rows = []
     single_key = sum(1 for row in rows if row[3]) == 1
     alias = _rowid_alias(connection, name, rows) if kind == "table" and not without_rowid else None
@@ -110,6 +112,7 @@ def _read_table(
         strict=bool(strict),
         without_rowid=bool(without_rowid),
         rowid_alias=alias,
+        collated=bool(foreign_collations(sql)),
     )
 
 

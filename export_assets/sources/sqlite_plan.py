@@ -71,9 +71,17 @@ class Plan:
 
 
 def make_plan(
-    scan: Scan, table: CatalogTable | None, relation: Relation, *, time_filter: TimeFilter | None
+    scan: Scan,
+    table: CatalogTable | None,
+    relation: Relation,
+    *,
+    time_filter: TimeFilter | None,
+    collated: bool = False,
 ) -> Plan:
     """Decide how *scan* is put to SQLite; *table* is None for a configured view.
+
+    With *collated* every comparison is made binary by name: an index in the application's own
+    order would otherwise be searched in an order it does not have.
 
     Raises:
         UsageError: A filter or an order names a column the relation does not have.
@@ -87,7 +95,7 @@ def make_plan(
         if wanted is None:
             where.append(f"{quote(name)} is null")
         else:
-            where.append(f"{quote(name)} = ?")
+            where.append(f"{quote(name)}{' collate binary' if collated else ''} = ?")
             value = _bindable(scan, name, wanted)
             _check_range(scan, name, value)
             values.append(value)
@@ -96,6 +104,8 @@ def make_plan(
         limit = "limit ? offset ?"
         values += [-1 if scan.limit is None else scan.limit, scan.offset]
     order_by = _order(scan, table)
+    if collated:
+        order_by = tuple(f"{term} collate binary" for term in order_by)
     if table is not None and order_by == (quote(table.rowid_alias or ""),) and not limit:
         relation, order_by = in_storage_order(relation), ()
     return Plan(

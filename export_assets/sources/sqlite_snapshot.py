@@ -9,7 +9,7 @@ from threading import Lock
 
 import polars as pl
 
-from export_assets.errors import ExportError
+from export_assets.errors import ExportError, UsageError
 from export_assets.sources.base import Scan, Snapshot, SnapshotInfo, TableFacts
 from export_assets.sources.names import check_columns, check_name
 from export_assets.sources.sql import (
@@ -171,7 +171,7 @@ class SqliteSnapshot(Snapshot):
 
     def _batches(self, scan: Scan) -> Iterator[Batch]:
         plan = self._plan(scan)
-        if self._copy is None or self._is_virtual(scan.table) or self._needs_rows(plan):
+        if self._copy is None or self._is_slow(scan.table) or self._needs_rows(plan):
             yield from map(Batch, scan_rows(self._connection, self._lock, plan))
             return
         started = False
@@ -194,13 +194,14 @@ class SqliteSnapshot(Snapshot):
             self._known(scan.table),
             self._relation(scan.table),
             time_filter=self._time_filter(scan),
+            collated=self._is_collated(scan.table),
         )
 
     def _time_filter(self, scan: Scan) -> TimeFilter | None:
         if scan.time_column is None or not scan.window.bounded:
             return None
         column = next((c for c in scan.schema.columns if c.name == scan.time_column), None)
-        if column is None or not can_judge(column):
+        if column is None or not can_judge(column) or self._is_collated(scan.table):
             return None
         key = (scan.table, column)
         if key not in self._clean_times:
@@ -233,9 +234,17 @@ class SqliteSnapshot(Snapshot):
     def _known(self, table: str) -> CatalogTable | None:
         return None if table in self._views else self._catalog.get(table)
 
-    def _is_virtual(self, table: str) -> bool:
+    def _is_slow(self, table: str) -> bool:
+        """Whether only this connection has what reading *table* takes."""
         known = self._known(table)
-        return known is not None and known.kind != "table"
+        return known is not None and (known.kind != "table" or known.collated)
+
+    def _is_collated(self, table: str) -> bool:
+        """Whether an index of what *table* is made of may be in the application's own order."""
+        known = self._known(table)
+        if known is not None and known.kind == "table":
+            return known.collated
+        return any(one.collated for one in self._catalog.values())
 
     def _relation(self, table: str) -> Relation:
         """Return what to select from for *table*.
@@ -258,6 +267,9 @@ class SqliteSnapshot(Snapshot):
         relation, known = self._relation(table), self._known(table)
         if known is not None and known.columns:
             return known.columns
+        if known is not None and known.kind == "virtual":
+            msg = f"{table}: virtual table, its module is not at hand"
+            raise UsageError(msg)
         with self._lock:
             try:
                 return view_columns(self._connection, create_temp_view(relation))

@@ -1,6 +1,8 @@
 """Databases and configurations that are not as they should be: one clear line, the rest goes on."""
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -169,3 +171,40 @@ def test_inspecting_shows_the_rest_beside_a_view_of_what_is_gone(tmp_path: Path)
     assert [table.schema.name for table in found.tables] == ["t"]
     facts = {name: str(error) for name, error in found.unreadable.items()}
     assert facts == {"bad": "shop: view bad: no such table: main.gone"}
+
+
+def test_a_table_in_an_order_only_the_application_knows_is_exported(tmp_path: Path) -> None:
+    world = shop(tmp_path, ANY, "create table t (id integer);")
+    with closing(sqlite3.connect(world.db)) as connection, connection:
+        connection.create_collation("mine", lambda a, b: (a < b) - (a > b))
+        connection.executescript("""
+            drop table t;
+            create table u (id integer primary key, a text collate mine);
+            create index i on u (a);
+            insert into u values (1, 'b'), (2, 'a'), (3, 'c');
+            create table w (a text collate "mine" primary key, id integer) without rowid;
+            insert into w select a, id from u;
+            create view v as select * from u;
+        """)
+
+    world.config(f"{ANY}tables: {{'*': {{order_by: [a]}}}}\n")
+    report = world.export(tables=("u", "v", "w"))
+    found = world.export(tables=("u", "v", "w"), where={"a": "c"}, output_dir=tmp_path / "out")
+
+    assert (report.exit_code, found.exit_code) == (0, 0)
+    assert [world.ids(table)["all"] for table in "uvw"] == [[2, 1, 3]] * 3
+    assert [record.rows for record in found.records] == [1, 1, 1]
+
+
+def test_a_virtual_table_without_its_module_fails_alone(tmp_path: Path) -> None:
+    world = shop(tmp_path, ANY, "create table t (a integer); insert into t values (1);")
+    world.sql("""
+        pragma writable_schema = on;
+        insert into sqlite_schema values
+          ('table', 'x', 'x', 0, 'create virtual table x using nowhere(a)');
+    """)
+
+    report = world.export()
+
+    assert statuses(report) == {"t/parquet/all": "success", "x/parquet/all": "failed"}
+    assert report.failed[0].error == "x: virtual table, its module is not at hand"
