@@ -146,3 +146,15 @@ def test_every_key_of_a_table_was_decided_upon() -> None:
     }
 
     assert set(TableConfig.model_fields) == shaping | silent
+
+
+def test_where_the_partitions_of_dagster_begin_does_not_matter() -> None:
+    by_day = {"column": "at", "every": "day"}
+    from_then = {"orders": {"partition_by": by_day | {"start": "2024-01-01"}}}
+
+    hashes = {
+        config_hash(SourceConfig.model_validate(BASE | {"tables": tables}), "orders", "csv")
+        for tables in ({"orders": {"partition_by": by_day}}, from_then)
+    }
+
+    assert len(hashes) == 1
