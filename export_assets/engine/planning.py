@@ -7,7 +7,13 @@ from export_assets.engine.manifests import effective_hash
 from export_assets.engine.memory import PassMemory
 from export_assets.engine.run import Exporter
 from export_assets.engine.scope import published_keys
-from export_assets.engine.tables import TablePlan, define_views, plan_table, select_tables
+from export_assets.engine.tables import (
+    TablePlan,
+    check_configured,
+    define_views,
+    plan_tables,
+    select_tables,
+)
 from export_assets.errors import IntegrityError
 from export_assets.formats.base import Format
 from export_assets.store.layout import ExportKey
@@ -46,12 +52,19 @@ def plan_exports(exporter: Exporter) -> list[PlannedExport]:
     with source.source.snapshot() as snapshot:
         define_views(snapshot, source.config, source.system)
         names = select_tables(snapshot.tables(), source.config, exporter.request)
-        plans = [
-            plan_table(name, snapshot, source.config, source.system, exporter.request)
-            for name in names
-        ]
+        check_configured(snapshot.tables(), source.config, source.system)
+        plans, unreadable = plan_tables(
+            names, snapshot, source.config, source.system, exporter.request
+        )
         fingerprint = snapshot.info.id
-    return [
+    refused = [
+        PlannedExport(
+            table=name, format=fmt.name, partition=EVERY, action="refuse", reason=str(error)
+        )
+        for name, error in unreadable.items()
+        for fmt in exporter.choices.formats(name)
+    ]
+    return refused + [
         planned
         for plan in plans
         for fmt in exporter.choices.formats(plan.name)

@@ -12,6 +12,7 @@ import pytest
 from export_assets.config.models import SourceConfig
 from export_assets.config.urls import SourceUrl
 from export_assets.engine.inspection import inspect_source
+from export_assets.engine.planning import plan_exports
 from export_assets.engine.report import EXIT_PARTIAL
 from export_assets.engine.system import System
 from export_assets.engine.verification import verify_source
@@ -208,3 +209,12 @@ def test_a_virtual_table_without_its_module_fails_alone(tmp_path: Path) -> None:
 
     assert statuses(report) == {"t/parquet/all": "success", "x/parquet/all": "failed"}
     assert report.failed[0].error == "x: virtual table, its module is not at hand"
+
+
+def test_planning_says_which_table_would_fail(tmp_path: Path) -> None:
+    world = shop(tmp_path, ANY, BROKEN)
+
+    planned = {one.table: (one.action, one.reason) for one in plan_exports(world.exporter())}
+
+    assert planned["bad"] == ("refuse", "shop: view bad: no such table: main.gone")
+    assert planned["t"][0] == "publish"
