@@ -29,9 +29,7 @@ def fetch_latest(source: ConfiguredSource) -> list[str]:
     notes = []
     try:
         for report in run_steps(source):
-            facts = ", ".join(
-                f"{count} {name.replace('_', ' ')}" for name, count in report.odd.items()
-            )
+            facts = ", ".join(_fact(name, count) for name, count in report.odd.items())
             if facts:
                 notes.append(f"{source.name}: {report.step}: {facts}")
     except (SourceBusy, SourceMissing, DestinationError) as error:
@@ -39,3 +37,9 @@ def fetch_latest(source: ConfiguredSource) -> list[str]:
             raise
         notes.append(f"{source.name}: not fetched, exporting what is there: {error}")
     return notes
+
+
+def _fact(name: str, count: int) -> str:
+    """Say *count* of what is called *name*, which counters name in the plural."""
+    noun = name.replace("_", " ")
+    return f"{count} {noun.removesuffix('s') if count == 1 else noun}"

@@ -158,3 +158,11 @@ def test_a_step_nobody_has_and_a_source_without_system_are_refused(tmp_path: Pat
         Pump().run_step("three", exporter.source.url, exporter.source.config)
     with pytest.raises(UsageError, match="shop: is no built-in system"):
         need_system(exporter.source)
+
+
+def test_one_odd_thing_is_told_in_the_singular(tmp_path: Path) -> None:
+    world, pump = shop(tmp_path), Pump({"read": 9, "unknown_events": 1, "malformed": 1})
+
+    report = world.export(configured=with_system(pump), fetch_latest=True)
+
+    assert report.warnings[0] == "shop: one: 1 unknown event, 1 malformed"
