@@ -36,12 +36,17 @@ def run_family(arguments: Sequence[str], *, environment: Mapping[str, str]) -> i
 
 
 def _ends_with_parent() -> Callable[[], None] | None:
-    """Return what makes a new process get SIGTERM when its parent dies; None but on Linux."""
+    """Return what makes a new process heed SIGINT, and get SIGTERM when its parent dies.
+
+    None but on Linux.
+    """
     if sys.platform != "linux":
         return None
     prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
 
     def ask() -> None:
+        # Ignored, as background commands of shells inherit it, it could not end the group.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM, 0, 0, 0)
         if os.getppid() != parent:
             # It died before it was asked for; nobody will tell.

@@ -47,10 +47,10 @@ def members(home: Path) -> list[int]:
 
 
 def end_with_the_tests() -> None:
-    """Have Linux interrupt the command when the process that runs this test is killed."""
+    """Have Linux end the command when the process that runs this test is killed."""
     if sys.platform == "linux":
         set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGINT, 0, 0, 0)
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
