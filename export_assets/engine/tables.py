@@ -128,7 +128,7 @@ def check_table_name(name: str, present: Sequence[str]) -> None:
     """
     if name in present:
         return
-    nearest = get_close_matches(name, present, n=1, cutoff=0.4)
+    nearest = get_close_matches(name, present, n=1, cutoff=0.6)
     starting = [table for table in present if table.startswith(name)]
     hint = (starting or nearest or [""])[0]
     suggestion = f" Did you mean '{hint}'?" if hint else ""

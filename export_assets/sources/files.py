@@ -6,11 +6,12 @@ Only the standard library is imported, so that `copy_process` starts fast.
 """
 
 import hashlib
+import os
 import shutil
 import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from export_assets.errors import NoSpace, SourceCorrupt, SourceMissing
@@ -67,11 +68,18 @@ def check_space(name: str, paths: Iterable[Path], directory: Path) -> None:
     Raises:
         NoSpace: *directory* has fewer free bytes than the copy needs.
     """
-    needed = sum(path.stat().st_size for path in paths if path.exists())
+    needed = sum(facts.st_size for facts in _facts(paths))
     free = shutil.disk_usage(directory).free
     if needed + min(needed, _SPACE_MARGIN) > free:
         msg = f"{name}: a copy needs {needed} bytes in {directory}, {free} are free"
         raise NoSpace(msg)
+
+
+def _facts(paths: Iterable[Path]) -> Iterator[os.stat_result]:
+    """Look at those of *paths* that are there: a journal comes and goes with each commit."""
+    for path in paths:
+        with suppress(FileNotFoundError):
+            yield path.stat()
 
 
 def stamp(paths: Iterable[Path]) -> str:
@@ -96,7 +104,7 @@ def settled_stamp(paths: Sequence[Path], *, patience: float = 0.1) -> str:
     deadline = time.monotonic() + patience
     while True:
         current = stamp(paths)
-        newest = max((p.stat().st_mtime_ns for p in paths if p.exists()), default=0)
+        newest = max((facts.st_mtime_ns for facts in _facts(paths)), default=0)
         age = time.time_ns() - newest
         if not 0 <= age < _TIME_STEP_NS:
             return current
