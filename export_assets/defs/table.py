@@ -80,8 +80,7 @@ class TableExport:
 
     def code_version(self, fmt: str) -> str:
         """Return the version of how the export is made: the hash of its configuration."""
-        name: FormatName = fmt  # type: ignore[assignment]  # a registry name
-        return effective_hash(self.configured.config, self.name, name, ExportRequest())
+        return effective_hash(self.configured.config, self.name, fmt, ExportRequest())
 
     def partition_path(self, fmt: str, key: str) -> Path:
         """Return where partition *key* is, or would be, published."""

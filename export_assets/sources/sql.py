@@ -108,9 +108,9 @@ def count_of(relation: Relation, body: str) -> str:
 def after_exemplar(relation: Relation, exemplar: Sequence[str], body: str) -> str:
     """Put one row of literals, which fixes the types a reader infers, before the rows of *body*."""
     row = ", ".join(f"{literal} as {quote(f'c{i}')}" for i, literal in enumerate(exemplar))
-    # Only what is ordered or cut must be a subquery, through which rows pass more slowly.
-    plain = f"select * from ({body})" if " order by " in body or " limit " in body else body
-    return f"{relation.prefix}select {row} union all {plain}"
+    if " order by " in body or " limit " in body:
+        body = f"select * from ({body})"  # slower, but only a subquery keeps its own order
+    return f"{relation.prefix}select {row} union all {body}"
 
 
 TEMP_VIEW = "export_assets_probe"
@@ -118,5 +118,4 @@ TEMP_VIEW = "export_assets_probe"
 
 def create_temp_view(relation: Relation) -> str:
     """Return the statement that makes *relation* a temporary view, for its columns' types."""
-    body = relation.prefix + select(relation, ["*"])
-    return f"create temp view {TEMP_VIEW} as {body}"
+    return f"create temp view {TEMP_VIEW} as {relation.prefix}{select(relation, ['*'])}"
