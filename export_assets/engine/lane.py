@@ -34,7 +34,7 @@ class Written:
 
     key: str
     slot: Slot | None = None
-    """None where the destination keeps what it has."""
+    """None where it could not be taken; `error` then says why."""
     files: list[FileRecord] = field(default_factory=list)
     read_back: Digest | None = None
     fidelity: dict[str, Fidelity] = field(default_factory=dict)

@@ -4,7 +4,7 @@ Identifiers are quoted by doubling, values are always bound. What comes in as a 
 SQL is either made here or the statement of a configured view, which its owner wrote on purpose.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -68,9 +68,13 @@ def alias(expression: str, name: str) -> str:
     return f"{expression} as {quote(name)}"
 
 
-def view_relation(statement: str, others: Mapping[str, str]) -> Relation:
-    """Return a configured view as a relation. The line end closes a comment that ends it."""
-    return Relation(source=f"({statement}\n) as v", others=others)
+def view_relation(name: str, views: Mapping[str, str], physical: Container[str]) -> Relation:
+    """Return the configured view *name* as a relation; the line end closes a comment that ends it.
+
+    A view that hides a physical table is not offered to other views under that name.
+    """
+    others = {view: body for view, body in views.items() if view != name and view not in physical}
+    return Relation(source=f"({views[name]}\n) as v", others=others)
 
 
 def select(

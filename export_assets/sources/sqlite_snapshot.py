@@ -253,13 +253,7 @@ class SqliteSnapshot(Snapshot):
             UsageError: There is no such table or view.
         """
         if table in self._views:
-            # A view that hides a physical table is not offered to others under that name.
-            others = {
-                name: body
-                for name, body in self._views.items()
-                if name != table and name not in self._catalog
-            }
-            return view_relation(self._views[table], others)
+            return view_relation(table, self._views, self._catalog)
         check_name(self._name, table, self.tables(), what="table")
         return table_relation(table)
 
