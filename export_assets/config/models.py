@@ -164,6 +164,9 @@ class SourceConfig(Model):
     """Patterns of column names whose values never leave, added to the default patterns."""
     redact_defaults: bool = True
     """Whether the default patterns `*password*`, `*secret*`, `*token*`, `*api_key*` hold."""
+    schemas: Names = ()
+    """Schemas of a database server that are read; without it those that its engine takes by
+    default. A file has no use for it."""
     busy_timeout: float = Field(default=30.0, ge=0)
     """Seconds to wait for a source held by somebody else."""
     schedule: Cron | None = None

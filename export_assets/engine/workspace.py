@@ -14,7 +14,7 @@ from export_assets.config.urls import SourceUrl, parse_url
 from export_assets.engine.system import System
 from export_assets.errors import UsageError
 from export_assets.sources.base import Source
-from export_assets.sources.registry import open_source
+from export_assets.sources.registry import Opening, open_source
 from export_assets.store.local import LocalStore
 
 
@@ -47,9 +47,12 @@ class ConfiguredSource:
         Raises:
             UsageError: There is no reader for this kind of address.
         """
-        return open_source(
-            self.name, self.url, busy_timeout=self.config.busy_timeout, temp_dir=self.temp_dir
+        how = Opening(
+            busy_timeout=self.config.busy_timeout,
+            temp_dir=self.temp_dir,
+            schemas=self.config.schemas,
         )
+        return open_source(self.name, self.url, how=how)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,6 +51,15 @@ class TableFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeySet:
+    """Values that columns may hold together: a row is wanted where its values are one of them."""
+
+    columns: tuple[str, ...]
+    values: tuple[tuple[object, ...], ...]
+    """One tuple for each key, as long as `columns`; values as conformed frames hold them."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scan:
     """A request for rows: pushed down as far as the source can, never further than is exact.
 
@@ -68,6 +77,8 @@ class Scan:
     order_by: tuple[str, ...] = ()
     where: Mapping[str, object] = field(default_factory=dict)
     """Equality filters, ANDed; None compares with IS NULL."""
+    among: KeySet | None = None
+    """Only rows of these keys, ANDed to `where`; every source pushes it down and binds it."""
     limit: int | None = None
     offset: int = 0
     batch_rows: int = BATCH_ROWS

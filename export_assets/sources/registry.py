@@ -1,6 +1,7 @@
 """Which kind of source opens which address."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from export_assets.config.urls import SourceUrl
@@ -8,42 +9,64 @@ from export_assets.errors import UsageError
 from export_assets.sources.base import Source
 
 
-def _open_sqlite(name: str, path: Path, busy_timeout: float, temp_dir: Path | None) -> Source:
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """How a source is opened, whatever its kind."""
+
+    busy_timeout: float = 30.0
+    """Seconds to wait for somebody who holds it."""
+    temp_dir: Path | None = None
+    """Where private copies go; the system's own place where None."""
+    schemas: tuple[str, ...] = ()
+    """Schemas of a server's database that are read; those the engine takes by default if empty."""
+
+
+def _open_sqlite(name: str, url: SourceUrl, how: Opening) -> Source:
     from export_assets.sources.sqlite import SqliteSource
 
-    return SqliteSource(name, path, busy_timeout=busy_timeout, temp_dir=temp_dir)
+    return SqliteSource(
+        name, _path(name, url), busy_timeout=how.busy_timeout, temp_dir=how.temp_dir
+    )
 
 
-def _open_duckdb(name: str, path: Path, busy_timeout: float, temp_dir: Path | None) -> Source:
+def _open_duckdb(name: str, url: SourceUrl, how: Opening) -> Source:
     from export_assets.sources.duckdb import DuckDbSource
 
-    return DuckDbSource(name, path, busy_timeout=busy_timeout, temp_dir=temp_dir)
+    return DuckDbSource(
+        name, _path(name, url), busy_timeout=how.busy_timeout, temp_dir=how.temp_dir
+    )
 
 
-FILE_SOURCES: dict[str, Callable[[str, Path, float, Path | None], Source]] = {
+SOURCES: dict[str, Callable[[str, SourceUrl, Opening], Source]] = {
     "sqlite": _open_sqlite,
     "duckdb": _open_duckdb,
 }
-"""Kinds that are one file; their engines are imported when first opened."""
+"""Opener by kind of address; their engines are imported when first opened."""
 
 
-def open_source(
-    name: str, url: SourceUrl, *, busy_timeout: float = 30.0, temp_dir: Path | None = None
-) -> Source:
+def open_source(name: str, url: SourceUrl, *, how: Opening | None = None) -> Source:
     """Return the source called *name* at *url*; nothing is touched before it is asked something.
 
     Args:
         name: The source's name in messages and manifests.
         url: Its address.
-        busy_timeout: Seconds to wait for somebody who holds it.
-        temp_dir: Where private copies go; the system's own place where None.
+        how: How to open it; with the defaults of `Opening` where None.
 
     Raises:
         UsageError: No source of this version opens that kind of address.
     """
-    opener = FILE_SOURCES.get(url.kind)
-    if opener is None or url.path is None:
-        what = f"{url.kind} sources are" if url.kind != "other" else f"{url} is"
-        msg = f"{name}: {what} not supported by this version"
-        raise UsageError(msg)
-    return opener(name, url.path, busy_timeout, temp_dir)
+    opener = SOURCES.get(url.kind)
+    if opener is None:
+        raise _unsupported(name, url)
+    return opener(name, url, how or Opening())
+
+
+def _path(name: str, url: SourceUrl) -> Path:
+    if url.path is None:
+        raise _unsupported(name, url)
+    return url.path
+
+
+def _unsupported(name: str, url: SourceUrl) -> UsageError:
+    what = f"{url.kind} sources are" if url.kind != "other" else f"{url} is"
+    return UsageError(f"{name}: {what} not supported by this version")

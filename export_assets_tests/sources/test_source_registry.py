@@ -11,7 +11,7 @@ import pytest
 from export_assets.config.urls import parse_url
 from export_assets.errors import UsageError
 from export_assets.sources.duckdb import DuckDbSource
-from export_assets.sources.registry import open_source
+from export_assets.sources.registry import Opening, open_source
 from export_assets.sources.sqlite import SqliteSource
 
 
@@ -20,7 +20,9 @@ def test_a_file_is_opened_by_the_source_of_its_kind(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("create table t(a)")
 
-    found = open_source("shop", parse_url(f"sqlite:///{path}", base=tmp_path), temp_dir=tmp_path)
+    found = open_source(
+        "shop", parse_url(f"sqlite:///{path}", base=tmp_path), how=Opening(temp_dir=tmp_path)
+    )
     other = open_source("shop", parse_url("duckdb:///x.duckdb", base=tmp_path))
 
     assert isinstance(found, SqliteSource)
