@@ -5,8 +5,8 @@ succeeds proves nothing. The file is discarded instead.
 """
 
 import errno
+import fcntl
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,19 +21,49 @@ def write_durably(
 ) -> None:
     """Write *data* to *path* so that, whatever happens, the old or the new content is there.
 
+    Writers of one path take turns. What a killed one leaves beside it, the next one takes over.
+
     Raises:
         OSError: Nothing was changed, unless it comes from syncing the directory.
     """
-    temporary = f".{path.name[:200]}.{secrets.token_hex(4)}.tmp"
+    temporary = f".{path.name[:200]}.tmp"
     with directory(path.parent) as dir_fd:
+        fd = _open_alone(temporary, dir_fd=dir_fd, filesystem=filesystem)
         try:
-            create(temporary, data, dir_fd=dir_fd, mode=mode, filesystem=filesystem)
+            os.ftruncate(fd, 0)
+            _fill(fd, data, mode=mode, filesystem=filesystem)
             filesystem.rename(temporary, path.name, dir_fd=dir_fd)
         except BaseException:
             with suppress(OSError):
                 filesystem.unlink(temporary, dir_fd=dir_fd)
             raise
+        finally:
+            os.close(fd)
         filesystem.fsync(dir_fd)
+
+
+def _open_alone(name: str, *, dir_fd: int, filesystem: Filesystem) -> int:
+    """Open the file *name*, made where it is missing, once nobody else holds it."""
+    while True:
+        fd = filesystem.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, dir_fd=dir_fd)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if _is_named(fd, name, dir_fd=dir_fd):
+                return fd
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+
+
+def _is_named(fd: int, name: str, *, dir_fd: int) -> bool:
+    """Whether the open file *fd* still is what *name* leads to; a writer before us renames it."""
+    try:
+        there = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    mine = os.fstat(fd)
+    return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
 
 
 def create(name: str, data: bytes, *, dir_fd: int, mode: int, filesystem: Filesystem) -> None:
@@ -41,13 +71,17 @@ def create(name: str, data: bytes, *, dir_fd: int, mode: int, filesystem: Filesy
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     fd = filesystem.open(name, flags, dir_fd=dir_fd)
     try:
-        left = memoryview(data)
-        while left:
-            left = left[filesystem.write(fd, left) :]
-        filesystem.chmod(fd, mode & ~current_umask())
-        filesystem.fsync(fd)
+        _fill(fd, data, mode=mode, filesystem=filesystem)
     finally:
         os.close(fd)
+
+
+def _fill(fd: int, data: bytes, *, mode: int, filesystem: Filesystem) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[filesystem.write(fd, left) :]
+    filesystem.chmod(fd, mode & ~current_umask())
+    filesystem.fsync(fd)
 
 
 def sync(name: str, *, dir_fd: int, mode: int, filesystem: Filesystem) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,14 @@ from export_assets.store.durable import (
     sync_file,
     write_durably,
 )
+from export_assets.store.filesystem import Filesystem
 from export_assets_tests.store.publishing import Failing, Recording, ShortWrites
+
+
+class KilledBeforeRename(Filesystem):
+    def rename(self, old: str, new: str, *, dir_fd: int, from_fd: int | None = None) -> None:
+        del old, new, dir_fd, from_fd
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.fixture
@@ -50,6 +58,43 @@ def test_an_error_at_any_operation_keeps_the_old_content(tmp_path: Path, code: i
         failed.append(failing.failed)
 
     assert failed == ["open", "write", "chmod", "fsync", "rename", "fsync"]
+
+
+def test_what_a_killed_writer_left_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    pid = os.fork()
+    if pid == 0:
+        write_durably(path, b"torn" * 1000, filesystem=KilledBeforeRename())
+    os.waitpid(pid, 0)
+    left = [entry.name for entry in tmp_path.iterdir()]
+
+    write_durably(path, b"new")
+
+    assert left == [".record.json.tmp"]
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_writers_at_the_same_time_leave_one_whole_content(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    contents = [bytes([65 + number]) * 50_000 for number in range(4)]
+
+    pids = []
+    for content in contents:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                for _ in range(25):
+                    write_durably(path, content)
+            except BaseException:  # noqa: BLE001 - a child says it by its status
+                os._exit(1)
+            os._exit(0)
+        pids.append(pid)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+
+    assert codes == [0, 0, 0, 0]
+    assert path.read_bytes() in contents
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_failed_fsync_is_not_tried_again(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_killed_at_random_moments_leaves_the_old_or_the_new(tmp_path: Path) -> N
     trials = serve(tmp_path, "random")
 
     hits = sum(trial["killed"] for trial in trials)
-    assert hits >= len(trials) / 2, "too few kills met a publication under way"
+    assert hits >= 40, "too few kills met a publication under way"
     for trial in trials:
         assert trial["at_once"] in (trial["before"], trial["new"]), trial
         assert trial["next"], trial
