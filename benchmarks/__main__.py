@@ -18,7 +18,7 @@ from benchmarks.rounds import Result, run_rounds
 
 HERE = Path(__file__).parent
 JOBS = (("parquet",), ("csv",), ("ndjson",), ("parquet", "csv", "ndjson"))
-GROWTH_JOBS = (("parquet",), ("parquet", "csv", "ndjson"))
+GROWTH_JOBS = (*JOBS[:3], ("json",), ("parquet", "csv", "ndjson", "json"))
 CONTENDERS: dict[str, Callable[[Path], Contender]] = {
     "export-assets": lambda _: contenders.published(),
     "export-assets --output-dir": lambda _: contenders.to_directory(),

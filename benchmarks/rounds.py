@@ -14,7 +14,7 @@ from benchmarks.data import TABLE
 from benchmarks.measure import CommandFailed, Usage, bytes_below, run_measured
 
 TIMEOUT_SECONDS = 1800
-SUFFIXES = {"parquet": ".parquet", "csv": ".csv", "ndjson": ".ndjson"}
+SUFFIXES = {"parquet": ".parquet", "csv": ".csv", "ndjson": ".ndjson", "json": ".json"}
 
 
 @dataclass(kw_only=True)

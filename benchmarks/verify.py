@@ -37,6 +37,7 @@ _READERS = {
     ".csv": "read_csv('{path}', header = true, all_varchar = true)",
     ".ndjson": "read_ndjson('{path}')",
     ".jsonl": "read_ndjson('{path}')",
+    ".json": "read_json('{path}', format = 'array')",
 }
 
 Figures = dict[str, int]
