@@ -16,6 +16,7 @@ from export_assets.cli.commands import (
     demo,
     dev,
     export,
+    init,
     inspect,
     listing,
     plan,
@@ -60,7 +61,7 @@ def _program(
     del version
 
 
-for module in (export, inspect, plan, listing, verify, validate, prune, demo, dev):
+for module in (export, init, inspect, plan, listing, verify, validate, prune, demo, dev):
     module.register(app)
 
 
