@@ -88,8 +88,7 @@ def find_time(
 
 def choose_length(rows: int, first: datetime, last: datetime) -> Every | None:
     """Return the finest slicing that makes neither too many nor tiny partitions, None for none."""
-    busy = rows / ((last - first) / _LENGTHS["day"] + 1) >= _SMALL_TABLE = 1_000
-_ROWS_OF_A_BUSY_DAY
+    busy = rows / ((last - first) / _LENGTHS["day"] + 1) >= _ROWS_OF_A_BUSY_DAY
     for every, length in _LENGTHS.items():
         partitions = (last - first) // length + 1
         if every == "hour" and not busy:
