@@ -60,5 +60,8 @@ def config_hash(source: SourceConfig, table: str, fmt: FormatName) -> str:
             exclude={"partition_by": {"start"}},
         ),
     }
+    if source.key_id and source.table(table).anonymize:
+        # Another key makes other pseudonyms of equal rows. The key itself is in no hash.
+        parts["pseudonyms"] = source.key_id
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:16]

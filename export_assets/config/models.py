@@ -13,7 +13,14 @@ from fnmatch import fnmatchcase
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PositiveInt,
+    PrivateAttr,
+    model_validator,
+)
 
 from export_assets.config.base import Model
 from export_assets.config.cron import check_cron
@@ -95,7 +102,8 @@ class TableConfig(Model):
     redact: Names = ()
     """Columns whose values never leave, over the source's patterns."""
     expose: Names = ()
-    """Columns exported although a pattern of the source would redact them."""
+    """Columns exported knowingly, although a pattern of the source would redact them or their
+    names look personal."""
     anonymize: Names = ()
     """Columns whose values are replaced by keyed hashes that still join."""
     checks: tuple[ColumnCheck, ...] = ()
@@ -164,6 +172,12 @@ class SourceConfig(Model):
     """Patterns of column names whose values never leave, added to the default patterns."""
     redact_defaults: bool = True
     """Whether the default patterns `*password*`, `*secret*`, `*token*`, `*api_key*` hold."""
+    unclassified: Literal["warn", "refuse", "allow"] = "warn"
+    """What to do about columns whose names look personal and that no `redact`, `anonymize` or
+    `expose` names: say so, export nothing, or say nothing."""
+    expose: Names = ()
+    """Patterns of column names that look personal and are exported knowingly, in every table; what
+    is redacted stays so."""
     schemas: Names = ()
     """Schemas of a database server that are read; without it those that its engine takes by
     default. A file has no use for it."""
@@ -177,6 +191,24 @@ class SourceConfig(Model):
     """Retention of every table; without it everything is kept."""
     options: Mapping[str, Scalar] = Field(default_factory=dict, repr=False)
     """Settings of the built-in system."""
+
+    _key_id: str = PrivateAttr(default="")
+
+    @property
+    def key_id(self) -> str:
+        """Fingerprint of the key that pseudonyms are made with, empty where none are."""
+        return self._key_id
+
+    def keyed(self, key_id: str) -> Self:
+        """Return this source with the fingerprint of its pseudonyms' key."""
+        copy = self.model_copy()
+        copy._key_id = key_id  # noqa: SLF001 - of this very class
+        return copy
+
+    @property
+    def anonymizes(self) -> bool:
+        """Whether values of any table are replaced by pseudonyms."""
+        return any(table.anonymize for table in self.tables.values())
 
     def table(self, name: str) -> TableConfig:
         """Return what the configuration says about the table *name*, listed or not."""
@@ -216,6 +248,12 @@ class SourceConfig(Model):
             return column in config.redact
         folded = column.casefold()
         return any(fnmatchcase(folded, glob.casefold()) for glob in self.redact_globs)
+
+    def exposes(self, table: str, column: str) -> bool:
+        """Whether *column* is exported knowingly, by exact name or by a pattern of the source."""
+        folded = column.casefold()
+        patterns = (glob.casefold() for glob in self.expose)
+        return column in self.table(table).expose or any(fnmatchcase(folded, g) for g in patterns)
 
     def keep_of(self, table: str) -> Keep | None:
         """Return the retention of *table*, None to keep everything."""

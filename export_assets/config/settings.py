@@ -54,6 +54,9 @@ class SettingsFile(Model):
     it."""
     anonymize_key: SecretStr | None = None
     """Key of the hashes that replace anonymized values; by `${NAME}` only."""
+    anonymize_key_file: Directory | None = None
+    """File that holds this key instead, readable by its owner alone; relative to the project's
+    home."""
 
 
 class Settings(SettingsFile):
@@ -134,15 +137,20 @@ def _settle(
             within = problem.path if label == SETTINGS_FILE else problem.path[1:]
             lines.append(Problem(path=within, text=problem.text).line(label))
         settings = SettingsFile()
+    if settings.anonymize_key is not None and settings.anonymize_key_file is not None:
+        lines.append("anonymize_key and anonymize_key_file: give one of them")
     if lines:
         raise ConfigError("\n".join(dict.fromkeys(lines)))
-    temp_dir = settings.temp_dir
+    temp_dir, key_file = settings.temp_dir, settings.anonymize_key_file
     effective = Settings(
-        **settings.model_dump(exclude={"exports_dir", "sources_dir", "temp_dir"}),
+        **settings.model_dump(
+            exclude={"exports_dir", "sources_dir", "temp_dir", "anonymize_key_file"}
+        ),
         home=home,
         exports_dir=home / settings.exports_dir.expanduser(),
         sources_dir=home / settings.sources_dir.expanduser(),
         temp_dir=home / temp_dir.expanduser() if temp_dir is not None else None,
+        anonymize_key_file=home / key_file.expanduser() if key_file is not None else None,
     )
     known = {name: origins.get(name, "default") for name in Settings.model_fields}
     return LoadedSettings(settings=effective, origins=known)

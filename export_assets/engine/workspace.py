@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from export_assets.config.key_file import read_key_file
 from export_assets.config.load import LoadedSource
 from export_assets.config.models import SourceConfig
 from export_assets.config.project import Project
@@ -16,6 +17,7 @@ from export_assets.errors import UsageError
 from export_assets.sources.base import Source
 from export_assets.sources.registry import Opening, open_source
 from export_assets.store.local import LocalStore
+from export_assets.tables.redaction import key_id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +69,18 @@ class Workspace:
         """The store of published partitions."""
         return LocalStore(self.project.settings.exports_dir)
 
-    @property
+    @cached_property
     def anonymize_key(self) -> bytes | None:
-        """Key of the pseudonyms, None where there is none."""
-        secret = self.project.settings.anonymize_key
-        return secret.get_secret_value().encode() if secret is not None else None
+        """Key of the pseudonyms, None where there is none.
+
+        Raises:
+            ConfigError: It is in a file that is not to be trusted.
+        """
+        settings = self.project.settings
+        if settings.anonymize_key is not None:
+            return settings.anonymize_key.get_secret_value().encode()
+        file = settings.anonymize_key_file
+        return read_key_file(file) if file is not None else None
 
     def source(
         self, name: str, *, url: str | None = None, base: Path | None = None
@@ -101,9 +110,11 @@ class Workspace:
         return [self.source(name) for name in self.project.sources]
 
     def _configured(self, loaded: LoadedSource, url: SourceUrl) -> ConfiguredSource:
-        system = loaded.config.system
+        config, system = loaded.config, loaded.config.system
+        if config.anonymizes and self.anonymize_key is not None:
+            config = config.keyed(key_id(self.anonymize_key))
         return ConfiguredSource(
-            config=loaded.config,
+            config=config,
             url=url,
             system=self.systems[system] if system else None,
             temp_dir=self.project.settings.temp_dir,

@@ -1,8 +1,15 @@
 """Columns whose values must not leave as they are: blanked out, or replaced by keyed pseudonyms.
 
-Redacted: every value is null. Anonymised: every value is the HMAC-SHA256 (RFC 2104) of its text
-under a key from the environment, 32 hexadecimal digits of it, so that equal values stay equal
-across tables, columns and runs with the same key and can be joined; null stays null.
+Redacted: every value is null. Pseudonymised (`anonymize`): every value is the HMAC-SHA256 (RFC
+2104) of its text under a secret key, 32 hexadecimal digits of it, so that equal texts stay equal
+across tables, columns, sources and runs with the same key and can be joined; null stays null.
+Whoever has the key can find out which value a pseudonym stands for by trying, so this is
+pseudonymisation, not anonymity.
+
+The text of a value is the one CSV would show, near enough: 42 in an INTEGER and '42' in a TEXT
+column join, 42.0 does not; a decimal keeps its zeros (42.00); a date is 2026-02-08; an instant is
+written in UTC. Letters are taken as they are: a UUID in upper case and the same in lower case are
+two texts, as are e-mail addresses.
 """
 
 import hashlib
@@ -12,15 +19,21 @@ from dataclasses import replace
 
 import polars as pl
 
+from export_assets.config.key_file import SHORTEST_KEY
 from export_assets.errors import ConfigError
 from export_assets.tables.schema import Column, Fidelity, LogicalType, TableSchema
 
 KEY_VARIABLE = "EXPORT_ASSETS_ANONYMIZE_KEY"
-_SHORTEST_KEY = 16
 _DIGITS = 32
+_KEY_ID_DIGITS = 8
 
 _REDACTED = Fidelity(verdict="lossy", reason="redacted")
-_ANONYMISED = Fidelity(verdict="lossy", reason="anonymised")
+
+
+def key_id(key: bytes) -> str:
+    """Return the fingerprint of *key*: tells which pseudonyms join, and not what the key is."""
+    # No text holds this byte in UTF-8, so this is no value's pseudonym.
+    return hmac.new(key, b"\xffkey-id", hashlib.sha256).hexdigest()[:_KEY_ID_DIGITS]
 
 
 class Redactor:
@@ -45,16 +58,20 @@ class Redactor:
             name for name in schema.names if name in anonymizes and name not in self._redacted
         ]
         if self._anonymised and key is None:
-            msg = f"{schema.name}.{self._anonymised[0]}: anonymize needs a key in {KEY_VARIABLE}"
+            msg = f"{schema.name}.{self._anonymised[0]}: anonymize needs a key in {KEY_VARIABLE} "
+            msg += f"or in a file named by {KEY_VARIABLE}_FILE"
             raise ConfigError(msg)
-        if self._anonymised and len(key or b"") < _SHORTEST_KEY:
-            msg = f"{KEY_VARIABLE}: the key is shorter than {_SHORTEST_KEY} bytes"
+        if self._anonymised and len(key or b"") < SHORTEST_KEY:
+            msg = f"{KEY_VARIABLE}: the key is shorter than {SHORTEST_KEY} bytes"
             raise ConfigError(msg)
         for name in self._anonymised:
             if schema.column(name).logical is LogicalType.NESTED:
                 msg = f"{schema.name}.{name}: nested values cannot be anonymised, redact them"
                 raise ConfigError(msg)
         self._key = key or b""
+        self._pseudonymised = Fidelity(
+            verdict="lossy", reason=f"pseudonyms of key {key_id(self._key)}"
+        )
         columns = tuple(self._shown(column) for column in schema.columns)
         self.schema = replace(schema, columns=columns)
         """The schema of the frames that leave."""
@@ -82,7 +99,7 @@ class Redactor:
                 declared=column.declared,
                 nullable=column.nullable,
                 description=column.description,
-                fidelity=_ANONYMISED,
+                fidelity=self._pseudonymised,
             )
         return column
 

@@ -64,6 +64,7 @@ def test_each_layer_wins_over_the_one_below(tmp_path: Path) -> None:
         "log_level": "file",
         "allow_delete": "environment",
         "anonymize_key": "default",
+        "anonymize_key_file": "default",
     }
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export_assets.errors import ConfigError
-from export_assets.tables.redaction import Redactor
+from export_assets.tables.redaction import Redactor, key_id
 from export_assets.tables.schema import Column, LogicalType, TableSchema
 
 KEY = b"0123456789abcdef"
@@ -130,13 +130,17 @@ def test_pseudonyms_are_text_whatever_the_column_was() -> None:
     assert (shown.logical, shown.precision, shown.scale) == (LogicalType.TEXT, None, None)
     assert (shown.declared, shown.description) == ("numeric(5,2)", "salary")
     assert not shown.nullable
-    assert (shown.fidelity.verdict, shown.fidelity.reason) == ("lossy", "anonymised")
+    assert shown.fidelity.verdict == "lossy"
+    assert shown.fidelity.reason == f"pseudonyms of key {key_id(KEY)}"
 
 
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        (None, r"^t\.c: anonymize needs a key in EXPORT_ASSETS_ANONYMIZE_KEY$"),
+        (
+            None,
+            r"^t\.c: anonymize needs a key in EXPORT_ASSETS_ANONYMIZE_KEY or in a file named by",
+        ),
         (b"", "^EXPORT_ASSETS_ANONYMIZE_KEY: the key is shorter than 16 bytes$"),
         (KEY[:-1], "^EXPORT_ASSETS_ANONYMIZE_KEY: the key is shorter than 16 bytes$"),
     ],
@@ -189,3 +193,31 @@ def test_no_value_is_left_in_the_bytes() -> None:
     assert b"secret-" not in written.getvalue()
     assert b"public" in written.getvalue()
     assert "Ωμέγα".encode() not in written.getvalue()
+
+
+def test_the_fingerprint_tells_keys_apart_and_is_none_of_the_pseudonyms() -> None:
+    column = Column(name="c", logical=LogicalType.TEXT)
+    frame = pl.DataFrame({"c": ["key-id"]})
+
+    shown = redactor(column, anonymizes=["c"]).apply(frame).item()
+
+    assert key_id(KEY) != key_id(KEY[::-1])
+    assert len(key_id(KEY)) == 8
+    assert not shown.startswith(key_id(KEY))
+
+
+def test_few_possible_values_cannot_be_found_by_trying_them_without_the_key() -> None:
+    column = Column(name="c", logical=LogicalType.INTEGER)
+    shown = set(redactor(column, anonymizes=["c"]).apply(pl.DataFrame({"c": range(10_000)}))["c"])
+    texts = [str(number).encode() for number in range(10_000)]
+
+    guesses: set[str] = set()
+    for name in ("md5", "sha1", "sha256", "sha512", "blake2b", "sha3_256"):
+        guesses |= {hashlib.new(name, text).hexdigest()[:32] for text in texts}
+    for key in (b"", b"key-id", key_id(KEY).encode(), bytes.fromhex(key_id(KEY)), KEY[::-1]):
+        guesses |= {hmac.new(key, text, "sha256").hexdigest()[:32] for text in texts}
+
+    assert len(shown) == 10_000
+    assert not shown & guesses
+    # The same search with the key finds every one, so the search itself works.
+    assert shown == {hmac.new(KEY, text, "sha256").hexdigest()[:32] for text in texts}
