@@ -67,6 +67,7 @@ def all_tables(value: object) -> object:
 
 Timezone = Annotated[str, AfterValidator(_check_timezone)]
 Cron = Annotated[str, AfterValidator(check_cron)]
+DriftManner = Literal["refuse", "warn", "allow"]
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
 
 
@@ -112,6 +113,8 @@ class TableConfig(Model):
     """Steady beat of the rows, for the gap check."""
     monotone: Names = ()
     """Columns that never decrease in the order of the rows."""
+    drift: DriftManner | None = None
+    """What becomes of columns that are gone or hold less, instead of the source's."""
     freshness: float | None = Field(default=None, gt=0)
     """Hours after which the table counts as stale, instead of the source's."""
     keep: Keep | None = None
@@ -178,6 +181,9 @@ class SourceConfig(Model):
     expose: Names = ()
     """Patterns of column names that look personal and are exported knowingly, in every table; what
     is redacted stays so."""
+    drift: DriftManner = "refuse"
+    """What becomes of a table whose columns are gone, or hold less, since it was published:
+    `refuse` publishes nothing, `warn` publishes and says so, `allow` is silent."""
     schemas: Names = ()
     """Schemas of a database server that are read; without it those that its engine takes by
     default. A file has no use for it."""
@@ -258,6 +264,10 @@ class SourceConfig(Model):
     def keep_of(self, table: str) -> Keep | None:
         """Return the retention of *table*, None to keep everything."""
         return self.table(table).keep or self.keep
+
+    def drift_of(self, table: str) -> DriftManner:
+        """Return what becomes of *table* when columns are gone, or hold less."""
+        return self.table(table).drift or self.drift
 
     def freshness_of(self, table: str) -> float | None:
         """Return the hours after which *table* is stale, None for never."""
