@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from export_assets.errors import DestConflict, IntegrityError, UsageError
 
 if TYPE_CHECKING:
-    from export_assets.store.verify import Finding, RowCounter
+    from export_assets.store.verify import Finding, ValueComparer
 
 NAMES = ("source", "table", "fmt")
 
@@ -23,18 +23,18 @@ class Checked:
     findings: "tuple[Finding, ...]"
 
 
-def check(what: str | None, root: Path, count_rows: "RowCounter | None") -> Iterator[Checked]:
+def check(what: str | None, root: Path, compare: "ValueComparer | None") -> Iterator[Checked]:
     """Compare *what* with its manifests: names below *root* first, else a path.
 
     Raises:
         UsageError: There is nothing of that name.
     """
     if what is None:
-        yield from _tree(root, {}, count_rows)
+        yield from _tree(root, {}, compare)
         return
     names = names_of(what)
     found = False
-    for checked in _tree(root, names, count_rows) if names else ():
+    for checked in _tree(root, names, compare) if names else ():
         found = True
         yield checked
     if found:
@@ -43,7 +43,7 @@ def check(what: str | None, root: Path, count_rows: "RowCounter | None") -> Iter
     if not path.exists():
         msg = f"{what}: nothing of that name is published, and there is no such path"
         raise UsageError(msg)
-    for checked in _path(path, root, count_rows):
+    for checked in _path(path, root, compare):
         found = True
         yield checked
     if not found:
@@ -58,31 +58,29 @@ def names_of(what: str) -> dict[str, str]:
     return dict(zip(NAMES, parts, strict=False)) if plain else {}
 
 
-def _path(path: Path, root: Path, count_rows: "RowCounter | None") -> Iterator[Checked]:
+def _path(path: Path, root: Path, compare: "ValueComparer | None") -> Iterator[Checked]:
     from export_assets.store.manifest import MANIFEST_NAME
 
     inside, top = path.resolve(), root.resolve()
     if (path / MANIFEST_NAME).exists():
-        yield _directory(path, count_rows)
+        yield _directory(path, compare)
     elif inside.is_relative_to(top):
         names = dict(zip(NAMES, inside.relative_to(top).parts, strict=False))
-        yield from _tree(root, names, count_rows)
+        yield from _tree(root, names, compare)
     else:
-        yield from _tree(path, {}, count_rows)
+        yield from _tree(path, {}, compare)
 
 
-def _tree(root: Path, names: dict[str, str], count_rows: "RowCounter | None") -> Iterator[Checked]:
-    from export_assets.store.tree import scan_partitions
-    from export_assets.store.verify import verify_partitions
+def _tree(root: Path, names: dict[str, str], compare: "ValueComparer | None") -> Iterator[Checked]:
+    from export_assets.store.verify import verify_tree
 
-    partitions = scan_partitions(root, **names)
-    for verdict in verify_partitions(partitions, count_rows=count_rows):
+    for verdict in verify_tree(root, **names, compare_values=compare, placed=True):
         yield Checked(
             path=verdict.path, files=verdict.files, bytes=verdict.bytes, findings=verdict.findings
         )
 
 
-def _directory(path: Path, count_rows: "RowCounter | None") -> Checked:
+def _directory(path: Path, compare: "ValueComparer | None") -> Checked:
     """Check one directory, by the kind of record it holds."""
     from export_assets.store.directory_record import read_record
     from export_assets.store.verify import verify_directory, verify_partitions
@@ -91,13 +89,13 @@ def _directory(path: Path, count_rows: "RowCounter | None") -> Checked:
     try:
         record = read_record(path)
     except DestConflict:
-        verdict = next(verify_partitions([path], count_rows=count_rows))
+        verdict = next(verify_partitions([path], compare_values=compare))
         return Checked(
             path=path, files=verdict.files, bytes=verdict.bytes, findings=verdict.findings
         )
     except IntegrityError:
         record = None
-    if count_rows is not None:
+    if compare is not None:
         msg = f"{path}: the record of an output directory does not say how to read its files; "
         msg += "leave out --deep"
         raise UsageError(msg)

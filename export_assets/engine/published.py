@@ -12,6 +12,7 @@ from export_assets.formats.base import FormatOptions
 from export_assets.formats.registry import format_named
 from export_assets.store.manifest import ColumnRecord, Manifest
 from export_assets.tables.batch import Batch
+from export_assets.tables.digest import ALGORITHM, DigestBuilder
 from export_assets.tables.schema import Column, LogicalType, TableSchema
 
 
@@ -40,6 +41,35 @@ def count_rows(part: Path, manifest: Manifest) -> int:
         IntegrityError: The file cannot be read as the manifest describes it.
     """
     return sum(batch.rows for batch in read_part(part, manifest))
+
+
+def differing_values(directory: Path, manifest: Manifest) -> str | None:
+    """Read the partition in *directory* and say how it differs from what *manifest* recorded.
+
+    Raises:
+        IntegrityError: A file cannot be read as the manifest describes it.
+    """
+    if manifest.digest_algorithm != ALGORITHM:
+        rows = sum(count_rows(directory / part.path, manifest) for part in manifest.files)
+        return None if rows == manifest.rows else f"has {rows} rows, recorded are {manifest.rows}"
+    builder = DigestBuilder(published_schema(manifest))
+    for part in manifest.files:
+        for batch in read_part(directory / part.path, manifest):
+            builder.update(batch)
+    found = builder.digest(finite=not format_named(manifest.format).carries_nonfinite)
+    if found.rows != manifest.rows:
+        return f"has {found.rows} rows, recorded are {manifest.rows}"
+    # A value the format cannot carry reads back as another one; the manifest counts those.
+    carried = [column for column in manifest.columns if _is_carried(column)]
+    different = [one.name for one in carried if found.columns[one.name] != one.digest]
+    if different:
+        return f"its values differ from those recorded in {', '.join(different)}"
+    return None
+
+
+def _is_carried(column: ColumnRecord) -> bool:
+    lossy = column.fidelity == "lossy" and column.fidelity_count > 0
+    return not lossy
 
 
 def published_options(manifest: Manifest) -> FormatOptions:

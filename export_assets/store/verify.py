@@ -3,13 +3,14 @@
     for verdict in verify_tree(root):
         for finding in verdict.findings: ...
 
-Counting rows needs a format's reader, which the store does not know: pass `count_rows`.
+Counting rows and comparing values need a format's reader, which the store does not know: pass
+`count_rows`, `compare_values`.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -18,14 +19,18 @@ from export_assets.errors import ExportError, IntegrityError
 from export_assets.store.directory_record import FileEntry, read_record
 from export_assets.store.hashing import hash_file, hash_threads
 from export_assets.store.manifest import MANIFEST_NAME, FileRecord, Manifest, read_manifest
+from export_assets.store.placement import misplaced
 from export_assets.store.staging import walk
 from export_assets.store.tree import scan_partitions
 from export_assets.translate import translate
 
-Problem = Literal["manifest", "missing", "extra", "size", "sha256", "rows", "unreadable"]
+Problem = Literal["manifest", "missing", "extra", "size", "sha256", "rows", "values", "unreadable"]
 
 RowCounter = Callable[[Path, Manifest], int]
 """Counts the rows of one part with the reader of its format."""
+
+ValueComparer = Callable[[Path, Manifest], str | None]
+"""Reads a whole partition and says how its values differ from what its manifest says of them."""
 
 _ATTEMPTS = 5
 
@@ -72,30 +77,65 @@ def verify_tree(
     table: str | None = None,
     fmt: str | None = None,
     count_rows: RowCounter | None = None,
+    compare_values: ValueComparer | None = None,
+    placed: bool = False,
 ) -> Iterator[Verdict]:
-    """Verify everything published below *root*, yielding verdicts in order of path."""
+    """Verify everything published below *root*, yielding verdicts in order of path.
+
+    With *placed*, a partition that lies where another one belongs is a finding of its manifest.
+    """
     partitions = scan_partitions(root, source=source, table=table, fmt=fmt)
-    return verify_partitions(partitions, count_rows=count_rows)
+    found = verify_partitions(partitions, count_rows=count_rows, compare_values=compare_values)
+    return map(_placed, found) if placed else found
 
 
 def verify_partitions(
-    paths: Iterable[Path], *, count_rows: RowCounter | None = None
+    paths: Iterable[Path],
+    *,
+    count_rows: RowCounter | None = None,
+    compare_values: ValueComparer | None = None,
 ) -> Iterator[Verdict]:
     """Verify the partitions at *paths*, several at once, yielding verdicts in their order."""
     waiting = iter(paths)
+
+    def verify(path: Path) -> Verdict:
+        return _with_values(_verify(path, count_rows, None), compare_values)
+
     with ThreadPoolExecutor(hash_threads()) as pool:
         running: deque[Future[Verdict]] = deque()
         try:
             for path in islice(waiting, 4 * hash_threads()):
-                running.append(pool.submit(_verify, path, count_rows, None))
+                running.append(pool.submit(verify, path))
             while running:
                 verdict = running.popleft().result()
                 for path in islice(waiting, 1):
-                    running.append(pool.submit(_verify, path, count_rows, None))
+                    running.append(pool.submit(verify, path))
                 yield verdict
         finally:
             for future in running:
                 future.cancel()
+
+
+def _with_values(verdict: Verdict, compare: ValueComparer | None) -> Verdict:
+    """Compare the values of a partition whose files are those of its manifest."""
+    if compare is None or verdict.manifest is None:
+        return verdict
+    if any(finding.problem != "extra" for finding in verdict.findings):
+        return verdict
+    try:
+        fact = compare(verdict.path, verdict.manifest)
+    except (ExportError, OSError) as error:
+        return replace(verdict, findings=(*verdict.findings, _unreadable(verdict.path, error)))
+    if fact is None:
+        return verdict
+    return replace(verdict, findings=(*verdict.findings, _finding(verdict.path, "values", fact)))
+
+
+def _placed(verdict: Verdict) -> Verdict:
+    fact = None if verdict.manifest is None else misplaced(verdict.path, verdict.manifest)
+    if fact is None:
+        return verdict
+    return replace(verdict, findings=(_finding(verdict.path, "manifest", fact), *verdict.findings))
 
 
 def verify_directory(directory: Path) -> list[Finding]:

@@ -27,9 +27,9 @@ class VerifyOptions(CommonOptions):
             show_default=False,
         ),
     ] = None
-    deep: Annotated[
-        bool, typer.Option("--deep", help="Also read every file and count its rows.")
-    ] = False
+    deep: Annotated[bool, typer.Option("--deep", help="Also read every file, value by value.")] = (
+        False
+    )
     source: Annotated[
         bool,
         typer.Option(
@@ -62,7 +62,7 @@ def verify(output: Output, options: VerifyOptions) -> int:
     root = settings_of(options.home).exports_dir
     partitions = files = bytes_ = 0
     findings: list[Finding] = []
-    for checked in check(options.what, root, _row_counter(deep=options.deep)):
+    for checked in check(options.what, root, _comparer(deep=options.deep)):
         partitions, files, bytes_ = partitions + 1, files + checked.files, bytes_ + checked.bytes
         findings += checked.findings
         output.detail(f"{checked.path}: {counted(len(checked.findings), 'difference')}")
@@ -94,9 +94,9 @@ def verify(output: Output, options: VerifyOptions) -> int:
     return code
 
 
-def _row_counter(*, deep: bool) -> Any:  # noqa: ANN401 - a RowCounter, which is not imported here
+def _comparer(*, deep: bool) -> Any:  # noqa: ANN401 - a ValueComparer, which is not imported here
     if not deep:
         return None
-    from export_assets.engine.published import count_rows
+    from export_assets.engine.published import differing_values
 
-    return count_rows
+    return differing_values
