@@ -7,6 +7,7 @@ from export_assets.engine.manifests import effective_hash
 from export_assets.engine.memory import PassMemory
 from export_assets.engine.run import Exporter
 from export_assets.engine.scope import published_keys
+from export_assets.engine.shape_changes import judge_drift
 from export_assets.engine.tables import (
     TablePlan,
     check_configured,
@@ -57,16 +58,17 @@ def plan_exports(exporter: Exporter) -> list[PlannedExport]:
             names, snapshot, source.config, source.system, exporter.request
         )
         fingerprint = snapshot.info.id
+    verdict = judge_drift(plans, exporter.workspace.store, exporter.choices)
     refused = [
         PlannedExport(
             table=name, format=fmt.name, partition=EVERY, action="refuse", reason=str(error)
         )
-        for name, error in unreadable.items()
+        for name, error in (unreadable | verdict.refused).items()
         for fmt in exporter.choices.formats(name)
     ]
     return refused + [
         planned
-        for plan in plans
+        for plan in verdict.plans
         for fmt in exporter.choices.formats(plan.name)
         for planned in _plan_one(exporter, plan, fmt, fingerprint)
     ]

@@ -13,6 +13,7 @@ from export_assets.engine.memory import PassMemory
 from export_assets.engine.report import ExportRecord, ExportReport, broken_rules
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.scope import other_slicings
+from export_assets.engine.shape_changes import judge_drift
 from export_assets.engine.table_export import Announce, Opener, TableExporter, unannounced
 from export_assets.engine.table_pass import Progress, silent
 from export_assets.engine.tables import (
@@ -116,11 +117,13 @@ class Exporter:
             plans, unreadable = plan_tables(names, snapshot, config, system, self.request)
             for plan in plans:
                 self.choices.contract(plan)
+            verdict = judge_drift(plans, self.workspace.store, self.choices)
+            warnings += verdict.warnings
             # Only now: a request that is wrong leaves no directory behind.
             with self._destinations(snapshot.tables()) as destinations:
-                for plan in plans:
+                for plan in verdict.plans:
                     records += self.tables.export(plan, snapshot, destinations)
-            for name, error in unreadable.items():
+            for name, error in (unreadable | verdict.refused).items():
                 records += self.tables.failed(name, error)
         return records, warnings
 

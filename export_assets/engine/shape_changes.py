@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from export_assets.engine.choices import Choices
 from export_assets.engine.manifests import effective_hash
 from export_assets.engine.published import published_schema
-from export_assets.engine.request import ExportRequest
 from export_assets.engine.tables import TablePlan
-from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import ContractViolation, ExportError
 from export_assets.store.local import LocalStore
 from export_assets.store.manifest import MANIFEST_NAME, Manifest, read_manifest
@@ -27,19 +25,13 @@ class DriftVerdict:
     warnings: Sequence[str] = ()
 
 
-def judge_drift(
-    plans: Sequence[TablePlan],
-    *,
-    store: LocalStore,
-    source: ConfiguredSource,
-    request: ExportRequest,
-    choices: Choices,
-) -> DriftVerdict:
+def judge_drift(plans: Sequence[TablePlan], store: LocalStore, choices: Choices) -> DriftVerdict:
     """Compare each table with what was last published of it under the same configuration.
 
     `drift` of the configuration decides what becomes of columns that are gone or hold less:
     `refuse` (unless overwriting was asked for), `warn`, or `allow`, which says nothing at all.
     """
+    source, request = choices.source, choices.request
     if request.output_dir is not None:
         return DriftVerdict(plans=plans)
     good: list[TablePlan] = []
@@ -49,7 +41,7 @@ def judge_drift(
         manner = source.config.drift_of(plan.name)
         drift = Drift()
         if manner != "allow":
-            drift = _drift(plan, store, source, request, choices)
+            drift = _drift(plan, store, choices)
         subject = f"{source.name}/{plan.name}"
         if drift.breaking and manner == "refuse" and not request.overwrite:
             msg = f"{subject}: {', '.join(drift.breaking)}; nothing was published. Publish it "
@@ -61,13 +53,8 @@ def judge_drift(
     return DriftVerdict(plans=good, refused=refused, warnings=warnings)
 
 
-def _drift(
-    plan: TablePlan,
-    store: LocalStore,
-    source: ConfiguredSource,
-    request: ExportRequest,
-    choices: Choices,
-) -> Drift:
+def _drift(plan: TablePlan, store: LocalStore, choices: Choices) -> Drift:
+    source, request = choices.source, choices.request
     comparable = [
         manifest
         for manifest in newest_manifests(store, source.name, plan.name)
