@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from export_assets.config.models import SourceConfig
 from export_assets.engine.destination import Kept
@@ -45,6 +46,19 @@ class Judge:
             )
             return replace(record, checks=tuple(checks))
 
+    def leave(
+        self, fmt: str, key: str, manifest: Manifest, *, path: Path, facts: PartitionFacts
+    ) -> ExportRecord:
+        """Return the record of a partition that holds the rows of *manifest*, or of its failure."""
+        checks = facts.contract.outcomes(facts.statistics)
+        record = self._record(fmt, key, "unchanged", manifest)
+        try:
+            _refuse_broken(checks, f"{self.plan.name}/{fmt}/{key}")
+        except ContractViolation as error:
+            record = failure(self.config.source, self.plan.name, fmt, key, error)
+            return replace(record, checks=tuple(checks))
+        return replace(record, checks=tuple(checks), path=path)
+
     def _publish(
         self, lane: Lane, written: Written, facts: PartitionFacts, checks: list[CheckOutcome]
     ) -> ExportRecord:
@@ -71,21 +85,21 @@ class Judge:
         previous, damage = written.slot.previous, written.slot.damage
         same = previous is not None and damage is None and same_content(previous, manifest)
         if same and not self.request.overwrite:
-            known = self._record(lane, written, "unchanged", previous)
+            known = self._record(lane.format.name, written.key, "unchanged", previous)
             return replace(known, checks=tuple(checks), path=written.slot.path)
         self._refuse_newer(previous, subject)
         status, path, published = written.slot.commit(manifest)
         if status == "skipped":
             return self._skipped(lane, written, Kept(path), checks)
         outcome: Status = "empty" if status == "success" and not published.rows else status
-        record = self._record(lane, written, outcome, published)
+        record = self._record(lane.format.name, written.key, outcome, published)
         warning = f"{subject}: {damage}; published again" if damage else None
         return replace(record, checks=tuple(checks), path=path, warning=warning)
 
     def _skipped(
         self, lane: Lane, written: Written, kept: Kept, checks: list[CheckOutcome]
     ) -> ExportRecord:
-        record = self._record(lane, written, "skipped", None)
+        record = self._record(lane.format.name, written.key, "skipped", None)
         return replace(record, checks=tuple(checks), path=kept.path, error=str(kept))
 
     def _refuse_newer(self, previous: Manifest | None, subject: str) -> None:
@@ -102,13 +116,13 @@ class Judge:
             raise DestConflict(msg)
 
     def _record(
-        self, lane: Lane, written: Written, status: Status, manifest: Manifest | None
+        self, fmt: str, key: str, status: Status, manifest: Manifest | None
     ) -> ExportRecord:
         return ExportRecord(
             source=self.config.source,
             table=self.plan.name,
-            format=lane.format.name,
-            partition=written.key,
+            format=fmt,
+            partition=key,
             status=status,
             rows=manifest.rows if manifest else 0,
             bytes=manifest.bytes if manifest else 0,

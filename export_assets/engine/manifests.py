@@ -1,6 +1,7 @@
 """Building the record of a partition from what was read, written and read back."""
 
 import hashlib
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import version
@@ -97,10 +98,7 @@ def build_manifest(
         ),
         config_hash=effective_hash(config, plan.name, lane.format.name, request),
         code_version=code_version(),
-        columns=tuple(
-            _column(column, facts, digest.columns[column.name], written.fidelity.get(column.name))
-            for column in schema.columns
-        ),
+        columns=column_records(schema, facts, written.fidelity),
         primary_key=schema.primary_key,
         order_by=plan.ordered_by,
         files=tuple(written.files),
@@ -110,6 +108,17 @@ def build_manifest(
         dialect=dict(lane.format.dialect(lane.options).values),
         created_at=run.now,
         run_id=run.id,
+    )
+
+
+def column_records(
+    schema: TableSchema, facts: PartitionFacts, by_format: Mapping[str, Fidelity] | None = None
+) -> tuple[ColumnRecord, ...]:
+    """Describe the columns of one partition, with what *by_format* says of them."""
+    digests, verdicts = facts.digest.digest().columns, by_format or {}
+    return tuple(
+        _column(column, facts, digests[column.name], verdicts.get(column.name))
+        for column in schema.columns
     )
 
 

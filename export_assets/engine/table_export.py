@@ -7,10 +7,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from export_assets.engine.capacity import partitions_at_once
+from export_assets.engine.changes import NEW, Changes, Standing
 from export_assets.engine.choices import Choices
 from export_assets.engine.destination import Destination
 from export_assets.engine.judge import Judge, refuse_incomplete
 from export_assets.engine.lane import Lane, stop_all
+from export_assets.engine.manifests import effective_hash
 from export_assets.engine.memory import PassMemory
 from export_assets.engine.report import ExportRecord, failure
 from export_assets.engine.request import ExportRequest, Run
@@ -21,10 +23,10 @@ from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import ContractViolation, ExportError
 from export_assets.formats.base import Format
 from export_assets.sources.base import Snapshot
+from export_assets.store.layout import ExportKey
 from export_assets.store.local import LocalStore
 from export_assets.tables.mismatch import ValueMismatch
 from export_assets.tables.partitions import ALL, TimePartitions, Window
-from export_assets.tables.redaction import Redactor
 from export_assets.tables.schema import TableSchema
 from export_assets.translate import translate
 
@@ -70,20 +72,43 @@ class TableExporter:
             known += recalled or []
         if not formats:
             return known
+        changes = self.changes(plan, formats)
         try:
             try:
-                records, waiting = self.export_once(plan, formats, snapshot, destinations)
+                records, waiting = self.export_once(
+                    plan, formats, snapshot, destinations, changes=changes
+                )
             except ValueMismatch:
                 plan = self.profiled(plan, snapshot)
-                records, waiting = self.export_once(plan, formats, snapshot, destinations)
+                changes = self.changes(plan, formats)
+                records, waiting = self.export_once(
+                    plan, formats, snapshot, destinations, changes=changes
+                )
         except BaseException as error:  # noqa: BLE001 - Polars panics are no Exception
             translated = _told(error, plan)
             records, waiting = self.failed(plan.name, translated, formats), {}
-        records += self._waiting(plan, formats, snapshot, destinations, waiting)
+        records += self._waiting(
+            plan, formats, snapshot, destinations, changes=changes, waiting=waiting
+        )
         names = [fmt.name for fmt in formats]
+        records.sort(key=lambda record: (names.index(record.format), record.partition))
         self.memory.remember(snapshot.tables(), plan.name, records, fingerprint, formats=names)
         seconds = round(time.perf_counter() - started, 6)
         return known + [replace(record, seconds=seconds) for record in records]
+
+    def changes(self, plan: TablePlan, formats: Sequence[Format]) -> Changes:
+        """Return what decides which partitions of the table are written."""
+        request = self.request
+        if request.output_dir is not None or request.overwrite:
+            return Changes(plan, None)
+        config, source = self.source.config, self.source.name
+        standing = {}
+        for fmt in formats:
+            stamp = effective_hash(config, plan.name, fmt.name, request)
+            # What a killed run left beside a partition that has not changed since is nobody's.
+            self.store.sweep(source, plan.name, fmt.name)
+            standing[fmt.name] = Standing(self.store, source, plan, fmt.name, config_hash=stamp)
+        return Changes(plan, standing)
 
     def _waiting(
         self,
@@ -91,28 +116,33 @@ class TableExporter:
         formats: Sequence[Format],
         snapshot: Snapshot,
         destinations: Opener,
+        *,
+        changes: Changes,
         waiting: Mapping[str, int],
     ) -> list[ExportRecord]:
-        """Export the partitions that had no room in the first pass, as many at once as have."""
+        """Export the partitions that changed or had no room, as many at once as have."""
         records: list[ExportRecord] = []
-        keys = sorted(waiting)
-        while keys:
+        while waiting:
             room = partitions_at_once(len(formats))
-            some, keys = tuple(keys[:room]), keys[room:]
+            some = changes.groups(list(waiting), room=room)[0]
             request = replace(self.request, partitions=some, window=Window())
+            if not isinstance(plan.partitions, TimePartitions):
+                request = self.request
             rest = replace(self, request=request, progress=silent, announce=unannounced)
             expected = {key: waiting[key] for key in some}
+            waiting = {key: rows for key, rows in waiting.items() if key not in expected}
             try:
                 more, left = rest.export_once(
-                    plan, formats, snapshot, destinations, expected=expected
+                    plan, formats, snapshot, destinations, changes=changes, expected=expected
                 )
-                keys += left
+                waiting |= left
             except BaseException as error:  # noqa: BLE001 - Polars panics are no Exception
                 told = _told(error, plan)
                 more = [
                     failure(self.source.name, plan.name, fmt.name, key, told)
                     for fmt in formats
                     for key in some
+                    if not changes.is_settled(fmt.name, key)
                 ]
             records += more
         return records
@@ -124,45 +154,63 @@ class TableExporter:
         snapshot: Snapshot,
         destinations: Opener,
         *,
+        changes: Changes,
         expected: Mapping[str, int] | None = None,
     ) -> tuple[list[ExportRecord], Mapping[str, int]]:
-        """Read the table once into every format, prove what was written, publish it.
+        """Read the table once; write what is to be written, prove and publish it.
 
         Returns:
-            The records, and the rows by key of the partitions that had no room.
+            The records, and the rows by key of the partitions that must be read once more: they
+            had no room, or turned out to differ from what is published.
         """
-        redactor, contract = self.choices.redactor(plan), self.choices.contract(plan)
         with ExitStack() as slots:
             destination = destinations(slots)
-            lanes = self._lanes(plan, formats, redactor, destination)
+            lanes = self._lanes(plan, formats, destination)
             try:
                 for lane in lanes:
                     lane.start()
                 self.announce(plan.name, lambda: snapshot.count(plan.name))
-                result = read_table(
-                    plan,
-                    snapshot,
-                    self.request,
-                    assume_timezone=self.source.config.assume_timezone,
-                    redactor=redactor,
-                    contract=contract,
-                    vanished=lambda seen: self.vanished(plan, formats, seen),
-                    lanes=lanes,
-                    progress=self.progress,
-                    room=partitions_at_once(len(lanes)) if destination.holds_files else None,
-                )
+                room = partitions_at_once(len(lanes)) if destination.holds_files else None
+                result = self.read(plan, formats, snapshot, changes, lanes=lanes, room=room)
                 for lane in lanes:
                     lane.finish()
             finally:
                 stop_all(lanes)
-            snapshot.check()
+            if any(lane.written for lane in lanes):
+                snapshot.check()
             refuse_incomplete(plan, snapshot, self.request, result, expected=expected or {})
-            return self._published(plan, snapshot, result, lanes), result.waiting
+            judge = self._judge(plan, snapshot, result)
+            records = self._published(judge, lanes, changes)
+            left, changed = self._compared(judge, formats, changes)
+            return records + left, {**result.waiting, **changed}
 
-    def _published(
-        self, plan: TablePlan, snapshot: Snapshot, result: PassResult, lanes: Sequence[Lane]
-    ) -> list[ExportRecord]:
-        judge = Judge(
+    def read(
+        self,
+        plan: TablePlan,
+        formats: Sequence[Format],
+        snapshot: Snapshot,
+        changes: Changes,
+        *,
+        lanes: Sequence[Lane] = (),
+        room: int | None = None,
+    ) -> PassResult:
+        """Read the rows of the request, count them all and hand the lanes what they write."""
+        return read_table(
+            plan,
+            snapshot,
+            self.request,
+            assume_timezone=self.source.config.assume_timezone,
+            redactor=self.choices.redactor(plan),
+            contract=self.choices.contract(plan),
+            vanished=lambda seen: self.vanished(plan, formats, seen),
+            lanes=lanes,
+            progress=self.progress,
+            room=room,
+            writes=changes.writes,
+        )
+
+    def _judge(self, plan: TablePlan, snapshot: Snapshot, result: PassResult) -> Judge:
+        return Judge(
             config=self.source.config,
             plan=plan,
             result=result,
@@ -171,10 +219,39 @@ class TableExporter:
             request=self.request,
             run=self.run,
         )
+
+    def _published(
+        self, judge: Judge, lanes: Sequence[Lane], changes: Changes
+    ) -> list[ExportRecord]:
         pairs = [(lane, lane.written[key]) for lane in lanes for key in sorted(lane.written)]
         # Publishing is mostly waiting for the disk, which serves several at once better.
         with ThreadPoolExecutor(min(_PUBLISHERS, len(pairs) or 1)) as publishers:
-            return list(publishers.map(lambda pair: judge.publish(*pair), pairs))
+            records = list(publishers.map(lambda pair: judge.publish(*pair), pairs))
+        for record in records:
+            changes.settle(record.format, record.partition)
+        return records
+
+    def _compared(
+        self, judge: Judge, formats: Sequence[Format], changes: Changes
+    ) -> tuple[list[ExportRecord], dict[str, int]]:
+        """Return records of what is as published, and the rows by key of what is not."""
+        records: list[ExportRecord] = []
+        changed: dict[str, int] = {}
+        for key, facts in judge.result.facts.items():
+            changes.rows[key] = facts.digest.rows
+            for fmt in (fmt.name for fmt in formats if not changes.is_settled(fmt.name, key)):
+                reason = changes.compare(fmt, key, facts, judge.result.schema)
+                manifest = changes.manifest(fmt, key)
+                if reason is not None or manifest is None:
+                    changes.force(fmt, key, reason or NEW)
+                    changed[key] = facts.digest.rows
+                    continue
+                directory = judge.plan.partitions.directory(key)
+                export = ExportKey(self.source.name, judge.plan.name, fmt)
+                path = self.store.partition_path(export, directory)
+                records.append(judge.leave(fmt, key, manifest, path=path, facts=facts))
+                changes.settle(fmt, key)
+        return records, changed
 
     def profiled(self, plan: TablePlan, snapshot: Snapshot) -> TablePlan:
         """Look at every value and take types that hold for all of them.
@@ -197,13 +274,13 @@ class TableExporter:
         self,
         plan: TablePlan,
         formats: Sequence[Format],
-        redactor: Redactor,
         destination: Destination,
     ) -> list[Lane]:
+        schema = self.choices.redactor(plan).schema
         return [
             Lane(
                 plan,
-                redactor.schema,
+                schema,
                 fmt,
                 self.choices.options(plan.name, fmt),
                 destination,

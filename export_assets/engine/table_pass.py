@@ -27,6 +27,22 @@ def silent(table: str, rows: int) -> None:
     del table, rows
 
 
+class Observer:
+    """Sees the rows of a pass on their way; does nothing unless told otherwise."""
+
+    def rows(self, inside: Batch) -> None:
+        """Look at conformed rows before anything of them is hidden."""
+
+    def leaving(self, key: str, batch: Batch) -> None:
+        """Look at rows of partition *key* as they leave."""
+
+
+def everything(fmt: str, key: str) -> bool:
+    """Write every partition in every format."""
+    del fmt, key
+    return True
+
+
 class PartitionFacts:
     """What was counted of one partition's rows on their way in."""
 
@@ -79,11 +95,14 @@ def read_table(
     lanes: Sequence[Lane],
     progress: Progress,
     room: int | None = None,
+    writes: Callable[[str, str], bool] = everything,
+    observers: Sequence[Observer] = (),
 ) -> PassResult:
     """Read the rows wanted once and hand every lane the same batches, partition by partition.
 
     *vanished* tells, of the keys seen, which others must be written without rows. With *room*,
-    rows of further partitions than so many are counted and left for another pass.
+    rows of further partitions than so many are counted and left for another pass. Lanes get the
+    partitions that their format *writes*; all others are counted only.
 
     Raises:
         ValueMismatch: A value does not fit its column's type; the lanes hold a torn pass.
@@ -91,13 +110,15 @@ def read_table(
     """
     slicer = Slicer(plan, request)
     conformer = Conformer(plan.schema, assume_timezone=assume_timezone)
-    intake = _Intake(contract=contract, lanes=lanes, room=room)
+    intake = _Intake(contract=contract, lanes=lanes, room=room, writes=writes, observers=observers)
     rows_read = 0
     scan = _scan(plan, request, slicer, assume_timezone)
     with reading_ahead(snapshot.batches(scan)) as batches_read:
         for raw in batches_read:
             rows_read += raw.rows
             inside, slices = slicer.split(conformer.conform_batch(raw), conformer.coerced_rows)
+            for observer in observers:
+                observer.rows(inside)
             if slices:
                 intake.take(_leaving(inside, plan, redactor), slices)
             progress(plan.name, raw.rows)
@@ -117,13 +138,25 @@ def read_table(
 class _Intake:
     """Hands rows to the lanes and counts them, as long as there is room for their partitions."""
 
-    def __init__(self, *, contract: Contract, lanes: Sequence[Lane], room: int | None) -> None:
+    def __init__(
+        self,
+        *,
+        contract: Contract,
+        lanes: Sequence[Lane],
+        room: int | None,
+        writes: Callable[[str, str], bool],
+        observers: Sequence[Observer],
+    ) -> None:
         self.facts: dict[str, PartitionFacts] = {}
         self.waiting: Counter[str] = Counter()
         self._contract = contract
         # In an order that all runs share; see `Lane.put`.
         self._lanes = sorted(lanes, key=lambda lane: lane.format.name)
         self._room = room
+        self._writes = writes
+        self._observers = observers
+        self._writing: dict[str, list[Lane]] = {}
+        self._taken = 0
 
     @property
     def seen(self) -> frozenset[str]:
@@ -141,7 +174,7 @@ class _Intake:
         if not batches:
             return
         for item, batch in batches:
-            for lane in self._lanes:
+            for lane in self._writing[item.key]:
                 lane.put(item.key, batch)
         hashes = RowHashes(whole, self._contract.schema)
         clean = self._contract.is_clean(whole)
@@ -149,20 +182,25 @@ class _Intake:
             facts = self.facts[item.key]
             facts.update(batch, hashes, item.offset, clean=clean)
             facts.coerced += item.coerced
+            for observer in self._observers:
+                observer.leaving(item.key, batch)
 
     def take_empty(self, key: str) -> None:
         """Make partition *key* exist without rows."""
         if not self._admits(key):
             self.waiting[key] = 0
             return
-        for lane in self._lanes:
+        for lane in self._writing[key]:
             lane.put(key, None)
 
     def _admits(self, key: str) -> bool:
         if key in self.facts:
             return True
-        if self._room is not None and len(self.facts) >= self._room:
+        lanes = [lane for lane in self._lanes if self._writes(lane.format.name, key)]
+        if lanes and self._room is not None and self._taken >= self._room:
             return False
+        self._taken += bool(lanes)
+        self._writing[key] = lanes
         self.facts[key] = PartitionFacts(self._contract.schema, self._contract)
         return True
 

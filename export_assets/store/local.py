@@ -192,14 +192,22 @@ class LocalStore:
             held.lock.retire()
         return True
 
-    def sweep(self) -> list[Path]:
-        """Put right what dead runs left anywhere below the root; live runs are left alone.
+    def sweep(
+        self, source: str | None = None, table: str | None = None, fmt: str | None = None
+    ) -> list[Path]:
+        """Put right what dead runs left below the root; live runs are left alone.
+
+        Args:
+            source: Only what they left of this source, by its true name.
+            table: Only of this table.
+            fmt: Only of this format.
 
         Returns:
             The paths of what was moved back or removed.
         """
         swept: list[Path] = []
-        for staging in scan_exports(self.root / STAGING):
+        found = scan_exports(self.root / STAGING, source=source, table=table, fmt=fmt)
+        for staging in found:
             with translating(str(staging)), directory_fd(staging) as staging_fd:
                 partitions = {item.partition for item in leftovers(staging_fd)}
             key = ExportKey(*staging.parts[-3:])
