@@ -80,6 +80,7 @@ def request_of(
         offset=options.offset,
         output_dir=options.output_dir,
         overwrite=options.overwrite,
+        full=options.full,
         fetch_latest=fetches if options.fetch_latest is None else options.fetch_latest,
         lock_timeout=options.lock_timeout,
     )

@@ -74,6 +74,14 @@ class SelectionOptions(CommonOptions):
             "partitions too.",
         ),
     ] = False
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="Read and compare every row, also of a source that seems unchanged and of tables "
+            "with a cursor.",
+        ),
+    ] = False
     compression: Annotated[
         str | None, typer.Option(help="Codec of the formats that have it, or 'none'.")
     ] = None

@@ -24,6 +24,7 @@ from pydantic import (
 
 from export_assets.config.base import Model
 from export_assets.config.cron import check_cron
+from export_assets.config.incremental import FullEvery, FullEveryOrText, Seconds
 from export_assets.config.masking import SECRET_GLOBS
 from export_assets.config.rules import (
     NAME_PATTERN,
@@ -109,6 +110,17 @@ class TableConfig(Model):
     """Columns whose values are replaced by keyed hashes that still join."""
     checks: tuple[ColumnCheck, ...] = ()
     """What must hold for the values."""
+    cursor: str | None = Field(default=None, min_length=1)
+    """Column that grows with every change of a row: a timestamp, a date or an integer. Only the
+    partitions of rows it names as new are read again, until the next full pass."""
+    lag: Seconds = 3600.0
+    """How far behind the cursor to read back, for rows committed late: seconds or `1h`; of an
+    integer cursor, a difference in its own unit."""
+    full_every: FullEveryOrText = FullEvery()
+    """How often all of a table with a cursor is read, which finds what the cursor does not show:
+    seconds, `7d` or `20 runs`."""
+    tombstones: bool = False
+    """Whether keys that were published and left the source are recorded; needs a primary key."""
     cadence: Cadence | None = None
     """Steady beat of the rows, for the gap check."""
     monotone: Names = ()
@@ -125,6 +137,10 @@ class TableConfig(Model):
         _refuse_overlap("redact", self.redact, "anonymize", self.anonymize)
         _refuse_overlap("redact", self.redact, "expose", self.expose)
         _refuse_overlap("columns", self.columns or (), "exclude_columns", self.exclude_columns)
+        for name in ("lag", "full_every"):
+            if self.cursor is None and name in self.model_fields_set:
+                msg = f"{name} belongs to a cursor, and the table has none"
+                raise ValueError(msg)
         return self
 
 

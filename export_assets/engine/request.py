@@ -39,6 +39,8 @@ class ExportRequest:
     output_dir: Path | None = None
     overwrite: bool = False
     """Replace files of the same name in `output_dir`; in the store, publish unchanged rows too."""
+    full: bool = False
+    """Read every row and compare it, whatever memory and cursors say."""
     fetch_latest: bool = False
     """Run the system's upstream steps first, where it has any."""
     lock_timeout: float = 0.0
