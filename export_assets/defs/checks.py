@@ -136,6 +136,8 @@ def _schema(subject: Subject, manifest: Manifest) -> Finding:
     if drift:
         figures["changed_columns"] = dg.MetadataValue.text(", ".join(drift[:_LISTED]))
     says = "; ".join(wrong) if wrong else f"{counted(len(found), 'column')} as promised"
+    if drift:
+        says += f"; changed since these definitions were loaded: {', '.join(drift[:_LISTED])}"
     return Finding(passed=not wrong, says=says, figures=figures)
 
 

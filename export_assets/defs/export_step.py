@@ -23,7 +23,7 @@ from export_assets.defs.table import TableExport
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.run import Exporter
-from export_assets.errors import ExportError
+from export_assets.errors import ContractViolation, ExportError
 from export_assets.store.manifest import Manifest
 from export_assets.tables.partitions import ALL
 from export_assets.translate import one_line, translate
@@ -314,12 +314,19 @@ class _Step:
             # What failed is shown at the generation before, which still stands.
             targets = self._targets(fmt, [one.key for one in own if one.key != "*"])
             for subject in own:
-                # Where nothing was published, only the contract has anything to say. A failure of
+                # Where nothing was published, only one check has anything to say. A failure of
                 # the whole table has no partition to say it of.
                 names = self._checks(fmt) if subject.key != "*" else []
-                for name in names if subject.manifest is not None else {"contract"} & set(names):
+                only = {"contract" if self._is_by_rules(subject) else "schema"} & set(names)
+                for name in names if subject.manifest is not None else only:
                     finding, target = evaluate(name, subject), targets.get(subject.key)
                     yield self._evaluation(name, subject, finding, target)
+
+    def _is_by_rules(self, subject: Subject) -> bool:
+        """Whether rules kept the rows back, rather than the shape of the table."""
+        record = subject.record
+        refused = record is not None and record.exit_code == ContractViolation.exit_code
+        return not refused or bool(record and record.checks)
 
     def _source_version(self, sources: RunSources) -> str | None:
         try:

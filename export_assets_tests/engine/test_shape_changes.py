@@ -43,10 +43,11 @@ def test_a_lost_column_fails_the_table_and_leaves_the_others(world: World) -> No
 
     report = world.export()
 
-    assert {record.error for record in report.failed} == {
+    said = (
         "shop/orders: column note is gone; nothing was published. Publish it once with "
         "--overwrite, or always with `drift: warn` in the source's YAML"
-    }
+    )
+    assert {record.error for record in report.failed} == {said}
     assert statuses(report) == {"orders/parquet/*": "failed", "customers/parquet/all": "unchanged"}
     assert {record.exit_code for record in report.failed} == {30}
     assert report.exit_code == 4
