@@ -1,23 +1,24 @@
 """The part of `verify` that reads the source again and compares it with what is published."""
 
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from export_assets.cli.checked import names_of
 from export_assets.cli.output import Output
 from export_assets.cli.progress import progress_bar
 from export_assets.cli.project import new_run, workspace_of
+from export_assets.engine.report import EXIT_PARTIAL, EXIT_WARNINGS
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.run import Exporter
-from export_assets.engine.verification import verify_source
+from export_assets.engine.verification import WRONG, SourceFinding, verify_source
 from export_assets.engine.workspace import ConfiguredSource, Workspace
-from export_assets.errors import UsageError
+from export_assets.errors import IntegrityError, UsageError
 from export_assets.store.catalogue import Published, list_published
 
 
 def compare(
     output: Output, what: str | None, *, home: Path | None, url: str | None
-) -> list[dict[str, str]]:
+) -> list[SourceFinding]:
     """Compare every export published of *what* with the source; tell where they differ.
 
     Raises:
@@ -29,38 +30,57 @@ def compare(
         msg = "--source: name the source, source/table or source/table/format to compare"
         raise UsageError(msg)
     workspace = workspace_of(home)
-    source = _source(workspace, names["source"], url)
-    published = {
-        (one.table, one.format)
-        for one in list_published(workspace.store.root, **names)
-        if isinstance(one, Published)
-    }
+    source = source_at(workspace, names["source"], url)
+    listed = list_published(workspace.store.root, **names)
+    published = {(one.table, one.format) for one in listed if isinstance(one, Published)}
     request = ExportRequest(
-        tables=(names["table"],) if "table" in names else (),
+        tables=(names["table"],) if "table" in names else tuple(sorted({t for t, _ in published})),
         formats=tuple(sorted({fmt for _, fmt in published})),
     )
     with progress_bar(output) as progress:
-        found = verify_source(
-            Exporter(
-                workspace=workspace,
-                source=source,
-                request=request,
-                run=new_run(),
-                progress=progress.advance,
-            )
+        exporter = Exporter(
+            workspace=workspace,
+            source=source,
+            request=request,
+            run=new_run(),
+            progress=progress.advance,
         )
-    # What was never exported is no export that differs.
-    compared = [one for one in found if (one.table, one.format) in published]
+        # What was never exported is no export that differs.
+        compared = [
+            one
+            for one in verify_source(exporter)
+            if one.format == "*" or (one.table, one.format) in published
+        ]
     for one in compared:
         text = f"{source.name}/{one.table}/{one.format}/{one.partition}: {one.fact}"
-        if one.verdict in {"different", "missing"}:
-            output.problem(text)
+        if one.verdict in WRONG or one.verdict == "unreadable":
+            output.problem(one.fact if one.verdict == "unreadable" else text)
         elif one.fact:
             output.note(text)
-    return [asdict(one) for one in compared]
+    return compared
 
 
-def _source(workspace: Workspace, name: str, url: str | None) -> ConfiguredSource:
+def verdict(compared: Sequence[SourceFinding]) -> int:
+    """Return the exit code of *compared*.
+
+    24 for a difference, 4 where part could not be read and its own code where nothing could, 3
+    where something cannot be compared.
+    """
+    codes = {one.exit_code for one in compared if one.verdict == "unreadable"}
+    if any(one.verdict in WRONG for one in compared):
+        return IntegrityError.exit_code
+    if codes:
+        alone = len(codes) == 1 and all(one.verdict == "unreadable" for one in compared)
+        return codes.pop() if alone else EXIT_PARTIAL
+    return EXIT_WARNINGS if any(one.verdict == "unknown" for one in compared) else 0
+
+
+def source_at(workspace: Workspace, name: str, url: str | None) -> ConfiguredSource:
+    """Return the source that was published as *name*, read from *url* where one is given.
+
+    Raises:
+        UsageError: It is not configured, or *url* would be published under another name.
+    """
     if url is None or name in workspace.project.sources:
         return workspace.source(name, url=url, base=Path.cwd())
     source = workspace.source(url, base=Path.cwd())

@@ -1,21 +1,38 @@
-"""Published partitions against their source: a fresh read, digest by digest, nothing written."""
+"""Published partitions against their source: a fresh read, digest by digest, nothing written.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+for finding in verify_source(exporter):      one read of each table, whatever its formats
+    ...                                      finding.verdict: equal, different, missing, …
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from export_assets.engine.run import Exporter
 from export_assets.engine.table_pass import PartitionFacts, PassResult, read_table
-from export_assets.engine.tables import TablePlan, define_views, plan_table, select_tables
-from export_assets.errors import IntegrityError
+from export_assets.engine.tables import (
+    TablePlan,
+    check_configured,
+    check_relations,
+    define_views,
+    plan_table,
+    select_tables,
+)
+from export_assets.errors import ExportError, IntegrityError
 from export_assets.sources.base import Snapshot
+from export_assets.store.catalogue import Published, list_published
 from export_assets.store.layout import ExportKey
 from export_assets.store.manifest import Manifest
 from export_assets.tables.contract import Contract
 from export_assets.tables.digest import ALGORITHM
 from export_assets.tables.mismatch import ValueMismatch
+from export_assets.tables.partitions import TimePartitions
+from export_assets.translate import translate
 
-Verdict = Literal["equal", "different", "missing", "unknown"]
+Verdict = Literal["equal", "different", "missing", "vanished", "unknown", "unreadable"]
+
+WRONG: frozenset[Verdict] = frozenset({"different", "missing", "vanished"})
+"""Verdicts under which what is published is not what the source holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,36 +41,101 @@ class SourceFinding:
 
     table: str
     format: str
+    """`*` where all of a table is meant."""
     partition: str
     verdict: Verdict
     fact: str = ""
+    rows: int = 0
+    """Rows the source holds of it."""
+    published: int | None = None
+    """Rows that are published by its manifest, None where there is no readable one."""
+    exit_code: int = 0
+    """Of the error that kept a table from being read."""
 
 
-def verify_source(exporter: Exporter) -> list[SourceFinding]:
+def verify_source(exporter: Exporter) -> Iterator[SourceFinding]:
     """Read the rows of the exporter's request again and compare them with what is published.
 
     A partition of the source that has rows and is not published is `missing`; one whose rows or
-    columns are others, or whose manifest is damaged, is `different`; `unknown` where it was
-    published under another digest algorithm.
+    columns are others, or whose manifest is damaged, is `different`; a published one of which the
+    source has no row, or no table, any more is `vanished`; `unknown` where it was published under
+    another digest algorithm. A table that cannot be read is one finding, `unreadable`.
 
     Raises:
-        UsageError: The request names what does not exist.
-        SourceError: The source cannot be read.
+        UsageError: The request or the configuration names what does not exist.
+        SourceError: The source cannot be opened.
     """
+    with exporter.source.source.snapshot() as snapshot:
+        yield from verify_snapshot(exporter, snapshot)
+
+
+def verify_snapshot(exporter: Exporter, snapshot: Snapshot) -> Iterator[SourceFinding]:
+    """Compare as `verify_source` does, with a moment that is already at hand."""
+    source, request = exporter.source, exporter.request
+    define_views(snapshot, source.config, source.system)
+    present = snapshot.tables()
+    check_configured(present, source.config, source.system)
+    check_relations(snapshot, source.config, source.system)
+    gone = {name for name in published_tables(exporter) if name not in present}
+    gone &= set(request.tables) or gone
+    for name in sorted(gone):
+        yield from _gone(exporter, name)
+    left = tuple(name for name in request.tables if name not in gone)
+    if request.tables and not left:
+        return
+    for name in select_tables(present, source.config, replace(request, tables=left)):
+        yield from _verify_table(exporter, name, snapshot)
+
+
+def published_tables(exporter: Exporter) -> list[str]:
+    """Return the tables of the exporter's source that anything is published of."""
+    found = list_published(exporter.workspace.store.root, source=exporter.source.name)
+    return sorted({one.table for one in found if isinstance(one, Published)})
+
+
+def _gone(exporter: Exporter, table: str) -> Iterator[SourceFinding]:
+    """Find every partition of a table that the source has no more."""
+    wanted = exporter.request.formats
+    root, source = exporter.workspace.store.root, exporter.source.name
+    for one in list_published(root, source=source, table=table):
+        if isinstance(one, Published) and (not wanted or one.format in wanted):
+            yield SourceFinding(
+                table=table,
+                format=one.format,
+                partition=one.partition,
+                verdict="vanished",
+                fact=f"the source has no table {table} any more",
+                published=one.rows,
+            )
+
+
+def _verify_table(exporter: Exporter, name: str, snapshot: Snapshot) -> Iterator[SourceFinding]:
     source = exporter.source
-    findings: list[SourceFinding] = []
-    with source.source.snapshot() as snapshot:
-        define_views(snapshot, source.config, source.system)
-        for name in select_tables(snapshot.tables(), source.config, exporter.request):
-            plan = plan_table(name, snapshot, source.config, source.system, exporter.request)
-            result = _read(exporter, plan, snapshot)
-            snapshot.check()
-            for fmt in exporter.choices.formats(name):
-                findings += _compare(exporter, plan, result, fmt.name)
-    return findings
+    try:
+        plan = plan_table(name, snapshot, source.config, source.system, exporter.request)
+        result = read_digests(exporter, plan, snapshot)
+        snapshot.check()
+    except BaseException as error:  # a panic of Polars is no Exception
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        told: ExportError = translate(error, subject=name, side="source")
+        yield SourceFinding(
+            table=name,
+            format="*",
+            partition="*",
+            verdict="unreadable",
+            fact=str(told),
+            exit_code=told.exit_code,
+        )
+        return
+    for fmt in exporter.choices.formats(name):
+        yield from _compare(exporter, plan, result, fmt.name)
+        if not exporter.request.partitions and not exporter.request.window.bounded:
+            yield from _other_slicing(exporter, plan, fmt.name)
 
 
-def _read(exporter: Exporter, plan: TablePlan, snapshot: Snapshot) -> PassResult:
+def read_digests(exporter: Exporter, plan: TablePlan, snapshot: Snapshot) -> PassResult:
+    """Read the rows of the exporter's request of one table, count and hash them."""
     try:
         return _digests(exporter, plan, snapshot)
     except ValueMismatch:
@@ -78,29 +160,37 @@ def _digests(exporter: Exporter, plan: TablePlan, snapshot: Snapshot) -> PassRes
 
 def _compare(
     exporter: Exporter, plan: TablePlan, result: PassResult, fmt: str
-) -> Sequence[SourceFinding]:
-    findings = []
+) -> Iterator[SourceFinding]:
+    export = ExportKey(exporter.source.name, plan.name, fmt)
     for key in sorted(result.facts):
-        export = ExportKey(exporter.source.name, plan.name, fmt)
-        verdict: Verdict
+        manifest, damage = None, ""
         try:
             manifest = exporter.workspace.store.manifest(export, plan.partitions.directory(key))
         except IntegrityError as error:
-            verdict, fact = "different", str(error)
-        else:
-            if manifest is None and not result.facts[key].digest.rows:
-                continue
-            verdict, fact = _judge(manifest, result.facts[key])
-        findings.append(
-            SourceFinding(table=plan.name, format=fmt, partition=key, verdict=verdict, fact=fact)
+            damage = str(error)
+        facts = result.facts[key]
+        if manifest is None and not damage and not facts.digest.rows:
+            continue
+        verdict, fact = ("different", damage) if damage else _judge(plan, manifest, facts)
+        yield SourceFinding(
+            table=plan.name,
+            format=fmt,
+            partition=key,
+            verdict=verdict,
+            fact=fact,
+            rows=facts.digest.rows,
+            published=manifest.rows if manifest is not None else None,
         )
-    return findings
 
 
-def _judge(manifest: Manifest | None, facts: PartitionFacts) -> tuple[Verdict, str]:
+def _judge(
+    plan: TablePlan, manifest: Manifest | None, facts: PartitionFacts
+) -> tuple[Verdict, str]:
     found = facts.digest.digest()
     if manifest is None:
         return "missing", f"the source has {found.rows} rows, nothing is published"
+    if not found.rows and manifest.rows and isinstance(plan.partitions, TimePartitions):
+        return "vanished", f"the source has no row of it any more, published are {manifest.rows}"
     if manifest.digest_algorithm != ALGORITHM:
         return "unknown", f"published with digest {manifest.digest_algorithm}, not {ALGORITHM}"
     if manifest.rows != found.rows:
@@ -113,3 +203,20 @@ def _judge(manifest: Manifest | None, facts: PartitionFacts) -> tuple[Verdict, s
     if manifest.row_digest != found.row_digest:
         return "different", "the same values lie in other rows"
     return "equal", ""
+
+
+def _other_slicing(exporter: Exporter, plan: TablePlan, fmt: str) -> Iterator[SourceFinding]:
+    """Find partitions that were published when the table was sliced otherwise."""
+    store, export = exporter.workspace.store, ExportKey(exporter.source.name, plan.name, fmt)
+    for one in list_published(store.root, source=export.source, table=export.table, fmt=fmt):
+        if not isinstance(one, Published) or one.table != plan.name:
+            continue
+        if plan.partitions.key_of_directory(one.directory) is None:
+            yield SourceFinding(
+                table=plan.name,
+                format=fmt,
+                partition=one.partition,
+                verdict="vanished",
+                fact=f"{one.path} was published under another slicing",
+                published=one.rows,
+            )

@@ -110,7 +110,7 @@ def test_every_difference_from_the_source_is_found(tmp_path: Path) -> None:
 
     assert verdicts(world) == {
         "orders/parquet/2026-02-08": "different",
-        "orders/parquet/2026-02-09": "different",
+        "orders/parquet/2026-02-09": "vanished",
         "orders/parquet/2026-02-10": "equal",
         "orders/parquet/2026-05-05": "missing",
         "customers/parquet/all": "equal",

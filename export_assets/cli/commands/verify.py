@@ -1,6 +1,6 @@
 """`export-assets verify`: published files against their manifests, and against the source."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,9 +10,8 @@ from export_assets.cli.output import Output
 from export_assets.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
+    from export_assets.engine.verification import SourceFinding
     from export_assets.store.verify import Finding
-
-_DIFFERING = {"different", "missing"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,16 +67,20 @@ def verify(output: Output, options: VerifyOptions) -> int:
         output.detail(f"{checked.path}: {counted(len(checked.findings), 'difference')}")
         for finding in checked.findings:
             output.problem(finding.message)
-    compared: list[dict[str, str]] = []
+    compared: list[SourceFinding] = []
+    wrong, code = len(findings), IntegrityError.exit_code if findings else 0
     if options.source:
-        from export_assets.cli.against_source import compare
+        from export_assets.cli.against_source import compare, verdict
+        from export_assets.engine.verification import WRONG
 
         compared = compare(output, options.what, home=options.home, url=options.url)
-    differing = [one for one in compared if one["verdict"] in _DIFFERING]
-    wrong = len(findings) + len(differing)
+        wrong += sum(one.verdict in WRONG for one in compared)
+        code = code or verdict(compared)
     seen = f"{counted(partitions, 'partition')}, {counted(files, 'file')}, {size(bytes_)}"
-    output.line(f"{seen}: {counted(wrong, 'difference') if wrong else 'all as recorded'}")
-    code = IntegrityError.exit_code if wrong else 0
+    unread = sum(one.verdict == "unreadable" for one in compared)
+    told = counted(wrong, "difference") if wrong else "all as recorded"
+    told += f", {counted(unread, 'table')} not read" if unread else ""
+    output.line(f"{seen}: {told}")
     document: dict[str, Any] = {
         "exit_code": code,
         "partitions": partitions,
@@ -89,7 +92,7 @@ def verify(output: Output, options: VerifyOptions) -> int:
         ],
     }
     if options.source:
-        document["source"] = compared
+        document["source"] = [asdict(one) for one in compared]
     output.document(document)
     return code
 
