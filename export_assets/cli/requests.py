@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from export_assets.cli.selection import SelectionOptions
 from export_assets.config.dates import day_range
 from export_assets.config.rules import FormatOptionsConfig
+from export_assets.engine.computed import with_computed
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import UsageError
@@ -31,9 +32,10 @@ def source_of(workspace: Workspace, options: SelectionOptions) -> ConfiguredSour
     """Return the source asked for; relative paths typed start at the working directory.
 
     Raises:
-        UsageError: There is no such source.
+        UsageError: There is no such source, or it has no computed columns.
     """
-    return source_named(workspace, options.source, options.source_url)
+    source = source_named(workspace, options.source, options.source_url)
+    return with_computed(source) if options.computed else source
 
 
 def source_named(workspace: Workspace, name: str, url: str | None) -> ConfiguredSource:

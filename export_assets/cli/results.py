@@ -85,7 +85,7 @@ def print_reports(output: Output, reports: Sequence[ExportReport]) -> None:
     columns = ("source", *COLUMNS) if several else COLUMNS
     output.table(columns, rows, right=("rows", "bytes", "seconds"))
     for report in reports:
-        for note in changed_values(report.records):
+        for note in (*report.notes, *changed_values(report.records)):
             output.line(f"note: {note}")
     output.line(summary(reports))
     for report in reports:
@@ -134,6 +134,7 @@ def document_of(report: ExportReport) -> dict[str, Any]:
         "seconds": report.seconds,
         "counts": report.counts,
         "warnings": list(report.warnings),
+        "notes": list(report.notes),
         "records": [_record(record) for record in report.records],
     }
 

@@ -56,6 +56,14 @@ class SelectionOptions(CommonOptions):
     order_by: Annotated[
         list[str] | None, typer.Option(help="Columns to order by. Needs --output-dir.")
     ] = None
+    computed: Annotated[
+        bool,
+        typer.Option(
+            "--computed",
+            help="Add the columns a built-in system computes; 'options: {computed: true}' in "
+            "its YAML does so for good.",
+        ),
+    ] = False
     include: Annotated[
         list[str] | None, typer.Option(help="Tables besides those the configuration selects.")
     ] = None

@@ -64,7 +64,8 @@ class Choices:
 
     def _checks(self, plan: TablePlan) -> Sequence[ColumnCheck]:
         """Return the checks of columns that are exported; a request may leave some out."""
-        checks = self.source.config.table(plan.name).checks
+        configured = self.source.config.table(plan.name).checks
+        checks = [check for check in configured if check.column not in plan.absent]
         if not self.request.columns:
             return checks
         return [check for check in checks if check.column in plan.exported]

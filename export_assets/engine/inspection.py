@@ -57,6 +57,10 @@ class InspectedSource:
     tables: Sequence[InspectedTable]
     unreadable: Mapping[str, ExportError]
     """Why further tables cannot be read, by name."""
+    warnings: Sequence[str] = ()
+    """Configured tables that are missing, and how others differ from what the system expects."""
+    others: Sequence[str] = ()
+    """Tables that are not exported unless asked for."""
 
 
 def inspect_source(
@@ -81,10 +85,11 @@ def inspect_source(
     request = ExportRequest(tables=tuple(tables))
     with source.source.snapshot() as snapshot:
         define_views(snapshot, source.config, source.system)
-        check_configured(snapshot.tables(), source.config, source.system)
+        warnings = check_configured(snapshot.tables(), source.config, source.system)
         found = []
         names = select_tables(snapshot.tables(), source.config, request)
         plans, unreadable = plan_tables(names, snapshot, source.config, source.system, request)
+        warnings += [line for plan in plans for line in plan.drift]
         for plan in plans:
             if progress is not None:
                 progress(plan.name)
@@ -102,6 +107,8 @@ def inspect_source(
             consistency=snapshot.info.consistency,
             tables=found,
             unreadable=unreadable,
+            warnings=warnings,
+            others=[name for name in snapshot.tables() if not source.config.selects(name)],
         )
 
 

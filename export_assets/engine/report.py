@@ -62,6 +62,8 @@ class ExportReport:
     seconds: float
     records: Sequence[ExportRecord]
     warnings: Sequence[str] = field(default_factory=tuple)
+    notes: Sequence[str] = ()
+    """What a person may want to know, and need not act on."""
 
     @property
     def rows(self) -> int:

@@ -9,6 +9,7 @@ from functools import cached_property
 from export_assets.engine.capacity import raise_file_limit
 from export_assets.engine.choices import Choices
 from export_assets.engine.destination import DirectoryDestination, StoreDestination
+from export_assets.engine.drift import new_tables, recalled_drift
 from export_assets.engine.memory import PassMemory
 from export_assets.engine.report import ExportRecord, ExportReport, broken_rules
 from export_assets.engine.request import ExportRequest, Run
@@ -49,6 +50,7 @@ class Exporter:
         """
         started = time.perf_counter()
         warnings: list[str] = []
+        self._notes.clear()
         self.choices.check_options()
         self._refuse_namesake()
         raise_file_limit()
@@ -68,6 +70,7 @@ class Exporter:
             seconds=round(time.perf_counter() - started, 6),
             records=records,
             warnings=warnings,
+            notes=tuple(self._notes),
         )
 
     def _refuse_namesake(self) -> None:
@@ -103,7 +106,18 @@ class Exporter:
             if known is None:
                 return None
             records += known
+        config, system = self.source.config, self.source.system
+        warnings += recalled_drift(records, config, system)
+        self._note_new(tables, [record.table for record in records])
         return records, warnings
+
+    def _note_new(self, present: Sequence[str], exported: Sequence[str]) -> None:
+        """Note tables nobody knows of, where the configuration decides what is exported."""
+        if not self.request.tables:
+            unknown = set(exported) | set(self.request.exclude)
+            self._notes.extend(
+                new_tables(present, self.source.config, self.source.system, sorted(unknown))
+            )
 
     def _exported(self) -> tuple[list[ExportRecord], list[str]]:
         """Return records and warnings of a run that opens the source."""
@@ -113,8 +127,10 @@ class Exporter:
             define_views(snapshot, config, system)
             names = select_tables(snapshot.tables(), config, self.request)
             warnings = check_configured(snapshot.tables(), config, system)
-            check_relations(snapshot, config)
+            check_relations(snapshot, config, system)
             plans, unreadable = plan_tables(names, snapshot, config, system, self.request)
+            warnings += [line for plan in plans for line in plan.drift]
+            self._note_new(snapshot.tables(), names)
             for plan in plans:
                 self.choices.contract(plan)
             verdict = judge_drift(plans, self.workspace.store, self.choices)
@@ -143,6 +159,11 @@ class Exporter:
         with target:
             directory = DirectoryDestination(target, tables)
             yield lambda slots: directory  # noqa: ARG005 - one for all tables
+
+    @cached_property
+    def _notes(self) -> list[str]:
+        """What a person may want to know of the run, and need not act on."""
+        return []
 
     @cached_property
     def choices(self) -> Choices:

@@ -49,6 +49,8 @@ class System(ABC):
     """A built-in system."""
 
     name: str
+    computes = False
+    """Whether `options: {computed: true}` adds columns that are computed from others."""
 
     @property
     @abstractmethod
@@ -74,6 +76,29 @@ class System(ABC):
 
     def tables(self) -> Sequence[str]:
         """Names of the tables the system may have; a source may lack some of them."""
+        return ()
+
+    def expected_tables(self, config: SourceConfig) -> Sequence[str]:
+        """Names of the tables whose absence a person should know of."""
+        del config
+        return self.tables()
+
+    def known_columns(self) -> Mapping[str, frozenset[str]]:
+        """Columns the tables may have, by table; a source may lack some of them.
+
+        What the configuration says of such a column is no mistake where the source lacks it.
+        """
+        return {}
+
+    def drift(self, table: str, declared: Mapping[str, str], config: SourceConfig) -> Sequence[str]:
+        """Say how a table differs from what the system expects.
+
+        Args:
+            table: Its name.
+            declared: Its columns with the types the source declares, derived ones with none.
+            config: The source's configuration.
+        """
+        del table, declared, config
         return ()
 
     def annotate(self, schema: TableSchema) -> TableSchema:

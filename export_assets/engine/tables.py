@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 from export_assets.config.models import EVERY_OTHER, SourceConfig
 from export_assets.config.rules import ColumnType
+from export_assets.engine.drift import absent_columns, drift_of, without_columns
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.system import System
 from export_assets.errors import ExportError, UsageError
@@ -31,6 +32,10 @@ class TablePlan:
     order_by: tuple[str, ...]
     pinned: frozenset[str] = frozenset()
     """Columns whose type the configuration fixes: profiling does not change them."""
+    absent: frozenset[str] = frozenset()
+    """Columns that the system knows and the source lacks; see `engine.drift`."""
+    drift: tuple[str, ...] = ()
+    """How the table differs from what the system expects."""
 
     @property
     def name(self) -> str:
@@ -82,11 +87,16 @@ def check_configured(
         if name not in known:
             msg = f"{where}: source has no such table{_hint(name, present)}"
             raise UsageError(msg)
-    return [f"{where}: source has no such table" for where in missing.values() if where in named]
+    expected = set(system.expected_tables(config)) if system is not None else set()
+    return [
+        f"{where}: source has no such table"
+        for name, where in missing.items()
+        if where in named and name in expected
+    ]
 
 
-def check_relations(snapshot: Snapshot, config: SourceConfig) -> None:
-    """Refuse configured relations between columns that do not exist.
+def check_relations(snapshot: Snapshot, config: SourceConfig, system: System | None) -> None:
+    """Refuse configured relations between columns that neither exist nor are known to *system*.
 
     Raises:
         UsageError: One of the two columns does not exist.
@@ -99,7 +109,9 @@ def check_relations(snapshot: Snapshot, config: SourceConfig) -> None:
             schema = snapshot.describe(table)
         except ExportError:
             continue  # that the table cannot be read is said where it is exported
-        _check_columns(f"relations.{table}", schema, [column for t, column in ends if t == table])
+        absent = absent_columns(schema, system)
+        named = [column for name, column in ends if name == table and column not in absent]
+        _check_columns(f"relations.{table}", schema, named)
 
 
 def select_tables(
@@ -187,8 +199,11 @@ def plan_schema(
             time range of a table without a time.
     """
     name = schema.name
+    drift = drift_of(schema, config, system)
     if system is not None:
         schema = system.annotate(schema)
+    absent = absent_columns(schema, system)
+    config = without_columns(config, name, absent)
     table = config.table(name)
     types = {
         column: kind for column, kind in config.types_of(name).items() if column in schema.names
@@ -210,6 +225,8 @@ def plan_schema(
         time_column=time_column,
         order_by=_order(order_by, partitions, time_column, request),
         pinned=frozenset(types),
+        absent=absent,
+        drift=drift,
     )
 
 

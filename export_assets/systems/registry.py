@@ -7,9 +7,11 @@ from export_assets.config.project import load_project
 from export_assets.engine.system import System
 from export_assets.engine.workspace import Workspace
 from export_assets.systems.tandem.system import TandemSystem
+from export_assets.systems.theprogram.system import TheProgramSystem
 
 SYSTEMS: dict[str, System] = {
     "tandem": TandemSystem(),
+    "theprogram": TheProgramSystem(),
 }
 
 

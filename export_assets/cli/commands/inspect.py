@@ -34,6 +34,9 @@ class InspectOptions(CommonOptions):
             show_default=False,
         ),
     ] = None
+    computed: Annotated[
+        bool, typer.Option("--computed", help="Show the columns a built-in system computes, too.")
+    ] = False
     declared: Annotated[
         bool,
         typer.Option(
@@ -52,11 +55,12 @@ def inspect(output: Output, options: InspectOptions) -> int:
     """Show tables, columns, types, row counts, time ranges, keys and estimated sizes."""
     from export_assets.cli.project import workspace_of
     from export_assets.cli.requests import source_named, tables_named
+    from export_assets.engine.computed import with_computed
     from export_assets.engine.inspection import inspect_source
 
     source = source_named(workspace_of(options.home), options.source, options.source_url)
     found = inspect_source(
-        source,
+        with_computed(source) if options.computed else source,
         tables=tables_named(options.tables),
         profile=not options.declared,
         progress=lambda name: output.detail(f"looking at {name}"),
@@ -64,6 +68,11 @@ def inspect(output: Output, options: InspectOptions) -> int:
     output.line(f"{found.source}: {found.address} ({found.snapshot}, {found.consistency})")
     for table in found.tables:
         _print(output, table)
+    if found.others and not options.tables:
+        output.line()
+        output.line(f"not exported unless asked for: {', '.join(found.others)}")
+    for warning in found.warnings:
+        output.note(f"warning: {warning}")
     for name, error in found.unreadable.items():
         output.line()
         output.line(f"{name}: cannot be read: {error}")
@@ -74,6 +83,8 @@ def inspect(output: Output, options: InspectOptions) -> int:
             "snapshot": found.snapshot,
             "consistency": found.consistency,
             "exit_code": 0,
+            "warnings": list(found.warnings),
+            "other_tables": list(found.others),
             "tables": [_document(table) for table in found.tables],
             "unreadable": {name: str(error) for name, error in found.unreadable.items()},
         }
