@@ -36,6 +36,9 @@ _AS_THEY_ARE: dict[pa.DataType, pl.DataType] = {
 """Arrow types of a batch's Arrow view, and the Polars types of the same columns."""
 
 
+_PLAIN_NAME = "values"
+
+
 class Conformer:
     """Turns the raw batches of one table into frames of exactly `schema.polars`."""
 
@@ -59,7 +62,7 @@ class Conformer:
         for column in self.schema.columns:
             if column.name not in frame.columns:
                 raise ValueMismatch(self.schema.name, column.name, "the source has no such column")
-            raw = frame.get_column(column.name)
+            raw = _plainly_named(frame.get_column(column.name))
             done[column.name] = raw if _is_conformed(raw, column) else self._convert(raw, column)
         # By name: a list of columns would rename one called "".
         return pl.DataFrame(done)
@@ -71,7 +74,7 @@ class Conformer:
         """
         found = {}
         for column in self.schema.columns:
-            raw = frame.get_column(column.name)
+            raw = _plainly_named(frame.get_column(column.name))
             if _is_conformed(raw, column):
                 continue
             try:
@@ -98,7 +101,7 @@ class Conformer:
                 raise ValueMismatch(self.schema.name, column.name, "the source has no such column")
             array = table.column(column.name)
             if _AS_THEY_ARE.get(array.type) != column.dtype:
-                raw = pl.Series(column.name, array)
+                raw = pl.Series(_PLAIN_NAME, array)
                 series = raw if _is_conformed(raw, column) else self._convert(raw, column)
                 array = series.to_arrow(compat_level=pl.CompatLevel.oldest())
             done.append(array)
@@ -167,6 +170,11 @@ def conform(frame: pl.DataFrame, schema: TableSchema, *, assume_timezone: str) -
         ValueMismatch: A value cannot be carried exactly by its column's type.
     """
     return Conformer(schema, assume_timezone=assume_timezone).conform(frame)
+
+
+def _plainly_named(raw: pl.Series) -> pl.Series:
+    """Rename *raw*: Polars takes names like `*` and `^a.*$` for patterns, on series too."""
+    return raw.alias(_PLAIN_NAME)
 
 
 def _by_plain_type(raw: pl.Series, column: Column) -> pl.Series:  # noqa: PLR0911 - a table

@@ -654,3 +654,18 @@ def test_coerced_values_add_up_over_batches_and_rows_start_over() -> None:
 
     assert conformer.coerced == {"c": 2}
     assert conformer.coerced_rows is None
+
+
+@pytest.mark.parametrize("name", ["*", "^v.*$", ""])
+def test_a_column_may_be_called_what_polars_takes_for_a_pattern(name: str) -> None:
+    columns = (
+        Column(name=name, logical=LogicalType.DECIMAL, precision=6, scale=2),
+        Column(name="at", logical=LogicalType.TIMESTAMP, encoding="iso"),
+    )
+    schema = TableSchema(name="t", columns=columns)
+    raw = pl.DataFrame({name: [1.25, None], "at": ["2026-02-08T10:00:00", None]})
+
+    done = conform(raw, schema, assume_timezone="UTC")
+
+    assert done.columns == [name, "at"]
+    assert done.to_series(0).to_list() == [Decimal("1.25"), None]
