@@ -62,22 +62,22 @@ def request_of(
         UsageError: An option cannot be understood, or two cannot be combined.
     """
     start, end = day_range(options.start_date, options.end_date, now=now)
-    formats = tuple(fmt.name for fmt in resolve_formats(listed(options.format)))
+    formats = tuple(fmt.name for fmt in resolve_formats(names_given("--format", options.format)))
     fetches = source.system is not None and bool(source.system.steps())
     if options.fetch_latest and not fetches:
         msg = f"--fetch-latest: {source.name} has no upstream steps"
         raise UsageError(msg)
     return ExportRequest(
         tables=tables_named(options.tables),
-        include=listed(options.include),
-        exclude=listed(options.exclude),
+        include=names_given("--include", options.include),
+        exclude=names_given("--exclude", options.exclude),
         formats=formats,
         options=format_options(options, source, formats),
         window=Window(start=start, end=end),
         partitions=partition_keys(options.partition or ()),
-        columns=listed(options.columns),
+        columns=names_given("--columns", options.columns),
         where=dict(condition(text) for text in options.where or ()),
-        order_by=listed(options.order_by),
+        order_by=names_given("--order-by", options.order_by),
         limit=options.limit,
         offset=options.offset,
         output_dir=options.output_dir,
@@ -103,10 +103,21 @@ def tables_named(texts: Iterable[str] | None) -> tuple[str, ...]:
     Raises:
         UsageError: One of *texts* holds no name.
     """
+    return names_given("TABLE", texts, hint="for all tables")
+
+
+def names_given(
+    option: str, texts: Iterable[str] | None, *, hint: str = "for what holds without it"
+) -> tuple[str, ...]:
+    """Return the names in *texts*, what was typed for *option*, as `listed` does.
+
+    Raises:
+        UsageError: One of *texts* holds no name: an empty list is not the same as none.
+    """
     given = list(texts or ())
     for text in given:
         if not listed([text]):
-            msg = f"TABLE {text!r}: is empty; leave it out for all tables"
+            msg = f"{option} {text!r}: is empty; leave it out {hint}"
             raise UsageError(msg)
     return listed(given)
 
@@ -208,7 +219,8 @@ def _given(options: SelectionOptions) -> list[FormatOptionsConfig]:
                 problem = error.errors()[0]
                 name = str(problem["loc"][0]).replace("_", "-")
                 text = problem["msg"].removeprefix("Value error, ")
-                msg = f"--{name} {values[str(problem['loc'][0])]!r}: {text[0].lower()}{text[1:]}"
+                text = text if text.startswith("CSV") else text[0].lower() + text[1:]
+                msg = f"--{name} {values[str(problem['loc'][0])]!r}: {text}"
                 raise UsageError(msg) from error
     return made
 

@@ -181,7 +181,8 @@ def _delimiter(value: object) -> object:
     if value == "tab":
         return "\t"
     if isinstance(value, str) and (len(value) != 1 or value in '"\r\n'):
-        msg = "must be a single character other than the quote and line ends, or 'tab'"
+        msg = "CSV delimiter must be a single character other than the quote and line ends, or "
+        msg += "'tab'"
         raise ValueError(msg)
     return value
 
