@@ -142,8 +142,10 @@ class Workspace:
 
 
 def source_name(url: SourceUrl) -> str:
-    """Return a valid source name for an address: the file's stem in snake case."""
-    stem = url.path.stem if url.path is not None else url.text.rpartition("/")[2]
+    """Return a valid source name for an address: file stem or database, in snake case."""
+    # Of a server's address the part before the parameters, as these may hold a password.
+    server = str(url).partition("?")[0].rstrip("/")
+    stem = url.path.stem if url.path is not None else server.rpartition("/")[2]
     name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
     return name if re.match(r"[a-z]", name) else f"db_{name}".rstrip("_")
 
