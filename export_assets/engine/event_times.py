@@ -33,7 +33,7 @@ _EVENT = re.compile(
     r"|(event_?)?(timestamp|datetime|time|ts)"
 )
 _CREATED = re.compile(r"(created|inserted|added|received)(_?(at|on|time|date|ts))?|creation_?date")
-_ANY = re.compile(r".+_(at|on|time|date|ts|timestamp|datetime)|date|day")
+_ANY = re.compile(r".+_(at|on|time|date|ts|timestamp|datetime)|date|day", re.DOTALL)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _OTHER = re.compile(
     r"updat|modif|chang|delet|remov|expir|due|birth|dob|last_|next_|valid|end|until|schedul|"
