@@ -5,11 +5,13 @@ pass. It is believed only where the manifests it names are still published.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 
 import msgspec
 
+from export_assets.config.incremental import FullEvery
 from export_assets.engine.manifests import code_version, effective_hash
 from export_assets.engine.published import has_its_files
 from export_assets.engine.report import ExportRecord
@@ -35,6 +37,18 @@ class TableState(msgspec.Struct, kw_only=True):
     """Whether every partition the source has is among `partitions`."""
     partitions: dict[str, str] = {}
     """Run id of the published generation by partition key."""
+    whole: bool = True
+    """Whether all rows were read to know that, not only those a cursor showed."""
+
+
+class Followed(msgspec.Struct, kw_only=True, frozen=True):
+    """How a table with a cursor was read lately, in one format."""
+
+    column: str
+    full_at: datetime
+    """When it was last read whole."""
+    passes: int = 0
+    """How often it was read by its cursor since."""
 
 
 class SourceState(msgspec.Struct, kw_only=True):
@@ -46,17 +60,28 @@ class SourceState(msgspec.Struct, kw_only=True):
     """Every table and view, in the source's order."""
     formats: dict[str, dict[str, TableState]] = {}
     """By table, then format."""
+    followed: dict[str, dict[str, Followed]] = {}
+    """By table, then format; holds at any fingerprint."""
 
 
 class PassMemory:
     """Recalls and remembers passes over one source."""
 
-    def __init__(self, store: LocalStore, source: ConfiguredSource, request: ExportRequest) -> None:
+    def __init__(
+        self,
+        store: LocalStore,
+        source: ConfiguredSource,
+        request: ExportRequest,
+        *,
+        now: datetime,
+    ) -> None:
         self._store = store
         self._source = source
         self._request = request
+        self._now = now
         self._path = store.root / STATE / f"{safe_name(source.name)}.json"
-        self._usable = request.output_dir is None and not request.overwrite
+        self._usable = request.output_dir is None and not (request.overwrite or request.full)
+        self._kept: list[Callable[[SourceState], None]] = []
 
     def tables(self, fingerprint: str) -> list[str] | None:
         """Return the tables of the source at *fingerprint*, None where they are not known."""
@@ -75,30 +100,64 @@ class PassMemory:
             known = state.formats.get(table, {}).get(fmt)
             if known is None or known.config_hash != self._hash(table, fmt):
                 return None
+            if not known.whole and self._is_due(table, fmt):
+                return None
             found = self._published(table, fmt, known)
             if found is None:
                 return None
             records += found
         return records
 
+    def followed(self, table: str, fmt: str) -> Followed | None:
+        """Return how *table* was read lately by its cursor, None where that is not known."""
+        state = self._read()
+        return None if state is None else state.followed.get(table, {}).get(fmt)
+
     def remember(
         self,
         tables: Sequence[str],
         table: str,
         records: Sequence[ExportRecord],
-        fingerprint: str,
         *,
         formats: Sequence[str],
+        whole: bool = True,
+        followed: Mapping[str, Followed] | None = None,
     ) -> None:
-        """Note what *records* of *formats* say is published now, unless that is known already."""
+        """Note what *records* of *formats* say is published now; `keep` writes it down.
+
+        *whole* says that all rows were read, *followed* by format how a cursor was.
+        """
+
+        def note(state: SourceState) -> None:
+            state.tables = list(tables)
+            for fmt in formats:
+                self._note(
+                    state, table, fmt, [one for one in records if one.format == fmt], whole=whole
+                )
+            for fmt, lately in (followed or {}).items():
+                state.followed.setdefault(table, {})[fmt] = lately
+
+        self._kept.append(note)
+
+    def keep(self, fingerprint: str) -> None:
+        """Write down what was remembered, unless that is known already.
+
+        Called when the run is over and the snapshot has proven sound: a failed run is not done.
+        """
         if self._request.output_dir is not None:
             return
-        key = self._stamp(fingerprint)
-        state = self._load(fingerprint) or SourceState(fingerprint=key, code_version=code_version())
-        before = msgspec.json.encode(state)
-        state.tables = list(tables)
-        for fmt in formats:
-            self._note(state, table, fmt, [item for item in records if item.format == fmt])
+        state = self._load(fingerprint)
+        before = b"" if state is None else msgspec.json.encode(state)
+        if state is None:
+            old = self._read()
+            state = SourceState(
+                fingerprint=self._stamp(fingerprint),
+                code_version=code_version(),
+                followed={} if old is None else old.followed,
+            )
+        for note in self._kept:
+            note(state)
+        self._kept.clear()
         after = msgspec.json.encode(state)
         if after != before:
             # What cannot be remembered costs the next run a pass, and this one nothing.
@@ -107,7 +166,13 @@ class PassMemory:
                 write_durably(self._path, after + b"\n")
 
     def _note(
-        self, state: SourceState, table: str, fmt: str, records: Sequence[ExportRecord]
+        self,
+        state: SourceState,
+        table: str,
+        fmt: str,
+        records: Sequence[ExportRecord],
+        *,
+        whole: bool,
     ) -> None:
         config_hash = self._hash(table, fmt)
         known = state.formats.setdefault(table, {}).get(fmt)
@@ -115,10 +180,12 @@ class PassMemory:
             known = TableState(config_hash=config_hash)
             state.formats[table][fmt] = known
         everything = not self._request.partitions and not self._request.window.bounded
-        if everything and all(record.status in _DONE for record in records):
-            known.complete = True
+        if everything:
+            known.complete = all(record.status in _DONE for record in records)
+            known.whole = whole
             known.partitions.clear()
         for record in records:
+            known.partitions.pop(record.partition, None)
             if record.status in _DONE and record.manifest is not None:
                 known.partitions[record.partition] = record.manifest.run_id
 
@@ -170,6 +237,12 @@ class PassMemory:
             if key != UNDATED and window.holds(partitions.window(key))
         ]
 
+    def _is_due(self, table: str, fmt: str) -> bool:
+        """Whether all of a table that was last read by its cursor is to be read again."""
+        rule = self._source.config.table(table)
+        lately = self.followed(table, fmt)
+        return due(rule.full_every, rule.cursor, lately, now=self._now) is not None
+
     def _hash(self, table: str, fmt: str) -> str:
         return effective_hash(self._source.config, table, fmt, self._request)
 
@@ -182,10 +255,29 @@ class PassMemory:
         text = f"{self._source.url.text} {fingerprint} {queries!r}"
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
-    def _load(self, fingerprint: str) -> SourceState | None:
+    def _read(self) -> SourceState | None:
         try:
-            state = msgspec.json.decode(self._path.read_bytes(), type=SourceState)
+            return msgspec.json.decode(self._path.read_bytes(), type=SourceState)
         except (OSError, ValueError, RecursionError):  # msgspec's own errors are ValueErrors
+            return None
+
+    def _load(self, fingerprint: str) -> SourceState | None:
+        state = self._read()
+        if state is None:
             return None
         current = state.fingerprint == self._stamp(fingerprint)
         return state if current and state.code_version == code_version() else None
+
+
+def due(
+    every: FullEvery, column: str | None, lately: Followed | None, *, now: datetime
+) -> str | None:
+    """Return why all of a table is to be read now, None where following its cursor is enough."""
+    if lately is None or lately.column != column:
+        return "nobody knows when all of it was last read"
+    if every.runs is not None and lately.passes >= every.runs:
+        return f"its cursor was followed {lately.passes} times since all of it was read"
+    age = (now - lately.full_at).total_seconds()
+    if age < 0 or (every.seconds is not None and age >= every.seconds):
+        return f"all of it was last read at {lately.full_at.isoformat(timespec='seconds')}"
+    return None

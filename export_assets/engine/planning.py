@@ -94,7 +94,8 @@ def _plan_one(
         if refused and plan.time_column is None:
             return refused
         return [_planned(plan, fmt, EVERY, "publish", "overwrite was asked for"), *refused]
-    memory = PassMemory(exporter.workspace.store, exporter.source, request)
+    store, now = exporter.workspace.store, exporter.run.now
+    memory = PassMemory(store, exporter.source, request, now=now)
     recalled = memory.recall(plan.name, [fmt.name], fingerprint)
     if recalled is not None:
         reason = "the source has not changed since it was published"

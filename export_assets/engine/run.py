@@ -136,29 +136,24 @@ class Exporter:
             verdict = judge_drift(plans, self.workspace.store, self.choices)
             warnings += verdict.warnings
             # Only now: a request that is wrong leaves no directory behind.
-            with self._destinations(snapshot.tables()) as destinations:
-                for plan in verdict.plans:
-                    records += self.tables.export(plan, snapshot, destinations)
-            for name, error in (unreadable | verdict.refused).items():
-                records += self.tables.failed(name, error)
-        return records, warnings
-
-    @contextmanager
-    def _destinations(self, tables: Sequence[str]) -> Iterator[Opener]:
-        """Open where the files go: the store per table, an output directory for the whole run."""
-        request = self.request
-        if request.output_dir is None:
-            store, name = self.workspace.store, self.source.name
-            yield lambda slots: StoreDestination(
-                store, name, self.run.id, slots, request.lock_timeout
+            outlet = open_outlet(
+                self.workspace.store,
+                self.source.name,
+                self.request,
+                self.run,
+                tables=snapshot.tables(),
+                document_options=self.choices.options("*", JSON),
             )
-            return
-        target = DirectoryTarget(
-            request.output_dir, self.run.now, run_id=self.run.id, overwrite=request.overwrite
-        )
-        with target:
-            directory = DirectoryDestination(target, tables)
-            yield lambda slots: directory  # noqa: ARG005 - one for all tables
+            with outlet as opened:
+                for plan in verdict.plans:
+                    records += self.tables.export(plan, snapshot, opened.open)
+                for name, error in (unreadable | verdict.refused).items():
+                    records += self.tables.failed(name, error)
+                records = opened.finish(records)
+            fingerprint = snapshot.info.id
+        # Only now: leaving the snapshot tells whether it was sound.
+        self.tables.memory.keep(fingerprint)
+        return records, warnings
 
     @cached_property
     def _notes(self) -> list[str]:
@@ -190,4 +185,4 @@ class Exporter:
 
     @property
     def _memory(self) -> PassMemory:
-        return PassMemory(self.workspace.store, self.source, self.request)
+        return PassMemory(self.workspace.store, self.source, self.request, now=self.run.now)

@@ -92,7 +92,7 @@ class TableExporter:
         )
         names = [fmt.name for fmt in formats]
         records.sort(key=lambda record: (names.index(record.format), record.partition))
-        self.memory.remember(snapshot.tables(), plan.name, records, fingerprint, formats=names)
+        self.memory.remember(snapshot.tables(), plan.name, records, formats=names)
         seconds = round(time.perf_counter() - started, 6)
         return known + [replace(record, seconds=seconds) for record in records]
 
