@@ -37,9 +37,23 @@ def _open_duckdb(name: str, url: SourceUrl, how: Opening) -> Source:
     )
 
 
+def _open_mysql(name: str, url: SourceUrl, how: Opening) -> Source:
+    from export_assets.sources.mysql import MySqlSource
+
+    return MySqlSource(name, url.text, busy_timeout=how.busy_timeout, schemas=how.schemas)
+
+
+def _open_postgres(name: str, url: SourceUrl, how: Opening) -> Source:
+    from export_assets.sources.postgres import PostgresSource
+
+    return PostgresSource(name, url, busy_timeout=how.busy_timeout, schemas=how.schemas)
+
+
 SOURCES: dict[str, Callable[[str, SourceUrl, Opening], Source]] = {
     "sqlite": _open_sqlite,
     "duckdb": _open_duckdb,
+    "postgresql": _open_postgres,
+    "mysql": _open_mysql,
 }
 """Opener by kind of address; their engines are imported when first opened."""
 

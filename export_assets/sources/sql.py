@@ -106,7 +106,7 @@ def query(relation: Relation, expressions: Iterable[str], *, where: Sequence[str
 
 def count_of(relation: Relation, body: str) -> str:
     """Assemble the statement that counts the rows of *body*, a SELECT over *relation*."""
-    return f"{relation.prefix}select count(*) from ({body})"
+    return f"{relation.prefix}select count(*) from ({body}) as counted"
 
 
 def after_exemplar(relation: Relation, exemplar: Sequence[str], body: str) -> str:
@@ -123,3 +123,11 @@ TEMP_VIEW = "export_assets_probe"
 def create_temp_view(relation: Relation) -> str:
     """Return the statement that makes *relation* a temporary view, for its columns' types."""
     return f"create temp view {TEMP_VIEW} as {relation.prefix}{select(relation, ['*'])}"
+
+
+def left_without_rows(relation: Relation, expressions: Iterable[str]) -> str:
+    """Assemble a SELECT over the columns of *relation* that gives one row and reads none."""
+    joined = Relation(
+        source=f"(select 1) as one left join {relation.source} on false", others=relation.others
+    )
+    return select(joined, expressions)

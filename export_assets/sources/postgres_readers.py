@@ -1,0 +1,59 @@
+"""Further connections that see the same moment, one for every scan that is under way."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+
+from export_assets.sources.postgres_open import BEGIN
+from export_assets.sources.postgres_session import Session
+from export_assets.sources.sql import text
+
+
+class Readers:
+    """Connections that share the snapshot of a leading one; kept for the next scan."""
+
+    def __init__(
+        self, leader: Session, connect: Callable[[], Session], path: Sequence[str]
+    ) -> None:
+        self._connect = connect
+        self._path = path
+        self._lock = Lock()
+        self._idle: list[Session] = []
+        self._closed = False
+        [(self._snapshot,)] = leader.rows("select pg_export_snapshot()")
+
+    @contextmanager
+    def reader(self) -> Iterator[Session]:
+        """Lend a connection; one that failed, or was left in mid-stream, is closed."""
+        session = self._take()
+        try:
+            yield session
+        except BaseException:
+            session.close()
+            raise
+        with self._lock:
+            if not self._closed:
+                self._idle.append(session)
+                return
+        session.close()
+
+    def close(self) -> None:
+        """Close every connection that is not lent."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for session in idle:
+            session.close()
+
+    def _take(self) -> Session:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        session = self._connect()
+        try:
+            session.search(self._path)
+            session.run(BEGIN, f"set transaction snapshot {text(self._snapshot)}")
+        except BaseException:
+            session.close()
+            raise
+        return session
