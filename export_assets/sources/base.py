@@ -60,6 +60,14 @@ class KeySet:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AtLeast:
+    """The least value of an integer column that is of interest."""
+
+    column: str
+    value: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scan:
     """A request for rows: pushed down as far as the source can, never further than is exact.
 
@@ -79,6 +87,9 @@ class Scan:
     """Equality filters, ANDed; None compares with IS NULL."""
     among: KeySet | None = None
     """Only rows of these keys, ANDed to `where`; every source pushes it down and binds it."""
+    at_least: AtLeast | None = None
+    """A pre-filter: a source may deliver other rows, too, but leaves out none from the value on
+    and none without a value."""
     limit: int | None = None
     offset: int = 0
     batch_rows: int = BATCH_ROWS

@@ -178,6 +178,13 @@ class DuckDbSnapshot(Snapshot):
                 self._check_value(scan, name, value, declared[name])
                 where.append(f"{quote(name)} = cast(? as {declared[name]})")
                 values.append(value)
+        if scan.among is not None:
+            where.append(_key_filter(scan.among, declared))
+            values += [value for key in scan.among.values for value in key]
+        if scan.at_least is not None:
+            name = quote(scan.at_least.column)
+            where.append(f"({name} >= cast(? as hugeint) or {name} is null)")
+            values.append(scan.at_least.value)
         limit = []
         if scan.limit is not None:
             limit.append("limit ?")

@@ -99,6 +99,18 @@ def make_plan(
             value = _bindable(scan, name, wanted)
             _check_range(scan, name, value)
             values.append(value)
+    if scan.among is not None:
+        affinities = {
+            name: "blob" if table is None else table.affinity(name) for name in scan.among.columns
+        }
+        condition, bound = key_filter(scan.among, affinities, collated=collated)
+        where.append(condition)
+        values += bound
+    if scan.at_least is not None and not collated:
+        # What is no number sorts after all numbers, so that it is delivered and then judged.
+        name = quote(scan.at_least.column)
+        where.append(f"({name} >= ? or {name} is null)")
+        values.append(max(min(scan.at_least.value, 2**63 - 1), -(2**63)))
     limit = ""
     if scan.limit is not None or scan.offset:
         limit = "limit ? offset ?"
