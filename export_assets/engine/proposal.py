@@ -106,9 +106,9 @@ def _sliced(table: FoundTable) -> Iterator[str]:
     if time.encoding is not None:
         kind = f"{{type: {LogicalType.TIMESTAMP}, encoding: {time.encoding}}}"
         rules["types"] = f"{{{scalar(time.column, key=True)}: {kind}}}"
-    name, until = scalar(table.name, key=True), f"to {time.last:%Y-%m-%d}"
+    name = scalar(table.name, key=True)
     line = f"  {name}: {{{', '.join(f'{key}: {rule}' for key, rule in rules.items())}}}"
-    said = f"  # {_counted(table.rows, 'row')} {until}"
+    said = f"  # {_counted(table.rows, 'row')}"
     if len(line + said) <= _WIDTH:
         yield line + said
         return

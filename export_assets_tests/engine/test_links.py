@@ -12,6 +12,8 @@ from export_assets.sources.sqlite import SqliteSource
 
 CUSTOMERS = "create table customers (id integer primary key); insert into customers values (1), (2)"
 
+DECLARED = "create table orders (customer_id integer references customers (id))"
+
 
 def found(path: Path, script: str) -> list[Link]:
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -38,8 +40,7 @@ def test_a_column_whose_every_value_is_a_key_is_a_reference(tmp_path: Path, name
         "create table orders (customer_id integer); insert into orders values (1), (3)",
         "create table orders (customer_id integer)",
         "create table orders (customer_id text); insert into orders values ('1')",
-        "create table orders (customer_id integer references customers (id)); "
-        "insert into orders values (1)",
+        f"{DECLARED}; insert into orders values (1)",
         "create table orders (customer integer); insert into orders values (1)",
         "create table orders (customer_id integer); insert into orders values (1), ('x')",
     ],
