@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from export_assets.config.models import EVERY_OTHER, SourceConfig
 from export_assets.config.rules import ColumnType
 from export_assets.engine.drift import absent_columns, drift_of, without_columns
+from export_assets.engine.followed import cursor_of, tombstone_key
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.system import System
 from export_assets.errors import ExportError, UsageError
@@ -34,6 +35,10 @@ class TablePlan:
     """Columns whose type the configuration fixes: profiling does not change them."""
     absent: frozenset[str] = frozenset()
     """Columns that the system knows and the source lacks; see `engine.drift`."""
+    cursor: str | None = None
+    """Column that grows with every change of a row, where the table is followed by one."""
+    tombstone_key: tuple[str, ...] = ()
+    """Columns whose values are recorded of rows that left the source; none where they are not."""
     drift: tuple[str, ...] = ()
     """How the table differs from what the system expects."""
 
@@ -217,7 +222,10 @@ def plan_schema(
     if name in config.tables:
         # A column misspelt here would leave as it is.
         _check_columns(name, schema, (*table.redact, *table.expose, *table.anonymize, *table.types))
-    hidden = () if time_column is None or time_column in columns else (time_column,)
+    kept = request.output_dir is None
+    cursor = cursor_of(schema, config) if kept else None
+    besides = (column for column in (time_column, cursor) if column is not None)
+    hidden = dict.fromkeys(column for column in besides if column not in columns)
     return TablePlan(
         schema=schema.select((*columns, *hidden)),
         exported=columns,
@@ -225,6 +233,8 @@ def plan_schema(
         time_column=time_column,
         order_by=_order(order_by, partitions, time_column, request),
         pinned=frozenset(types),
+        cursor=cursor,
+        tombstone_key=tombstone_key(schema, config, columns) if kept else (),
         absent=absent,
         drift=drift,
     )
