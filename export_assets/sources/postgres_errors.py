@@ -83,7 +83,7 @@ _NOISE = re.compile(
 )
 
 
-def said(error: Exception) -> str:
+def said(error: BaseException) -> str:
     """Return the server's own sentence in *error*, without the statement it is about."""
     for name, value in getattr(error, "details", None) or ():
         if name == "PG_DIAG_MESSAGE_PRIMARY":

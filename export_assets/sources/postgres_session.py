@@ -62,7 +62,7 @@ class Session:
             SourceBusy: It takes no connection now.
             RemoteTransient: Nobody answers.
         """
-        self._name = name
+        self.name = name
         self._address = address
         try:
             self._connection: Any = driver.connect(address.uri, autocommit=True)
@@ -159,5 +159,5 @@ class Session:
 
     def translated(self, error: Exception, subject: str) -> ExportError:
         """Return *error* in this package's classes, about *subject* of this source."""
-        told = translate(error, f"{self._name}: {subject}" if subject else self._name)
+        told = translate(error, f"{self.name}: {subject}" if subject else self.name)
         return type(told)(self._address.masked(str(told)))

@@ -1,4 +1,4 @@
-"""What every source promises, over the same tables: SQLite with a journal, with a WAL, DuckDB."""
+"""What every source promises, over the same tables: SQLite (journal, WAL), DuckDB, PostgreSQL."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -20,6 +20,13 @@ from export_assets.sources.sqlite import SqliteSource
 from export_assets.tables.conform import conform
 from export_assets.tables.partitions import Window
 from export_assets.tables.schema import ForeignKey, LogicalType
+from export_assets_tests.postgres_server import (
+    PostgresServer,
+    postgres_server,
+    temporary_database,
+)
+
+__all__ = ["postgres_server"]  # a fixture
 
 Row = tuple[Any, ...]
 
@@ -112,14 +119,38 @@ def duckdb_file(path: Path) -> Iterator[Source]:
     yield DuckDbSource("shop", path, busy_timeout=1, temp_dir=path.parent)
 
 
-@pytest.fixture(scope="module", params=["sqlite-rollback", "sqlite-wal", "duckdb"])
+NO_NUL = "␀"
+"""Stands for NUL, which no text of PostgreSQL holds."""
+
+
+@contextmanager
+def postgres_database(server: PostgresServer) -> Iterator[Source]:
+    def here(value: Any) -> Any:
+        return value.replace("\0", NO_NUL) if isinstance(value, str) else value
+
+    def execute(statement: str, row: Row) -> None:
+        connection.execute(statement.replace("?", "%s").encode(), row)
+
+    with temporary_database(server) as database:
+        with database.connect(autocommit=False) as connection:
+            for statement in (*SCHEMA, odd_table(quoted)):
+                there = statement.replace(" double,", " double precision,").replace("blob", "bytea")
+                connection.execute(there.encode())
+            fill(execute, here)
+            execute(f"insert into {quoted(ODD)} values (1, 2, 3, 4, 5, 6)", ())
+        yield database.source()
+
+
+@pytest.fixture(scope="module", params=["sqlite-rollback", "sqlite-wal", "duckdb", "postgres"])
 def snapshot(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Snapshot]:
     directory = tmp_path_factory.mktemp("source")
     kind, _, journal = str(request.param).partition("-")
     opened = (
-        duckdb_file(directory / "shop.duckdb")
+        postgres_database(request.getfixturevalue("postgres_server"))
+        if kind == "postgres"
+        else duckdb_file(directory / "shop.duckdb")
         if kind == "duckdb"
         else sqlite_file(directory / "shop.db", {"rollback": "delete"}.get(journal, journal))
     )
@@ -133,7 +164,7 @@ def read(snapshot: Snapshot, table: str, **options: Any) -> list[Row]:
         schema = schema.select(columns)
     scan = replace(Scan(table=table, schema=schema, batch_rows=64), **options)
     return [
-        row
+        tuple(one.replace(NO_NUL, "\0") if isinstance(one, str) else one for one in row)
         for frame in snapshot.scan(scan)
         for row in conform(frame, schema, assume_timezone="UTC").rows()
     ]
