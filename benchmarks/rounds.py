@@ -101,7 +101,7 @@ def verify(database: Path, output: Path, formats: Sequence[str]) -> None:
     """
     files = []
     for fmt in formats:
-        written = [path for path in output.rglob(f"*{SUFFIXES[fmt]}") if path.is_file()]
+        written = [path for path in output.rglob(f"*{SUFFIXES[fmt]}") if is_data(output, path)]
         if len(written) != 1:
             msg = f"{len(written)} files of format {fmt} instead of one"
             raise CommandFailed(msg)
@@ -116,6 +116,13 @@ def verify(database: Path, output: Path, formats: Sequence[str]) -> None:
     if checked.returncode != 0:
         msg = f"wrong output: {checked.stdout.strip() or checked.stderr.strip()}"
         raise CommandFailed(msg)
+
+
+def is_data(output: Path, path: Path) -> bool:
+    """Whether *path* is a file for readers: neither a record nor what a tool keeps for itself."""
+    return path.is_file() and not any(
+        part.startswith((".", "_")) for part in path.relative_to(output).parts
+    )
 
 
 def _read_once(path: Path) -> None:

@@ -62,6 +62,9 @@ def request_of(
         UsageError: An option cannot be understood, or two cannot be combined.
     """
     start, end = day_range(options.start_date, options.end_date, now=now)
+    if not options.metadata and not options.one_file:
+        msg = "--no-metadata: means nothing without --one-file"
+        raise UsageError(msg)
     formats = tuple(fmt.name for fmt in resolve_formats(names_given("--format", options.format)))
     fetches = source.system is not None and bool(source.system.steps())
     if options.fetch_latest and not fetches:
@@ -81,6 +84,8 @@ def request_of(
         limit=options.limit,
         offset=options.offset,
         output_dir=options.output_dir,
+        one_file=options.one_file,
+        document_metadata=options.metadata,
         overwrite=options.overwrite,
         full=options.full,
         fetch_latest=fetches if options.fetch_latest is None else options.fetch_latest,

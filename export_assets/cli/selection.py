@@ -74,6 +74,21 @@ class SelectionOptions(CommonOptions):
             "--output-dir", "-o", help="Write one file per table and format there instead."
         ),
     ] = None
+    one_file: Annotated[
+        bool,
+        typer.Option(
+            "--one-file",
+            help="Write all tables into one JSON document, a member each. Needs --output-dir and "
+            "--format json.",
+        ),
+    ] = False
+    metadata: Annotated[
+        bool,
+        typer.Option(
+            "--metadata/--no-metadata",
+            help="Whether that document begins with where its records come from.",
+        ),
+    ] = True
     overwrite: Annotated[
         bool,
         typer.Option(

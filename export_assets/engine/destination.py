@@ -1,7 +1,7 @@
 """Where one run's files go: partitions of the store, or flat files of a directory."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Lock
@@ -75,8 +75,15 @@ class Destination(ABC):
         """
 
 
+Opener = Callable[[ExitStack], Destination]
+"""Gives a table its destination; what that holds is let go with the stack."""
+
+
 class StoreDestination(Destination):
     """The store: every slot is a locked staging directory until it is published."""
+
+    replaces_unproven = False
+    """Whether files without a manifest are replaced."""
 
     def __init__(
         self, store: LocalStore, source: str, run_id: str, stack: ExitStack, timeout: float
@@ -98,6 +105,7 @@ class StoreDestination(Destination):
                 self._run_id,
                 timeout=self._timeout,
                 replace_damaged=True,
+                replace_unproven=self.replaces_unproven,
             )
         )
         previous = opened.previous

@@ -37,6 +37,10 @@ class ExportRequest:
     limit: int | None = None
     offset: int = 0
     output_dir: Path | None = None
+    one_file: bool = False
+    """Write all tables into one JSON document in `output_dir`."""
+    document_metadata: bool = True
+    """Whether that document says where its records come from, and how many they are."""
     overwrite: bool = False
     """Replace files of the same name in `output_dir`; in the store, publish unchanged rows too."""
     full: bool = False
@@ -50,11 +54,13 @@ class ExportRequest:
         """Refuse combinations that cannot be, and drop keys named twice.
 
         Raises:
-            UsageError: Rows are filtered or cut and no output directory is given, or the range
-                of time is none.
+            UsageError: Rows are filtered or cut and no output directory is given, the range of
+                time is none, or what is asked for cannot be one document.
         """
         object.__setattr__(self, "partitions", tuple(dict.fromkeys(self.partitions)))
         self._check_window()
+        if self.one_file:
+            self._check_document()
         if self.output_dir is None and self.filters:
             msg = f"{self.filters[0]}: a published partition is complete; add an output directory"
             raise UsageError(msg)
@@ -63,6 +69,17 @@ class ExportRequest:
             raise UsageError(msg)
         if (self.limit or 0) < 0 or self.offset < 0:
             msg = "limit and offset: must not be negative"
+            raise UsageError(msg)
+
+    def _check_document(self) -> None:
+        if self.output_dir is None:
+            msg = "one-file: needs an output directory"
+            raise UsageError(msg)
+        if self.formats != ("json",):
+            msg = "one-file: makes a JSON document; give the format json and no other"
+            raise UsageError(msg)
+        if self.partitions:
+            msg = "one-file: holds whole tables; give a date range instead of partitions"
             raise UsageError(msg)
 
     def _check_window(self) -> None:

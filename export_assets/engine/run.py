@@ -1,21 +1,21 @@
 """The main flow: plan → snapshot → read once → write every format → check → publish → report."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
 from export_assets.engine.capacity import raise_file_limit
 from export_assets.engine.choices import Choices
-from export_assets.engine.destination import DirectoryDestination, StoreDestination
 from export_assets.engine.drift import new_tables, recalled_drift
 from export_assets.engine.memory import PassMemory
+from export_assets.engine.outlet import open_outlet
 from export_assets.engine.report import ExportRecord, ExportReport, broken_rules
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.scope import other_slicings
 from export_assets.engine.shape_changes import judge_drift
-from export_assets.engine.table_export import Announce, Opener, TableExporter, unannounced
+from export_assets.engine.table_export import Announce, TableExporter, unannounced
 from export_assets.engine.table_pass import Progress, silent
 from export_assets.engine.tables import (
     check_configured,
@@ -27,7 +27,7 @@ from export_assets.engine.tables import (
 from export_assets.engine.upstream import fetch_latest
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import DestConflict, IntegrityError
-from export_assets.store.adhoc import DirectoryTarget
+from export_assets.formats.registry import FORMATS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +142,7 @@ class Exporter:
                 self.request,
                 self.run,
                 tables=snapshot.tables(),
-                document_options=self.choices.options("*", JSON),
+                document_options=self.choices.options("*", FORMATS["json"]),
             )
             with outlet as opened:
                 for plan in verdict.plans:

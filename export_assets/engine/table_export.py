@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from export_assets.engine.capacity import partitions_at_once
 from export_assets.engine.changes import NEW, Changes, Standing
 from export_assets.engine.choices import Choices
-from export_assets.engine.destination import Destination
+from export_assets.engine.destination import Destination, Opener
 from export_assets.engine.judge import Judge, refuse_incomplete
 from export_assets.engine.lane import Lane, stop_all
 from export_assets.engine.manifests import effective_hash
@@ -32,8 +32,6 @@ from export_assets.translate import translate
 
 _UNORDERED_WRITERS = 16
 _PUBLISHERS = 8
-
-Opener = Callable[[ExitStack], Destination]
 
 Announce = Callable[[str, Callable[[], int]], None]
 """Called with a table's name before it is read, and with what counts its rows if asked."""
