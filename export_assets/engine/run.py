@@ -135,6 +135,11 @@ class Exporter:
                 self.choices.contract(plan)
             verdict = judge_drift(plans, self.workspace.store, self.choices)
             warnings += verdict.warnings
+            warnings += [
+                f"{plan.name}: its rows may be of different moments: what keeps it has no snapshots"
+                for plan in plans
+                if snapshot.consistency_of(plan.name) == "none"
+            ]
             # Only now: a request that is wrong leaves no directory behind.
             outlet = open_outlet(
                 self.workspace.store,

@@ -212,7 +212,7 @@ class TableExporter:
             config=self.source.config,
             plan=plan,
             result=result,
-            snapshot=snapshot.info,
+            snapshot=replace(snapshot.info, consistency=snapshot.consistency_of(plan.name)),
             origin=self.source.origin,
             request=self.request,
             run=self.run,

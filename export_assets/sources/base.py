@@ -110,6 +110,11 @@ class Snapshot(ABC):
             SourceCorrupt: It is damaged, wherever that is.
         """
 
+    def consistency_of(self, table: str) -> Consistency:
+        """Return how far the rows of *table* are of the snapshot's moment."""
+        del table
+        return self.info.consistency
+
     @abstractmethod
     def columns(self, table: str) -> Sequence[str]:
         """Column names of the physical *table*, empty where there is no such table."""

@@ -38,7 +38,11 @@ def _open_duckdb(name: str, url: SourceUrl, how: Opening) -> Source:
 
 
 def _open_mysql(name: str, url: SourceUrl, how: Opening) -> Source:
-    from export_assets.sources.mysql import MySqlSource
+    try:
+        from export_assets.sources.mysql import MySqlSource
+    except ImportError as error:
+        msg = f"{name}: MySQL and MariaDB need a driver: pip install export-assets[mysql]"
+        raise UsageError(msg) from error
 
     return MySqlSource(name, url.text, busy_timeout=how.busy_timeout, schemas=how.schemas)
 
@@ -49,11 +53,24 @@ def _open_postgres(name: str, url: SourceUrl, how: Opening) -> Source:
     return PostgresSource(name, url, busy_timeout=how.busy_timeout, schemas=how.schemas)
 
 
+def _open_sqlalchemy(name: str, url: SourceUrl, how: Opening) -> Source:
+    if url.path is not None:  # a directory, which is no database
+        raise _unsupported(name, url)
+    try:
+        from export_assets.sources.sqlalchemy import SqlAlchemySource
+    except ImportError as error:
+        msg = f"{name}: {url} needs SQLAlchemy: pip install sqlalchemy and a driver"
+        raise UsageError(msg) from error
+
+    return SqlAlchemySource(name, url.text, schemas=how.schemas)
+
+
 SOURCES: dict[str, Callable[[str, SourceUrl, Opening], Source]] = {
     "sqlite": _open_sqlite,
     "duckdb": _open_duckdb,
     "postgresql": _open_postgres,
     "mysql": _open_mysql,
+    "other": _open_sqlalchemy,
 }
 """Opener by kind of address; their engines are imported when first opened."""
 
