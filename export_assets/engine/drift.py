@@ -1,67 +1,73 @@
-"""How a source differs from what its built-in system expects."""
-
-# TO ITS AUTHOR: your uncommitted file was overwritten by mistake at 10:31, and this was put in its
-# place from how it is called, so that the tree can be imported. Please write yours over it.
+"""Where a source and what its system knows of it part: absent columns, and what is said of them."""
 
 from collections.abc import Sequence
 
-from export_assets.config.models import EVERY_OTHER, SourceConfig, TableConfig
+from export_assets.config.models import SourceConfig
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.system import System
 from export_assets.tables.schema import TableSchema
 
+_LISTS = ("exclude_columns", "redact", "expose", "anonymize", "monotone")
+_BY_COLUMN = ("column_descriptions", "types")
+
 
 def absent_columns(schema: TableSchema, system: System | None) -> frozenset[str]:
-    """Return the columns that *system* knows of the table and the source lacks."""
+    """Return the columns that *system* knows and the table that *schema* describes lacks."""
     known = system.known_columns().get(schema.name, frozenset()) if system is not None else ()
     return frozenset(known) - set(schema.names)
 
 
+def without_columns(config: SourceConfig, name: str, absent: frozenset[str]) -> SourceConfig:
+    """Return *config* without what it says of the columns *absent* of the table *name*.
+
+    Columns the source is relied on to have are not forgiven: the only ones exported, those that
+    slice or order the rows, the key.
+    """
+    table = config.tables.get(name)
+    if table is None or not absent:
+        return config
+    kept: dict[str, object] = {
+        key: tuple(column for column in getattr(table, key) if column not in absent)
+        for key in _LISTS
+    }
+    for key in _BY_COLUMN:
+        said = getattr(table, key)
+        kept[key] = {column: value for column, value in said.items() if column not in absent}
+    tables = dict(config.tables) | {name: table.model_copy(update=kept)}
+    return config.model_copy(update={"tables": tables})
+
+
 def drift_of(schema: TableSchema, config: SourceConfig, system: System | None) -> tuple[str, ...]:
-    """Return how the table differs from what *system* expects."""
+    """Say how the table that *schema* describes, as the source does, differs from expectation."""
     if system is None:
         return ()
     declared = {column.name: column.declared for column in schema.columns}
     return tuple(system.drift(schema.name, declared, config))
 
 
-def without_columns(config: SourceConfig, table: str, absent: frozenset[str]) -> SourceConfig:
-    """Return *config* without what it says of the columns *absent* of *table*."""
-    rules = config.table(table)
-    if not absent:
-        return config
-    changes: dict[str, object] = {}
-    for name in TableConfig.model_fields:
-        value = getattr(rules, name)
-        if name in {"columns", "exclude_columns", "redact", "expose", "anonymize", "monotone"}:
-            changes[name] = tuple(one for one in value if one not in absent) if value else value
-        elif name in {"types", "column_descriptions"}:
-            changes[name] = {key: one for key, one in value.items() if key not in absent}
-    left = rules.model_copy(update=changes)
-    return config.model_copy(update={"tables": {**config.tables, table: left}})
-
-
-def new_tables(
-    present: Sequence[str], config: SourceConfig, system: System | None, known: Sequence[str]
-) -> list[str]:
-    """Say which tables of a system's source nobody has spoken of."""
-    if system is None:
-        return []
-    spoken = {*known, *config.tables, *system.tables()} - {EVERY_OTHER}
-    return [f"{name}: is a new table, not exported" for name in present if name not in spoken]
-
-
 def recalled_drift(
     records: Sequence[ExportRecord], config: SourceConfig, system: System | None
 ) -> list[str]:
-    """Say of tables that were not read again how they differ from what *system* expects."""
+    """Say what `drift_of` said of tables whose manifests *records* carry: none was read again."""
     if system is None:
         return []
-    found: dict[str, dict[str, str]] = {}
+    lines: dict[str, None] = {}
     for record in records:
         if record.manifest is not None:
-            columns = record.manifest.columns
-            found[record.table] = {column.name: column.declared_type for column in columns}
-    return [
-        line for table, declared in found.items() for line in system.drift(table, declared, config)
-    ]
+            columns = {one.name: one.declared_type for one in record.manifest.columns}
+            lines |= dict.fromkeys(system.drift(record.table, columns, config))
+    return list(lines)
+
+
+def new_tables(
+    present: Sequence[str], config: SourceConfig, system: System | None, exported: Sequence[str]
+) -> list[str]:
+    """Say which tables *system* does not know, where they are not *exported*."""
+    if system is None or not system.tables():
+        return []
+    known = {*system.tables(), *config.tables, *exported}
+    new = [name for name in present if name not in known]
+    if not new:
+        return []
+    noun = "table" if len(new) == 1 else "tables"
+    return [f"{config.source}: {noun} {', '.join(new)} unknown to {system.name}, not exported"]
