@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from export_assets.errors import UsageError
-from export_assets.sources.base import Scan, Snapshot, SnapshotInfo, TableFacts
+from export_assets.sources.base import KeySet, Scan, Snapshot, SnapshotInfo, TableFacts
 from export_assets.sources.duckdb_catalog import CatalogTable, read_catalog
 from export_assets.sources.duckdb_errors import translate
 from export_assets.sources.duckdb_types import (
@@ -25,6 +25,8 @@ from export_assets.sources.names import check_columns, check_name
 from export_assets.sources.sql import (
     Relation,
     alias,
+    all_of,
+    any_of,
     count_of,
     query,
     quote,
@@ -167,9 +169,9 @@ class DuckDbSnapshot(Snapshot):
     def _statement(self, scan: Scan) -> tuple[Relation, str, list[object]]:
         declared = self._declared(scan.table)
         time = [scan.time_column] if scan.time_column else []
-        check_columns(
-            scan.table, [*scan.schema.names, *scan.order_by, *scan.where, *time], tuple(declared)
-        )
+        keyed = scan.among.columns if scan.among is not None else ()
+        asked = [*scan.schema.names, *scan.order_by, *scan.where, *keyed, *time]
+        check_columns(scan.table, asked, tuple(declared))
         where, values = _time_filter(scan)
         for name, value in scan.where.items():
             if value is None:
@@ -344,6 +346,22 @@ def _time_filter(scan: Scan) -> tuple[list[str], list[object]]:
             values.append(bound)
     unjudged = f"{name} is null" + (f" or {how.misfit.format(c=name)}" if how.misfit else "")
     return [f"({' and '.join(parts)}) or {unjudged}"], values
+
+
+def _key_filter(keys: KeySet, declared: Mapping[str, str]) -> str:
+    """Return the condition that a row has one of *keys*, their values to be bound in order.
+
+    A value that is none of its column's type is no key of any row.
+    """
+    if not keys.values:
+        return "false"
+    casts = [f"try_cast(? as {declared[column]})" for column in keys.columns]
+    if len(casts) == 1:
+        return f"{quote(keys.columns[0])} in ({', '.join(casts * len(keys.values))})"
+    same = all_of(
+        [f"{quote(column)} = {cast}" for column, cast in zip(keys.columns, casts, strict=True)]
+    )
+    return any_of([same] * len(keys.values))
 
 
 _EPOCH_MARGIN = 0.001

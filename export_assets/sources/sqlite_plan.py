@@ -7,6 +7,7 @@ from export_assets.errors import UsageError
 from export_assets.sources.base import Scan
 from export_assets.sources.sql import Relation, any_of, in_storage_order, quote, select
 from export_assets.sources.sqlite_catalog import CatalogTable
+from export_assets.sources.sqlite_keys import key_filter
 from export_assets.sources.sqlite_types import Affinity, raw_dtype
 from export_assets.sources.sqlite_window import TimeFilter
 from export_assets.tables.schema import Column, LogicalType
@@ -106,11 +107,13 @@ def make_plan(
         condition, bound = key_filter(scan.among, affinities, collated=collated)
         where.append(condition)
         values += bound
-    if scan.at_least is not None and not collated:
-        # What is no number sorts after all numbers, so that it is delivered and then judged.
-        name = quote(scan.at_least.column)
+    least = scan.at_least
+    judged = least is not None and table is not None and table.affinity(least.column) != "text"
+    if least is not None and judged and not collated:
+        # What is no number sorts after all numbers, so that it is delivered and judged later.
+        name = quote(least.column)
         where.append(f"({name} >= ? or {name} is null)")
-        values.append(max(min(scan.at_least.value, 2**63 - 1), -(2**63)))
+        values.append(max(min(least.value, 2**63 - 1), -(2**63)))
     limit = ""
     if scan.limit is not None or scan.offset:
         limit = "limit ? offset ?"
@@ -118,7 +121,8 @@ def make_plan(
     order_by = _order(scan, table)
     if collated:
         order_by = tuple(f"{term} collate binary" for term in order_by)
-    if table is not None and order_by == (quote(table.rowid_alias or ""),) and not limit:
+    whole = not limit and scan.among is None
+    if whole and table is not None and order_by == (quote(table.rowid_alias or ""),):
         relation, order_by = in_storage_order(relation), ()
     return Plan(
         scan=scan,

@@ -188,6 +188,7 @@ class SqliteSnapshot(Snapshot):
     def _plan(self, scan: Scan) -> Plan:
         names = tuple(column.name for column in self._declared(scan.table))
         asked = [*scan.schema.names, *scan.order_by, *scan.where]
+        asked += scan.among.columns if scan.among is not None else ()
         check_columns(scan.table, asked + ([scan.time_column] if scan.time_column else []), names)
         return make_plan(
             scan,

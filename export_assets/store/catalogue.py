@@ -92,7 +92,7 @@ def _row(path: Path, data: bytes) -> Published | Damaged:
         format=head.format,
         partition=head.partition,
         window=head.window,
-        rows=sum(file.rows for file in head.files),
+        rows=head.rows,
         bytes=sum(file.bytes for file in head.files),
         files=len(head.files),
         created_at=head.created_at,

@@ -15,6 +15,9 @@ from export_assets.translate import one_line
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "_manifest.json"
+TREE = "bundle.json"
+BUNDLE = "bundle"
+"""What a relational bundle has instead of a format, in its manifest and as a directory."""
 
 
 class ColumnRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +84,53 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
     coerced: int = 0
 
 
+class BundledTable(msgspec.Struct, frozen=True, kw_only=True):
+    """One table of a bundle: its rows, which the tree and every file of the table hold."""
+
+    name: str
+    rows: int
+    row_digest: str
+    columns: tuple[ColumnRecord, ...]
+    primary_key: tuple[str, ...] = ()
+    """Columns the rows are sorted by."""
+    nested: dict[str, str] = {}
+    """What may stand inside its rows in the tree: the member's name, and of which table it is."""
+    files: dict[str, str] = {}
+    """The table's file by format."""
+
+
+class BundleRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for, and what it holds by table."""
+
+    key: tuple[str, ...]
+    """Columns the ids are values of."""
+    ids: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    """Those of `ids` that no row has."""
+    follow: str = "children"
+    exclude: tuple[str, ...] = ()
+    include_related: bool = True
+    depth: int | None = None
+    computed: bool = False
+    tables: tuple[BundledTable, ...] = ()
+    """The root first."""
+    dialects: dict[str, dict[str, str]] = {}
+    """How to parse text formats, by format."""
+
+    @property
+    def rows(self) -> int:
+        """Rows over all tables, each once."""
+        return sum(table.rows for table in self.tables)
+
+    def table_of(self, path: str) -> tuple[BundledTable, str] | None:
+        """Return the table and the format of the file *path*; None for the tree."""
+        for table in self.tables:
+            for fmt, name in table.files.items():
+                if name == path:
+                    return table, fmt
+        return None
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     """The record of one published partition."""
 
@@ -104,6 +154,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     counters: Counters
     dialect: dict[str, str] = {}
     watermark: dict[str, str] = {}
+    bundle: BundleRecord | msgspec.UnsetType = msgspec.UNSET
+    """Of a relational bundle only."""
     created_at: datetime
     run_id: str
     checksum: str = ""
@@ -111,7 +163,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
 
     @property
     def rows(self) -> int:
-        """Rows over all files."""
+        """Rows over all files; those of a bundle once, though several files hold them."""
+        if isinstance(self.bundle, BundleRecord):
+            return self.bundle.rows
         return sum(file.rows for file in self.files)
 
     @property
@@ -122,6 +176,18 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
 
 Document = dict[str, Any]
 _Record = TypeVar("_Record")
+
+
+class TableHead(msgspec.Struct, frozen=True, kw_only=True):
+    """What listings need of one table of a bundle."""
+
+    rows: int
+
+
+class BundleHead(msgspec.Struct, frozen=True, kw_only=True):
+    """What listings need of a bundle."""
+
+    tables: tuple[TableHead, ...]
 
 
 class ManifestHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,6 +203,13 @@ class ManifestHead(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
     generation: int = 1
     window: WindowRecord | None = None
+    bundle: BundleHead | None = None
+
+    @property
+    def rows(self) -> int:
+        """As `Manifest.rows`."""
+        tables = self.bundle.tables if self.bundle is not None else self.files
+        return sum(one.rows for one in tables)
 
 
 def encode_manifest(manifest: Manifest) -> bytes:

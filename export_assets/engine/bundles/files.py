@@ -1,0 +1,110 @@
+"""The files of a bundle: one per table and format, each read back and compared."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from export_assets.engine.bundles.rows import BundleRows
+from export_assets.engine.manifests import worst
+from export_assets.errors import IntegrityError
+from export_assets.formats.base import Format, FormatOptions
+from export_assets.store.layout import hashed_name, safe_names
+from export_assets.store.manifest import TREE, BundledTable, ColumnRecord
+from export_assets.tables.digest import DigestBuilder
+from export_assets.tables.schema import Column, Fidelity
+from export_assets.tables.statistics import render_bound
+from export_assets.translate import translating
+
+_NO_FIDELITY = Fidelity()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableFile:
+    """One file to write: a table in a format, under its options."""
+
+    rows: BundleRows
+    format: Format
+    options: FormatOptions
+
+    def write(self, path: Path) -> dict[str, Fidelity]:
+        """Write every row to *path* and prove what it reads back as.
+
+        Returns:
+            What the format could not carry exactly, by column.
+
+        Raises:
+            IntegrityError: The file holds other rows than the snapshot.
+        """
+        schema, name = self.rows.schema, self.rows.table.name
+        metadata = {"source_table": name}
+        with translating(f"{name}/{self.format.name}"):
+            writer = self.format.open(path, schema, self.options, metadata)
+            try:
+                for batch in self.rows.batches():
+                    writer.write(batch)
+                writer.close()
+            except BaseException:
+                writer.abort()
+                raise
+            found = DigestBuilder(schema)
+            for batch in self.format.read(path, schema, self.options, strict=False):
+                found.update(batch)
+        expected = self.rows.digest.digest(finite=not self.format.carries_nonfinite)
+        if found.digest() != expected:
+            different = ", ".join(expected.differing(found.digest())) or "their rows"
+            msg = f"{name}/{self.format.name}: the file differs from the snapshot in {different}"
+            raise IntegrityError(msg)
+        return dict(writer.fidelity())
+
+
+def file_stems(tables: list[str]) -> dict[str, str]:
+    """Return what the files of each table are called, up to the ending."""
+    stems = safe_names(tables)
+    tree = Path(TREE).stem
+    return {
+        name: hashed_name(name) if stem.casefold() == tree else stem for name, stem in stems.items()
+    }
+
+
+def describe_bundled(
+    rows: BundleRows,
+    *,
+    fidelity: dict[str, Fidelity],
+    nested: dict[str, str],
+    files: dict[str, str],
+) -> BundledTable:
+    """Return the record of one table of a bundle."""
+    digest = rows.digest.digest()
+    columns = tuple(
+        _column(column, rows, digest.columns[column.name], fidelity.get(column.name))
+        for column in rows.schema.columns
+    )
+    return BundledTable(
+        name=rows.table.name,
+        rows=digest.rows,
+        row_digest=digest.row_digest,
+        columns=columns,
+        primary_key=rows.table.order,
+        nested=nested,
+        files=files,
+    )
+
+
+def _column(
+    column: Column, rows: BundleRows, digest: str, by_format: Fidelity | None
+) -> ColumnRecord:
+    found = rows.statistics.of(column.name)
+    fidelity = worst(column.fidelity, by_format or _NO_FIDELITY)
+    return ColumnRecord(
+        name=column.name,
+        logical_type=str(column.logical),
+        physical_type=str(column.dtype),
+        declared_type=column.declared,
+        nullable=column.nullable,
+        nulls=found.nulls,
+        min=render_bound(found.min),
+        max=render_bound(found.max),
+        digest=digest,
+        fidelity=fidelity.verdict,
+        fidelity_reason=fidelity.reason,
+        fidelity_count=fidelity.count,
+    )
