@@ -127,8 +127,7 @@ def select_tables(
     Raises:
         UsageError: A name is none of *present*, or nothing is left to export.
     """
-    for name in (*request.tables, *request.include, *request.exclude):
-        check_table_name(name, present)
+    check_table_names((*request.tables, *request.include, *request.exclude), present)
     wanted = set(request.tables) or {name for name in present if config.selects(name)}
     wanted = (wanted | set(request.include)) - set(request.exclude)
     if not wanted:
@@ -137,20 +136,35 @@ def select_tables(
     return [name for name in present if name in wanted]
 
 
+class UnknownTables(UsageError):
+    """Tables were asked for that the source does not have."""
+
+    def __init__(self, message: str, names: Sequence[str]) -> None:
+        super().__init__(message)
+        self.names = tuple(names)
+
+
 def check_table_name(name: str, present: Sequence[str]) -> None:
-    """Refuse a table that does not exist, naming the nearest and all valid ones.
+    """Refuse a table that does not exist; see `check_table_names`."""
+    check_table_names([name], present)
+
+
+def check_table_names(names: Sequence[str], present: Sequence[str]) -> None:
+    """Refuse tables that do not exist, naming the nearest to the first one, and all valid ones.
 
     Raises:
-        UsageError: *name* is none of *present*.
+        UnknownTables: Some of *names* are none of *present*.
     """
-    if name in present:
+    unknown = [name for name in dict.fromkeys(names) if name not in present]
+    if not unknown:
         return
+    name = unknown[0]
     nearest = get_close_matches(name, present, n=1, cutoff=0.6)
     starting = [table for table in present if table.startswith(name)]
     hint = (starting or nearest or [""])[0]
     suggestion = f" Did you mean '{hint}'?" if hint else ""
     msg = f"Invalid table name '{name}'.{suggestion} Valid names: {', '.join(present)}"
-    raise UsageError(msg)
+    raise UnknownTables(msg, unknown)
 
 
 def plan_tables(
@@ -223,7 +237,8 @@ def plan_schema(
         # A column misspelt here would leave as it is.
         _check_columns(name, schema, (*table.redact, *table.expose, *table.anonymize, *table.types))
     kept = request.output_dir is None
-    cursor = cursor_of(schema, config) if kept else None
+    cursor = cursor_of(schema, config)
+    cursor = cursor if kept else None
     besides = (column for column in (time_column, cursor) if column is not None)
     hidden = dict.fromkeys(column for column in besides if column not in columns)
     return TablePlan(
