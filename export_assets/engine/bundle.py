@@ -81,6 +81,8 @@ class BundleData:
     missing: tuple[str, ...]
     tree: list[dict[str, Any]] = field(default_factory=list)
     """The roots with everything that hangs on them inside, as `bundle.json` holds them."""
+    files: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """The content of each table's file, by format, then table."""
     warnings: tuple[str, ...] = ()
 
 
@@ -165,11 +167,16 @@ class Bundler:
             written = writer.write(lambda stem, suffix: spool / f"{stem}{suffix}")
             roots, related = writer.records()
             tree = msgspec.json.decode((spool / TREE).read_bytes())
+            files: dict[str, dict[str, bytes]] = {}
+            for table in written.record.tables:
+                for fmt, name in table.files.items():
+                    files.setdefault(fmt, {})[table.name] = (spool / name).read_bytes()
             return BundleData(
                 roots=roots,
                 related=related,
                 missing=gathered.missing,
                 tree=next(value for name, value in tree.items() if name != "metadata"),
+                files=files,
                 warnings=(*gatherer.warnings, *written.warnings),
             )
 
