@@ -101,6 +101,25 @@ class Changes:
         """Return the published manifest the partition is compared with, where there is one."""
         return None if self._standing is None else self._standing[fmt].manifest(key)
 
+    def comparable(self, fmt: str) -> dict[str, Manifest]:
+        """Return by key all manifests in *fmt* that rows can be compared with."""
+        if self._standing is None:
+            return {}
+        standing = self._standing[fmt]
+        found = {key: standing.manifest(key) for key in sorted(standing.keys)}
+        return {
+            key: manifest
+            for key, manifest in found.items()
+            if manifest is not None and standing.obstacle(key) is None
+        }
+
+    def obstructed(self, fmt: str) -> set[str]:
+        """Return the keys that have a directory in *fmt* and cannot be compared."""
+        if self._standing is None:
+            return set()
+        standing = self._standing[fmt]
+        return {key for key in standing.keys if standing.obstacle(key) is not None}
+
     def settle(self, fmt: str, key: str) -> None:
         """Note that the partition has its record."""
         self._settled.add((fmt, key))

@@ -1,4 +1,4 @@
-"""The columns by which a table is followed from run to run: its cursor, and the key of tombstones."""
+"""The columns by which a table is followed from run to run: its cursor, and its tombstones' key."""
 
 from export_assets.config.models import SourceConfig
 from export_assets.errors import UsageError

@@ -31,14 +31,20 @@ class Judge:
     request: ExportRequest
     run: Run
 
-    def publish(self, lane: Lane, written: Written) -> ExportRecord:
-        """Decide over one partition of *lane* and carry the decision out."""
+    def publish(
+        self, lane: Lane, written: Written, *, watermark: Mapping[str, str] | None = None
+    ) -> ExportRecord:
+        """Decide over one partition of *lane* and carry the decision out.
+
+        *watermark* is what its manifest says of how far the table was read; None for what that
+        of the generation before said.
+        """
         checks: list[CheckOutcome] = []
         subject = f"{self.plan.name}/{lane.format.name}/{written.key}"
         try:
             facts = self.result.facts[written.key]
             checks = facts.contract.outcomes(facts.statistics)
-            return self._publish(lane, written, facts, checks)
+            return self._publish(lane, written, facts, checks, watermark=watermark)
         except Exception as error:  # noqa: BLE001 - one partition's failure leaves the others
             told = translate(error, subject=subject)
             record = failure(
@@ -60,7 +66,13 @@ class Judge:
         return replace(record, checks=tuple(checks), path=path)
 
     def _publish(
-        self, lane: Lane, written: Written, facts: PartitionFacts, checks: list[CheckOutcome]
+        self,
+        lane: Lane,
+        written: Written,
+        facts: PartitionFacts,
+        checks: list[CheckOutcome],
+        *,
+        watermark: Mapping[str, str] | None,
     ) -> ExportRecord:
         subject = f"{self.plan.name}/{lane.format.name}/{written.key}"
         if isinstance(written.error, Kept):
@@ -70,6 +82,9 @@ class Judge:
         assert written.slot is not None  # noqa: S101 - without an error there is one
         _refuse_broken(checks, subject)
         _refuse_different(lane, written, facts, subject)
+        previous, damage = written.slot.previous, written.slot.damage
+        if watermark is None:
+            watermark = {} if previous is None else previous.watermark
         manifest = build_manifest(
             config=self.config,
             plan=self.plan,
@@ -81,8 +96,8 @@ class Judge:
             origin=self.origin,
             request=self.request,
             run=self.run,
+            watermark=watermark,
         )
-        previous, damage = written.slot.previous, written.slot.damage
         same = previous is not None and damage is None and same_content(previous, manifest)
         if same and not self.request.overwrite:
             known = self._record(lane.format.name, written.key, "unchanged", previous)

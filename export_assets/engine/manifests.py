@@ -80,6 +80,7 @@ def build_manifest(
     origin: str,
     request: ExportRequest,
     run: Run,
+    watermark: Mapping[str, str],
 ) -> Manifest:
     """Describe one partition as it is about to be published."""
     digest = facts.digest.digest()
@@ -106,6 +107,7 @@ def build_manifest(
         digest_algorithm=ALGORITHM,
         counters=Counters(exported=digest.rows, coerced=facts.coerced),
         dialect=dict(lane.format.dialect(lane.options).values),
+        watermark=dict(watermark),
         created_at=run.now,
         run_id=run.id,
     )

@@ -15,8 +15,9 @@ from export_assets.engine.report import ExportRecord, ExportReport, broken_rules
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.scope import other_slicings
 from export_assets.engine.shape_changes import judge_drift
-from export_assets.engine.table_export import Announce, TableExporter, unannounced
+from export_assets.engine.table_export import TableExporter
 from export_assets.engine.table_pass import Progress, silent
+from export_assets.engine.table_run import Announce, unannounced
 from export_assets.engine.tables import (
     check_configured,
     check_relations,

@@ -1,45 +1,32 @@
 """One table through the flow: read once, write every format, check, publish."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from export_assets.engine.capacity import partitions_at_once
-from export_assets.engine.changes import NEW, Changes, Standing
+from export_assets.engine.changes import Changes, Standing
 from export_assets.engine.choices import Choices
-from export_assets.engine.destination import Destination, Opener
-from export_assets.engine.judge import Judge, refuse_incomplete
-from export_assets.engine.lane import Lane, stop_all
+from export_assets.engine.cursor import Newest
+from export_assets.engine.destination import Opener
+from export_assets.engine.following import Guide, RowsLeft
 from export_assets.engine.manifests import effective_hash
 from export_assets.engine.memory import PassMemory
 from export_assets.engine.report import ExportRecord, failure
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.scope import vanished_keys
-from export_assets.engine.table_pass import PassResult, Progress, read_table, silent
+from export_assets.engine.table_pass import Progress, silent
+from export_assets.engine.table_run import Announce, TableRun, unannounced
 from export_assets.engine.tables import TIMES, TablePlan
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import ContractViolation, ExportError
 from export_assets.formats.base import Format
 from export_assets.sources.base import Snapshot
-from export_assets.store.layout import ExportKey
 from export_assets.store.local import LocalStore
 from export_assets.tables.mismatch import ValueMismatch
-from export_assets.tables.partitions import ALL, TimePartitions, Window
+from export_assets.tables.partitions import ALL, TimePartitions
 from export_assets.tables.schema import TableSchema
 from export_assets.translate import translate
-
-_UNORDERED_WRITERS = 16
-_PUBLISHERS = 8
-
-Announce = Callable[[str, Callable[[], int]], None]
-"""Called with a table's name before it is read, and with what counts its rows if asked."""
-
-
-def unannounced(table: str, count: Callable[[], int]) -> None:
-    """Announce nothing, and so count nothing."""
-    del table, count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,29 +57,107 @@ class TableExporter:
             known += recalled or []
         if not formats:
             return known
-        changes = self.changes(plan, formats)
+        table = self.table_run(plan, formats, snapshot)
         try:
-            try:
-                records, waiting = self.export_once(
-                    plan, formats, snapshot, destinations, changes=changes
-                )
-            except ValueMismatch:
-                plan = self.profiled(plan, snapshot)
-                changes = self.changes(plan, formats)
-                records, waiting = self.export_once(
-                    plan, formats, snapshot, destinations, changes=changes
-                )
+            table, records, waiting = self._first(table, destinations)
         except BaseException as error:  # noqa: BLE001 - Polars panics are no Exception
             translated = _told(error, plan)
             records, waiting = self.failed(plan.name, translated, formats), {}
-        records += self._waiting(
-            plan, formats, snapshot, destinations, changes=changes, waiting=waiting
-        )
+        records += self._waiting(table, destinations, waiting)
         names = [fmt.name for fmt in formats]
         records.sort(key=lambda record: (names.index(record.format), record.partition))
-        self.memory.remember(snapshot.tables(), plan.name, records, formats=names)
+        following = table.following
+        lately = {} if following is None else {name: following.lately(name) for name in names}
+        self.memory.remember(
+            snapshot.tables(),
+            plan.name,
+            records,
+            formats=names,
+            whole=following is None or following.whole,
+            followed={name: one for name, one in lately.items() if one is not None},
+        )
         seconds = round(time.perf_counter() - started, 6)
         return known + [replace(record, seconds=seconds) for record in records]
+
+    def table_run(self, plan: TablePlan, formats: Sequence[Format], snapshot: Snapshot) -> TableRun:
+        """Return what makes the passes over one table, nothing of it being read yet."""
+        return TableRun(
+            store=self.store,
+            source=self.source,
+            request=self.request,
+            run=self.run,
+            choices=self.choices,
+            plan=plan,
+            formats=formats,
+            snapshot=snapshot,
+            changes=self.changes(plan, formats),
+            following=None,
+            vanished=lambda request, seen: self.vanished(plan, formats, seen, request=request),
+            progress=self.progress,
+            announce=self.announce,
+        )
+
+    def follow(self, table: TableRun) -> TableRun:
+        """Decide whether a table with a cursor is read whole, or where the cursor says.
+
+        Raises:
+            SourceError: The source failed.
+        """
+        plan, request = table.plan, self.request
+        if plan.cursor is None:
+            return table
+        guide = Guide(
+            plan=plan,
+            rule=self.source.config.table(plan.name),
+            snapshot=table.snapshot,
+            redactor=self.choices.redactor(plan),
+            origin=self.source.origin,
+            zone=self.source.config.assume_timezone,
+            now=self.run.now,
+        )
+        if request.partitions or request.window.bounded:
+            following = guide.whole("part of it was asked for", partial=True)
+        elif request.full or request.overwrite:
+            following = guide.whole("all of it was asked for")
+        else:
+            known = {fmt.name: self.memory.followed(plan.name, fmt.name) for fmt in table.formats}
+            following = guide.decide(table.changes, known)
+        return replace(table, following=following)
+
+    def _first(
+        self, table: TableRun, destinations: Opener
+    ) -> tuple[TableRun, list[ExportRecord], Mapping[str, int]]:
+        """Read the table for the first time, as far as it must be read."""
+        table = self.follow(table)
+        following = table.following
+        if following is not None and following.keys is not None:
+            unread = table.left_alone()
+            if not following.keys:
+                return table, unread, {}
+            try:
+                records, waiting = table.of(following.keys).export_once(destinations)
+            except (RowsLeft, ValueMismatch):
+                table = self.whole(table)
+            else:
+                return table, records + unread, waiting
+        try:
+            return table, *table.export_once(destinations)
+        except ValueMismatch:
+            plan = self.profiled(table.plan, table.snapshot)
+            table = replace(self.whole(table), plan=plan, changes=self.changes(plan, table.formats))
+            return table, *table.export_once(destinations)
+
+    def whole(self, table: TableRun) -> TableRun:
+        """Return *table* as it was before anything was read, to be read whole."""
+        following = table.following
+        if following is not None:
+            following = replace(
+                following,
+                keys=None,
+                newest=Newest(following.column),
+                why="rows left or moved without its cursor showing it",
+            )
+        return replace(table, following=following, changes=self.changes(table.plan, table.formats))
 
     def changes(self, plan: TablePlan, formats: Sequence[Format]) -> Changes:
         """Return what decides which partitions of the table are written."""
@@ -109,147 +174,33 @@ class TableExporter:
         return Changes(plan, standing)
 
     def _waiting(
-        self,
-        plan: TablePlan,
-        formats: Sequence[Format],
-        snapshot: Snapshot,
-        destinations: Opener,
-        *,
-        changes: Changes,
-        waiting: Mapping[str, int],
+        self, table: TableRun, destinations: Opener, waiting: Mapping[str, int]
     ) -> list[ExportRecord]:
         """Export the partitions that changed or had no room, as many at once as have."""
         records: list[ExportRecord] = []
+        table = table.quietly()
         while waiting:
-            room = partitions_at_once(len(formats))
-            some = changes.groups(list(waiting), room=room)[0]
-            request = replace(self.request, partitions=some, window=Window())
-            if not isinstance(plan.partitions, TimePartitions):
-                request = self.request
-            rest = replace(self, request=request, progress=silent, announce=unannounced)
+            room = partitions_at_once(len(table.formats))
+            some = table.changes.groups(list(waiting), room=room)[0]
             expected = {key: waiting[key] for key in some}
             waiting = {key: rows for key, rows in waiting.items() if key not in expected}
             try:
-                more, left = rest.export_once(
-                    plan, formats, snapshot, destinations, changes=changes, expected=expected
+                more, left = table.of(some).export_once(
+                    destinations, expected=expected, last=not waiting
                 )
                 waiting |= left
             except BaseException as error:  # noqa: BLE001 - Polars panics are no Exception
-                told = _told(error, plan)
+                told = _told(error, table.plan)
                 more = [
-                    failure(self.source.name, plan.name, fmt.name, key, told)
-                    for fmt in formats
+                    failure(self.source.name, table.plan.name, fmt.name, key, told)
+                    for fmt in table.formats
                     for key in some
-                    if not changes.is_settled(fmt.name, key)
+                    if not table.changes.is_settled(fmt.name, key)
                 ]
+                for record in more:
+                    table.note(record)
             records += more
         return records
-
-    def export_once(
-        self,
-        plan: TablePlan,
-        formats: Sequence[Format],
-        snapshot: Snapshot,
-        destinations: Opener,
-        *,
-        changes: Changes,
-        expected: Mapping[str, int] | None = None,
-    ) -> tuple[list[ExportRecord], Mapping[str, int]]:
-        """Read the table once; write what is to be written, prove and publish it.
-
-        Returns:
-            The records, and the rows by key of the partitions that must be read once more: they
-            had no room, or turned out to differ from what is published.
-        """
-        with ExitStack() as slots:
-            destination = destinations(slots)
-            lanes = self._lanes(plan, formats, destination)
-            try:
-                for lane in lanes:
-                    lane.start()
-                self.announce(plan.name, lambda: snapshot.count(plan.name))
-                room = partitions_at_once(len(lanes)) if destination.holds_files else None
-                result = self.read(plan, formats, snapshot, changes, lanes=lanes, room=room)
-                for lane in lanes:
-                    lane.finish()
-            finally:
-                stop_all(lanes)
-            if any(lane.written for lane in lanes):
-                snapshot.check()
-            refuse_incomplete(plan, snapshot, self.request, result, expected=expected or {})
-            judge = self._judge(plan, snapshot, result)
-            records = self._published(judge, lanes, changes)
-            left, changed = self._compared(judge, formats, changes)
-            return records + left, {**result.waiting, **changed}
-
-    def read(
-        self,
-        plan: TablePlan,
-        formats: Sequence[Format],
-        snapshot: Snapshot,
-        changes: Changes,
-        *,
-        lanes: Sequence[Lane] = (),
-        room: int | None = None,
-    ) -> PassResult:
-        """Read the rows of the request, count them all and hand the lanes what they write."""
-        return read_table(
-            plan,
-            snapshot,
-            self.request,
-            assume_timezone=self.source.config.assume_timezone,
-            redactor=self.choices.redactor(plan),
-            contract=self.choices.contract(plan),
-            vanished=lambda seen: self.vanished(plan, formats, seen),
-            lanes=lanes,
-            progress=self.progress,
-            room=room,
-            writes=changes.writes,
-        )
-
-    def _judge(self, plan: TablePlan, snapshot: Snapshot, result: PassResult) -> Judge:
-        return Judge(
-            config=self.source.config,
-            plan=plan,
-            result=result,
-            snapshot=replace(snapshot.info, consistency=snapshot.consistency_of(plan.name)),
-            origin=self.source.origin,
-            request=self.request,
-            run=self.run,
-        )
-
-    def _published(
-        self, judge: Judge, lanes: Sequence[Lane], changes: Changes
-    ) -> list[ExportRecord]:
-        pairs = [(lane, lane.written[key]) for lane in lanes for key in sorted(lane.written)]
-        # Publishing is mostly waiting for the disk, which serves several at once better.
-        with ThreadPoolExecutor(min(_PUBLISHERS, len(pairs) or 1)) as publishers:
-            records = list(publishers.map(lambda pair: judge.publish(*pair), pairs))
-        for record in records:
-            changes.settle(record.format, record.partition)
-        return records
-
-    def _compared(
-        self, judge: Judge, formats: Sequence[Format], changes: Changes
-    ) -> tuple[list[ExportRecord], dict[str, int]]:
-        """Return records of what is as published, and the rows by key of what is not."""
-        records: list[ExportRecord] = []
-        changed: dict[str, int] = {}
-        for key, facts in judge.result.facts.items():
-            changes.rows[key] = facts.digest.rows
-            for fmt in (fmt.name for fmt in formats if not changes.is_settled(fmt.name, key)):
-                reason = changes.compare(fmt, key, facts, judge.result.schema)
-                manifest = changes.manifest(fmt, key)
-                if reason is not None or manifest is None:
-                    changes.force(fmt, key, reason or NEW)
-                    changed[key] = facts.digest.rows
-                    continue
-                directory = judge.plan.partitions.directory(key)
-                export = ExportKey(self.source.name, judge.plan.name, fmt)
-                path = self.store.partition_path(export, directory)
-                records.append(judge.leave(fmt, key, manifest, path=path, facts=facts))
-                changes.settle(fmt, key)
-        return records, changed
 
     def profiled(self, plan: TablePlan, snapshot: Snapshot) -> TablePlan:
         """Look at every value and take types that hold for all of them.
@@ -268,39 +219,25 @@ class TableExporter:
             _refuse_timeless(plan, profiled)
         return replace(plan, schema=profiled)
 
-    def _lanes(
+    def vanished(
         self,
         plan: TablePlan,
         formats: Sequence[Format],
-        destination: Destination,
-    ) -> list[Lane]:
-        schema = self.choices.redactor(plan).schema
-        return [
-            Lane(
-                plan,
-                schema,
-                fmt,
-                self.choices.options(plan.name, fmt),
-                destination,
-                open_writers=_UNORDERED_WRITERS,
-                max_rows_per_file=self.source.config.table(plan.name).max_rows_per_file,
-            )
-            for fmt in formats
-        ]
-
-    def vanished(
-        self, plan: TablePlan, formats: Sequence[Format], seen: frozenset[str]
+        seen: frozenset[str],
+        *,
+        request: ExportRequest | None = None,
     ) -> frozenset[str]:
         """Return keys to be published without rows; see `scope.vanished_keys`."""
-        if self.request.output_dir is not None:
-            wanted = frozenset(self.request.partitions)
+        request = request or self.request
+        if request.output_dir is not None:
+            wanted = frozenset(request.partitions)
             return wanted - seen if seen or wanted else frozenset({ALL})
         return vanished_keys(
             self.store,
             self.source.name,
             plan=plan,
             formats=[fmt.name for fmt in formats],
-            request=self.request,
+            request=request,
             seen=seen,
         )
 

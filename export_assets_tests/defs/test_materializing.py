@@ -51,7 +51,7 @@ def test_a_range_is_one_read_and_as_many_events_as_partitions(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads: list[str] = []
-    monkeypatch.setattr("export_assets.engine.table_export.read_table", _counting(reads))
+    monkeypatch.setattr("export_assets.engine.table_run.read_table", _counting(reads))
 
     result = shop.run(keys_of(ORDERS), span=MONTH)
 
