@@ -4,6 +4,7 @@ Nothing is installed. Packages are downloaded once into the user's cache directo
 there; without `apt-get`, or without network, tests that need a server are skipped.
 """
 
+import atexit
 import fcntl
 import os
 import shutil
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -103,24 +105,46 @@ class _Program:
 
 
 @pytest.fixture(scope="session")
-def mariadb() -> Iterator[MariaDb]:
-    """Give a running server, stopped at the end; skip where none can be had."""
-    program = _installed() or _unpacked()
+def mariadb() -> MariaDb:
+    """The server of this test process."""
+    return running_server()
+
+
+class _NoServerError(Exception):
+    """Why there is no server."""
+
+
+def running_server() -> MariaDb:
+    """Return the server of this process, started by the first who asks; skip without one."""
+    found = _server_or_reason()
+    if isinstance(found, str):
+        pytest.skip(found)
+    return found
+
+
+@cache
+def _server_or_reason() -> MariaDb | str:
     # The name of a socket must be short, shorter than many a test directory.
-    with tempfile.TemporaryDirectory(prefix="ea-mariadb-") as name:
-        directory = Path(name)
+    directory = Path(tempfile.mkdtemp(prefix="ea-mariadb-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    try:
+        program = _installed() or _unpacked()
         _bootstrap(program, directory)
         server = _start(program, directory)
-        try:
-            _await(server, directory)
-            yield server
-        finally:
-            server.process.terminate()
-            try:
-                server.process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                server.process.kill()
-                server.process.wait()
+        atexit.register(_stop, server)
+        _await(server, directory)
+    except (_NoServerError, subprocess.SubprocessError, OSError) as error:
+        return f"no MariaDB server: {error}"
+    return server
+
+
+def _stop(server: MariaDb) -> None:
+    server.process.terminate()
+    try:
+        server.process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        server.process.kill()
+        server.process.wait()
 
 
 def _installed() -> _Program | None:
@@ -137,7 +161,8 @@ def _installed() -> _Program | None:
 
 def _unpacked() -> _Program:
     if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
-        pytest.skip("no mariadbd on the PATH, and no apt-get to download one with")
+        msg = "none on the PATH, and no apt-get to download one with"
+        raise _NoServerError(msg)
     base = os.environ.get("XDG_CACHE_HOME")
     cache = (Path(base) if base else Path.home() / ".cache") / "export-assets-tests"
     cache.mkdir(parents=True, exist_ok=True)
@@ -163,10 +188,11 @@ def _download(cache: Path, root: Path) -> None:
                 subprocess.run(
                     ["dpkg", "-x", str(package), str(directory / "root")], check=True, timeout=60
                 )
-        except (subprocess.SubprocessError, OSError) as error:
+        except subprocess.SubprocessError as error:
             said = getattr(error, "stderr", None) or b""
             last = said.decode("utf-8", "replace").strip().rpartition("\n")[2]
-            pytest.skip(f"no mariadbd on the PATH, and apt-get cannot download one: {last}")
+            msg = f"none on the PATH, and apt-get cannot download one: {last}"
+            raise _NoServerError(msg) from error
         (directory / "root").rename(root)
 
 
@@ -204,7 +230,8 @@ def _bootstrap(program: _Program, directory: Path) -> None:
     )
     if done.returncode:
         last = done.stderr.decode("utf-8", "replace").strip()[-500:]
-        pytest.skip(f"{program.path} makes no system tables: {last}")
+        msg = f"{program.path} makes no system tables: {last}"
+        raise _NoServerError(msg)
 
 
 def _start(program: _Program, directory: Path) -> MariaDb:
@@ -227,11 +254,13 @@ def _start(program: _Program, directory: Path) -> MariaDb:
 def _await(server: MariaDb, directory: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
-        with suppress(pymysql.MySQLError):
-            server.connect().close()
-            return
+        if server.socket.exists():
+            with suppress(pymysql.MySQLError):
+                server.connect().close()
+                return
         if server.process.poll() is not None:
             break
         time.sleep(0.05)
     last = (directory / "log").read_text(encoding="utf-8", errors="replace").strip()[-500:]
-    pytest.skip(f"mariadbd does not start: {last}")
+    msg = f"mariadbd does not start: {last}"
+    raise _NoServerError(msg)

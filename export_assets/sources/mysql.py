@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -106,6 +107,10 @@ class MySqlSource(Source):
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
+        socket = self._url.query.get("unix_socket")
+        if isinstance(socket, str) and not Path(socket).exists():
+            msg = f"{self.name}: there is no socket {socket}; does the server run?"
+            raise SourceMissing(msg)
         with self._telling():
             connection = self._engine.connect()
         try:

@@ -124,8 +124,9 @@ def _documents(session: Session, schemas: Sequence[str]) -> set[tuple[str, str, 
     found = set()
     for schema, table, clause in _rows(session, _JSON, schemas):
         quoted = text(clause).removeprefix("json_valid(").removesuffix(")")
-        if quoted.startswith("`") and quoted.endswith("`"):
-            found.add((text(schema), text(table), quoted[1:-1].replace("``", "`")))
+        mark = quoted[:1]  # which depends on the session's sql_mode
+        if mark in ("`", '"') and quoted.endswith(mark):
+            found.add((text(schema), text(table), quoted[1:-1].replace(mark * 2, mark)))
     return found
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import sqlalchemy as sa
 
 from export_assets.errors import ExportError, UsageError
-from export_assets.sources.base import Consistency, SnapshotInfo, Source
+from export_assets.sources.base import BATCH_ROWS, Consistency, SnapshotInfo, Source
 from export_assets.sources.sqlalchemy_catalog import (
     CatalogColumn,
     CatalogTable,
@@ -17,10 +17,11 @@ from export_assets.sources.sqlalchemy_catalog import (
     read_columns,
 )
 from export_assets.sources.sqlalchemy_errors import translate
-from export_assets.sources.sqlalchemy_reading import Nature
+from export_assets.sources.sqlalchemy_observed import observe
+from export_assets.sources.sqlalchemy_reading import Nature, Pace
 from export_assets.sources.sqlalchemy_session import Session
 from export_assets.sources.sqlalchemy_snapshot import ServerSnapshot
-from export_assets.sources.sqlalchemy_statement import Relation, everything
+from export_assets.sources.sqlalchemy_statement import Relation, everything, select
 from export_assets.sources.sqlalchemy_types import nature
 
 _LEVELS = ("SNAPSHOT", "SERIALIZABLE", "REPEATABLE READ")
@@ -44,9 +45,10 @@ class SqlAlchemySnapshot(ServerSnapshot):
         self._session.use(lambda connection: read_columns(connection, known))
 
     def columns_of(self, relation: Relation) -> dict[str, CatalogColumn]:
-        """Return the columns of a configured view, as text: drivers do not tell their types."""
+        """Return the columns of a configured view; all its rows are read for their types."""
         names = self._session.result(everything(relation), lambda result: list(result.keys()))
-        return {name: CatalogColumn(declared="") for name in names}
+        rows = select(relation, [sa.literal_column("*")])
+        return observe(names, self._session.stream(rows, Pace(most=BATCH_ROWS)))
 
 
 class SqlAlchemySource(Source):

@@ -62,17 +62,18 @@ def read_columns(connection: sa.Connection, known: CatalogTable) -> None:
     if known.columns:
         return
     inspector, where = sa.inspect(connection), {"schema": known.schema}
+    if not known.is_view:
+        key = inspector.get_pk_constraint(known.table, **where)
+        known.primary_key = tuple(key.get("constrained_columns") or ())
     for one in inspector.get_columns(known.table, **where):
         known.columns[one["name"]] = CatalogColumn(
             declared=_written(one["type"], connection.dialect),
-            nullable=bool(one.get("nullable", True)),
+            nullable=bool(one.get("nullable", True)) and one["name"] not in known.primary_key,
             comment=one.get("comment") or "",
             type=one["type"],
         )
     if known.is_view:
         return
-    key = inspector.get_pk_constraint(known.table, **where)
-    known.primary_key = tuple(key.get("constrained_columns") or ())
     default = inspector.default_schema_name
     for reference in inspector.get_foreign_keys(known.table, **where):
         target = reference["referred_table"]

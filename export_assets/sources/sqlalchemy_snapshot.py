@@ -84,12 +84,12 @@ class ServerSnapshot(Snapshot):
         for name in views:
             try:
                 self._declared(name)
-            except SourceChanged as error:  # which is how a table that is not there looks
+            except ExportError as error:
                 self._views = before
-                raise UsageError(str(error)) from error
-            except ExportError:
-                self._views = before
-                raise
+                fact = str(error).removeprefix(f"{self._name}: ")
+                # A table that is not there looks as if it was there before.
+                kind = UsageError if isinstance(error, SourceChanged) else type(error)
+                raise kind(f"{self._name}: view {name}: {fact}") from error
 
     def tables(self) -> Sequence[str]:
         """See `Snapshot.tables`."""

@@ -3,6 +3,7 @@
 The text of configured views is the one thing taken as it is; their owner wrote it on purpose.
 """
 
+import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,11 +34,10 @@ def view_relation(name: str, views: Mapping[str, str], physical: Container[str])
 
     A view that hides a physical table is not offered to other views under that name.
     """
-    others = tuple(
-        _text(body).cte(quoted_name(view, quote=True))
-        for view, body in views.items()
-        if view != name and view not in physical
-    )
+    needed: dict[str, None] = {}
+    _collect(name, views, physical, needed)
+    del needed[name]
+    others = tuple(_text(views[view]).cte(quoted_name(view, quote=True)) for view in needed)
     return Relation(source=_text(views[name]).subquery("v"), others=others)
 
 
@@ -100,6 +100,27 @@ def among(
 def equals(of: sa.ColumnElement[Any], value: object) -> sa.ColumnElement[bool]:
     """Return the condition that *of* is *value*, or NULL where that is None."""
     return of.is_(None) if value is None else of == value
+
+
+def _collect(
+    name: str, views: Mapping[str, str], physical: Container[str], needed: dict[str, None]
+) -> None:
+    """Add the views that *name* mentions to *needed*, each after those it mentions itself.
+
+    Servers look at every common table expression, needed or not, and only at those before it.
+    """
+    mentioned = [
+        view
+        for view in views
+        if view != name
+        and view not in physical
+        and re.search(rf"(?<!\w){re.escape(view)}(?!\w)", views[name], re.IGNORECASE)
+    ]
+    needed[name] = None
+    for view in mentioned:
+        if view not in needed:
+            _collect(view, views, physical, needed)
+    needed[name] = needed.pop(name)
 
 
 def _text(statement: str) -> sa.TextualSelect:

@@ -14,26 +14,23 @@ from export_assets.tables.schema import LogicalType
 _UNITS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
 _EPOCH_MARGIN = 0.001
 """Seconds by which windows over numbers with a fraction are widened."""
+_INT64 = range(-(2**63), 2**63)
 _TRUTH = {"true": 1, "t": 1, "false": 0, "f": 0}
 TEXTUAL = frozenset({LogicalType.TEXT, LogicalType.JSON, LogicalType.UUID})
 
 
 def _whole(value: object) -> int:
-    if isinstance(value, str) and value.lower() in _TRUTH:
+    if not isinstance(value, int | str | float | Decimal) or int(value) not in _INT64:
         raise ValueError
-    if isinstance(value, int | str):
-        return int(value)
-    if isinstance(value, float | Decimal) and value == int(value):
-        return int(value)
-    raise ValueError
+    if not isinstance(value, str) and value != int(value):
+        raise ValueError
+    return int(value)
 
 
 def _truth(value: object) -> int:
-    return (
-        _TRUTH[value.lower()]
-        if str(value).lower() in _TRUTH and isinstance(value, str)
-        else (_whole(value))
-    )
+    if isinstance(value, str) and value.lower() in _TRUTH:
+        return _TRUTH[value.lower()]
+    return _whole(value)
 
 
 def _number(value: object) -> Decimal:

@@ -1,5 +1,6 @@
 """What every source promises, over the same tables: SQLite (journal, WAL), DuckDB, PostgreSQL."""
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -16,17 +17,20 @@ import pytest
 from export_assets.errors import UsageError
 from export_assets.sources.base import Scan, Snapshot, Source
 from export_assets.sources.duckdb import DuckDbSource
+from export_assets.sources.mysql import MySqlSource
+from export_assets.sources.sqlalchemy import SqlAlchemySource
 from export_assets.sources.sqlite import SqliteSource
 from export_assets.tables.conform import conform
 from export_assets.tables.partitions import Window
 from export_assets.tables.schema import ForeignKey, LogicalType
+from export_assets_tests.mariadb_server import MariaDb, mariadb
 from export_assets_tests.postgres_server import (
     PostgresServer,
     postgres_server,
     temporary_database,
 )
 
-__all__ = ["postgres_server"]  # a fixture
+__all__ = ["mariadb", "postgres_server"]  # fixtures
 
 Row = tuple[Any, ...]
 
@@ -141,7 +145,37 @@ def postgres_database(server: PostgresServer) -> Iterator[Source]:
         yield database.source()
 
 
-@pytest.fixture(scope="module", params=["sqlite-rollback", "sqlite-wal", "duckdb", "postgres"])
+@contextmanager
+def mariadb_database(server: MariaDb) -> Iterator[Source]:
+    def execute(statement: str, row: Row) -> None:
+        cursor.execute(statement.replace("?", "%s"), row)
+
+    naive = {datetime: lambda value: value.replace(tzinfo=None)}
+    with server.database(name="conformance") as url:
+        with closing(server.connect("conformance")) as connection, connection.cursor() as cursor:
+            cursor.execute("set session sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'")
+            for statement in (*SCHEMA, odd_table(quoted)):
+                there = statement.replace(" timestamp", " datetime(6)")
+                cursor.execute(re.sub(r"varchar(?!\()", "varchar(100)", there))
+            fill(execute, lambda value: naive.get(type(value), lambda v: v)(value))
+            execute(f"insert into {quoted(ODD)} values (1, 2, 3, 4, 5, 6)", ())
+        server.execute("set global sql_mode = 'ANSI'")
+        try:
+            yield MySqlSource("shop", url, busy_timeout=1)
+        finally:
+            server.execute("set global sql_mode = default")
+
+
+@contextmanager
+def through_a_dialect(path: Path) -> Iterator[Source]:
+    with sqlite_file(path, "wal"):
+        yield SqlAlchemySource("shop", f"sqlite:///{path}")
+
+
+KINDS = ["sqlite-rollback", "sqlite-wal", "duckdb", "postgres", "mariadb", "sqlalchemy"]
+
+
+@pytest.fixture(scope="module", params=KINDS)
 def snapshot(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Snapshot]:
@@ -150,6 +184,10 @@ def snapshot(
     opened = (
         postgres_database(request.getfixturevalue("postgres_server"))
         if kind == "postgres"
+        else mariadb_database(request.getfixturevalue("mariadb"))
+        if kind == "mariadb"
+        else through_a_dialect(directory / "shop.db")
+        if kind == "sqlalchemy"
         else duckdb_file(directory / "shop.duckdb")
         if kind == "duckdb"
         else sqlite_file(directory / "shop.db", {"rollback": "delete"}.get(journal, journal))
