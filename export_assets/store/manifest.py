@@ -212,6 +212,12 @@ class ManifestHead(msgspec.Struct, frozen=True, kw_only=True):
         return sum(one.rows for one in tables)
 
 
+# Threads that are the first to decode a type fill in what msgspec knows of it, and two of them at
+# the same time end the process with a segmentation fault.
+for _kind in (Manifest, ManifestHead):
+    msgspec.json.Decoder(_kind)
+
+
 def encode_manifest(manifest: Manifest) -> bytes:
     """Return the JSON form with its checksum, indented for people, ending in a newline."""
     return encode_document(manifest)
