@@ -21,6 +21,7 @@ from export_assets.cli.commands import (
     listing,
     plan,
     prune,
+    repair,
     validate,
     verify,
 )
@@ -61,7 +62,7 @@ def _program(
     del version
 
 
-for module in (export, init, inspect, plan, listing, verify, validate, prune, demo, dev):
+for module in (export, init, inspect, plan, listing, verify, repair, validate, prune, demo, dev):
     module.register(app)
 
 

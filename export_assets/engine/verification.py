@@ -49,6 +49,8 @@ class SourceFinding:
     """Rows the source holds of it."""
     published: int | None = None
     """Rows that are published by its manifest, None where there is no readable one."""
+    beyond: bool = False
+    """Whether no read of the source says anything of it: the table is gone, or sliced otherwise."""
     exit_code: int = 0
     """Of the error that kept a table from being read."""
 
@@ -66,31 +68,42 @@ def verify_source(exporter: Exporter) -> Iterator[SourceFinding]:
         SourceError: The source cannot be opened.
     """
     with exporter.source.source.snapshot() as snapshot:
+        prepare(exporter, snapshot)
         yield from verify_snapshot(exporter, snapshot)
 
 
-def verify_snapshot(exporter: Exporter, snapshot: Snapshot) -> Iterator[SourceFinding]:
-    """Compare as `verify_source` does, with a moment that is already at hand."""
-    source, request = exporter.source, exporter.request
+def prepare(exporter: Exporter, snapshot: Snapshot) -> None:
+    """Add the derived tables to *snapshot*, and check the configuration against it.
+
+    Raises:
+        UsageError: The configuration names what does not exist.
+    """
+    source = exporter.source
     define_views(snapshot, source.config, source.system)
-    present = snapshot.tables()
-    check_configured(present, source.config, source.system)
+    check_configured(snapshot.tables(), source.config, source.system)
     check_relations(snapshot, source.config, source.system)
-    gone = {name for name in published_tables(exporter) if name not in present}
-    gone &= set(request.tables) or gone
+
+
+def verify_snapshot(exporter: Exporter, snapshot: Snapshot) -> Iterator[SourceFinding]:
+    """Compare as `verify_source` does, with a moment that is at hand and prepared."""
+    source, request = exporter.source, exporter.request
+    present = snapshot.tables()
+    gone = {table for table, _ in published_exports(exporter) if table not in present}
     for name in sorted(gone):
         yield from _gone(exporter, name)
     left = tuple(name for name in request.tables if name not in gone)
     if request.tables and not left:
         return
     for name in select_tables(present, source.config, replace(request, tables=left)):
-        yield from _verify_table(exporter, name, snapshot)
+        yield from verify_table(exporter, name, snapshot)
 
 
-def published_tables(exporter: Exporter) -> list[str]:
-    """Return the tables of the exporter's source that anything is published of."""
+def published_exports(exporter: Exporter) -> set[tuple[str, str]]:
+    """Return table and format of everything published of the exporter's tables."""
+    wanted = exporter.request.tables
     found = list_published(exporter.workspace.store.root, source=exporter.source.name)
-    return sorted({one.table for one in found if isinstance(one, Published)})
+    exports = {(one.table, one.format) for one in found if isinstance(one, Published)}
+    return {(table, fmt) for table, fmt in exports if not wanted or table in wanted}
 
 
 def _gone(exporter: Exporter, table: str) -> Iterator[SourceFinding]:
@@ -106,10 +119,12 @@ def _gone(exporter: Exporter, table: str) -> Iterator[SourceFinding]:
                 verdict="vanished",
                 fact=f"the source has no table {table} any more",
                 published=one.rows,
+                beyond=True,
             )
 
 
-def _verify_table(exporter: Exporter, name: str, snapshot: Snapshot) -> Iterator[SourceFinding]:
+def verify_table(exporter: Exporter, name: str, snapshot: Snapshot) -> Iterator[SourceFinding]:
+    """Compare what is published of one table with a moment that is at hand and prepared."""
     source = exporter.source
     try:
         plan = plan_table(name, snapshot, source.config, source.system, exporter.request)
@@ -215,8 +230,9 @@ def _other_slicing(exporter: Exporter, plan: TablePlan, fmt: str) -> Iterator[So
             yield SourceFinding(
                 table=plan.name,
                 format=fmt,
-                partition=one.partition,
+                partition=one.directory,
                 verdict="vanished",
                 fact=f"{one.path} was published under another slicing",
                 published=one.rows,
+                beyond=True,
             )

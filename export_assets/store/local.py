@@ -106,6 +106,7 @@ class LocalStore:
         estimated_bytes: int = 0,
         timeout: float = 0.0,
         replace_damaged: bool = False,
+        replace_unproven: bool = False,
     ) -> Iterator[Staging]:
         """Lock a partition, put it right after a crash, and give a directory to write it in.
 
@@ -121,6 +122,7 @@ class LocalStore:
             timeout: Seconds to wait for the lock.
             replace_damaged: Replace a generation whose manifest is damaged, starting again at
                 generation 1.
+            replace_unproven: Replace files without a manifest as well.
 
         Raises:
             DestLocked: Another run holds the partition.
@@ -135,7 +137,9 @@ class LocalStore:
         with self._hold(key, directory, run_id, timeout=timeout) as held:
             with translating(subject):
                 check_space(held.dir_fd, subject=subject, estimated_bytes=estimated_bytes)
-                previous = self._previous(path, subject, replace_damaged=replace_damaged)
+                previous = None
+                if not (replace_unproven and has_no_manifest(path)):
+                    previous = self._previous(path, subject, replace_damaged=replace_damaged)
                 _check_expected(previous, expected_run_id, subject)
                 staging = Staging(
                     key=key,

@@ -1,0 +1,163 @@
+"""Repairing what is published: find what is wrong, plan, publish exactly that again.
+
+    report = repair(exporter, Thoroughness(deep=True), agree=print_plan)
+
+A damaged partition is exchanged for a new one in one step, so what is there stays until the new
+one is proven. Where the source cannot give back the rows that are published, nothing is replaced
+unless losing them was permitted. Files of others and files that nobody vouches for stay.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from export_assets.engine.damage import find_damages
+from export_assets.engine.destination import StoreDestination, StoreSlot
+from export_assets.engine.repair_plan import Repair, Thoroughness, plan_repairs
+from export_assets.engine.report import EXIT_PARTIAL, ExportRecord
+from export_assets.engine.run import Exporter
+from export_assets.engine.tables import TablePlan, plan_table
+from export_assets.engine.verification import prepare
+from export_assets.errors import DestConflict, ExportError, IntegrityError
+from export_assets.sources.base import Snapshot
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepairReport:
+    """What was wrong, and what became of it."""
+
+    plan: Sequence[Repair]
+    records: Sequence[ExportRecord] = ()
+
+    @property
+    def left(self) -> list[Repair]:
+        """What was left as it is."""
+        return [one for one in self.plan if one.kept is not None]
+
+    @property
+    def failed(self) -> list[ExportRecord]:
+        """What could not be published."""
+        return [record for record in self.records if record.status == "failed"]
+
+    @property
+    def exit_code(self) -> int:
+        """0 where nothing is wrong any more, 24 where something is left, else the failure's own."""
+        failures = {record.exit_code for record in self.failed}
+        if failures:
+            alone = len(failures) == 1 and len(self.failed) == len(self.records)
+            return failures.pop() if alone else EXIT_PARTIAL
+        left = {one.exit_code for one in self.left}
+        if len(left) == 1:
+            return left.pop()
+        return IntegrityError.exit_code if left else 0
+
+
+def repair(
+    exporter: Exporter, how: Thoroughness, *, agree: Callable[[Sequence[Repair]], bool]
+) -> RepairReport:
+    """Publish again what is wrong of the exporter's source, and nothing else.
+
+    The tables of the exporter's request are looked at, all where it names none. The source is not
+    opened where no file is wrong and it was not asked for.
+
+    Args:
+        exporter: The source and where it is published.
+        how: How closely to look, and what may be lost.
+        agree: Called once with the plan, before anything is written; False ends it there.
+
+    Raises:
+        UsageError: The configuration names what the source does not have.
+        DestConflict: What is published came from another database.
+        SourceError: The source is needed and cannot be opened.
+    """
+    store, name, tables = exporter.workspace.store, exporter.source.name, exporter.request.tables
+    damages = find_damages(store.root, name, tables=tables, deep=how.deep)
+    if not damages and not how.against_source:
+        if agree(()):
+            store.sweep(name)
+        return RepairReport(plan=())
+    _refuse_namesake(exporter)
+    with exporter.source.source.snapshot() as snapshot:
+        prepare(exporter, snapshot)
+        plan = plan_repairs(exporter, snapshot, damages, how)
+        wanted = [one for one in plan if one.kept is None]
+        if not agree(plan):
+            return RepairReport(plan=plan)
+        store.sweep(name)
+        records = [one for group in _grouped(wanted) for one in _publish(exporter, snapshot, group)]
+        return RepairReport(plan=plan, records=records)
+
+
+def _refuse_namesake(exporter: Exporter) -> None:
+    """Refuse to replace what was published from another database of the same name."""
+    source = exporter.source
+    if not source.ad_hoc:
+        return
+    with suppress(IntegrityError):
+        for path, manifest in exporter.workspace.store.manifests(source.name):
+            if manifest.snapshot.origin != source.origin:
+                msg = f"{source.name}: {path} was published from another database; repair it from "
+                raise DestConflict(msg + "that one")
+            break
+
+
+def _grouped(wanted: Sequence[Repair]) -> Iterator[list[Repair]]:
+    """Put together what one read of a table can publish: partitions wrong in the same formats."""
+    formats: dict[tuple[str, str], list[Repair]] = {}
+    for one in wanted:
+        formats.setdefault((one.table, one.partition), []).append(one)
+    groups: dict[tuple[str, tuple[str, ...]], list[Repair]] = {}
+    for (table, _), repairs in formats.items():
+        key = table, tuple(sorted(one.format for one in repairs))
+        groups.setdefault(key, []).extend(repairs)
+    yield from groups.values()
+
+
+def _publish(
+    exporter: Exporter, snapshot: Snapshot, group: Sequence[Repair]
+) -> Sequence[ExportRecord]:
+    """Publish one group again; whatever goes wrong is in the records."""
+    request = replace(
+        exporter.request,
+        tables=(group[0].table,),
+        formats=tuple(sorted({one.format for one in group})),
+        partitions=tuple(sorted({one.partition for one in group})),
+        overwrite=True,
+    )
+    asking = replace(exporter, request=request)
+    source, store, moment = exporter.source, exporter.workspace.store, snapshot.info.taken_at
+
+    def destination(slots: ExitStack) -> RepairDestination:
+        timeout = request.lock_timeout
+        place = RepairDestination(store, source.name, exporter.run.id, slots, timeout)
+        place.moment = moment
+        return place
+
+    try:
+        plan = plan_table(group[0].table, snapshot, source.config, source.system, request)
+        asking.choices.contract(plan)
+    except ExportError as error:
+        return asking.tables.failed(group[0].table, error)
+    return asking.tables.export(plan, snapshot, destination)
+
+
+class RepairDestination(StoreDestination):
+    """The store, where what is damaged is replaced and what is newer stays."""
+
+    replaces_unproven = True
+    moment: datetime
+    """When the rows to be published were read."""
+
+    def open(self, plan: TablePlan, fmt: str, suffix: str, key: str) -> StoreSlot:
+        """Lock and stage the partition.
+
+        Raises:
+            DestConflict: Another run published a later moment meanwhile.
+        """
+        slot = super().open(plan, fmt, suffix, key)
+        previous = slot.previous
+        if previous is not None and previous.snapshot.taken_at > self.moment:
+            msg = f"{plan.name}/{fmt}/{key}: run {previous.run_id} published rows of a later "
+            raise DestConflict(msg + "moment; repair again")
+        return slot
