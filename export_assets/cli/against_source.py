@@ -7,6 +7,7 @@ from export_assets.cli.checked import names_of
 from export_assets.cli.output import Output
 from export_assets.cli.progress import progress_bar
 from export_assets.cli.project import new_run, workspace_of
+from export_assets.engine.bundles.checking import verify_bundles
 from export_assets.engine.report import EXIT_PARTIAL, EXIT_WARNINGS
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.run import Exporter
@@ -14,6 +15,7 @@ from export_assets.engine.verification import WRONG, SourceFinding, verify_sourc
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import IntegrityError, UsageError
 from export_assets.store.catalogue import Published, list_published
+from export_assets.store.manifest import BUNDLE
 
 
 def compare(
@@ -32,7 +34,9 @@ def compare(
     workspace = workspace_of(home)
     source = source_at(workspace, names["source"], url)
     listed = list_published(workspace.store.root, **names)
-    published = {(one.table, one.format) for one in listed if isinstance(one, Published)}
+    everything = {(one.table, one.format) for one in listed if isinstance(one, Published)}
+    published = {(table, fmt) for table, fmt in everything if fmt != BUNDLE}
+    bundles = everything - published
     request = ExportRequest(
         tables=(names["table"],) if "table" in names else tuple(sorted({t for t, _ in published})),
         formats=tuple(sorted({fmt for _, fmt in published})),
@@ -48,9 +52,10 @@ def compare(
         # What was never exported is no export that differs.
         compared = [
             one
-            for one in verify_source(exporter)
+            for one in (verify_source(exporter) if published or not everything else ())
             if one.format == "*" or (one.table, one.format) in published
         ]
+        compared += verify_bundles(exporter, table=names.get("table")) if bundles else []
     for one in compared:
         text = f"{source.name}/{one.table}/{one.format}/{one.partition}: {one.fact}"
         if one.verdict in WRONG or one.verdict == "unreadable":

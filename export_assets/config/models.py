@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from export_assets.config.base import Model
+from export_assets.config.bundles import BundleConfig
 from export_assets.config.cron import check_cron
 from export_assets.config.incremental import FullEvery, FullEveryOrText, Seconds
 from export_assets.config.masking import SECRET_GLOBS
@@ -61,8 +62,13 @@ def all_tables(value: object) -> object:
     """Turn `all` into its long form, and tables of which nothing is said into empty ones."""
     if value == "all":
         return {EVERY_OTHER: {}}
+    return said_of(value)
+
+
+def said_of(value: object) -> object:
+    """Turn names of which nothing is said into empty rules."""
     if isinstance(value, Mapping):
-        return {name: {} if table is None else table for name, table in value.items()}
+        return {name: {} if rules is None else rules for name, rules in value.items()}
     return value
 
 
@@ -187,6 +193,11 @@ class SourceConfig(Model):
     """Types by column name, in every table that has the column."""
     relations: tuple[Relation, ...] = ()
     """References between tables that the source does not declare."""
+    bundles: Annotated[
+        Mapping[str, BundleConfig],
+        BeforeValidator(said_of, json_schema_input_type=Mapping[str, BundleConfig | None]),
+    ] = Field(default_factory=dict)
+    """Root tables whose rows Dagster offers as bundles, with everything that hangs on them."""
     redact: Names = ()
     """Patterns of column names whose values never leave, added to the default patterns."""
     redact_defaults: bool = True

@@ -100,6 +100,6 @@ def verify(output: Output, options: VerifyOptions) -> int:
 def _comparer(*, deep: bool) -> Any:  # noqa: ANN401 - a ValueComparer, which is not imported here
     if not deep:
         return None
-    from export_assets.engine.published import differing_values
+    from export_assets.engine.bundles.checking import differing_content
 
-    return differing_values
+    return differing_content

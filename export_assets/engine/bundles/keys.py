@@ -104,10 +104,10 @@ def _coerced(values: pl.Series, dtype: pl.DataType) -> pl.Series:
 
 
 def _moments(texts: pl.Series, dtype: pl.DataType) -> pl.Series:
-    frame = texts.to_frame("t")
-    kind = {pl.Date: pl.Date(), pl.Time: pl.Time()}.get(type(dtype), pl.Datetime("us", "UTC"))  # type: ignore[call-overload]  # classes as keys
-    read = pl.col("t").str.strptime(kind, strict=False)
+    kind = dtype if isinstance(dtype, pl.Date | pl.Time) else pl.Datetime("us", "UTC")
+    frame = pl.DataFrame({"t": texts})
     try:
-        return frame.select(read).to_series().cast(dtype, strict=False).alias(texts.name)
+        read = frame.select(pl.col("t").str.strptime(kind, strict=False)).to_series()
+        return read.cast(dtype, strict=False).alias(texts.name)
     except pl.exceptions.PolarsError:
         return pl.Series(texts.name, [None] * len(texts), dtype=dtype)

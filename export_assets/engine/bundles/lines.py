@@ -64,5 +64,5 @@ def json_lines(rows: BundleRows, path: Path) -> Iterator[Lines]:
     if not offset:
         yield Lines(data=b"", ends=together, total=total)
         return
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with path.open("rb") as back, mmap.mmap(back.fileno(), 0, access=mmap.ACCESS_READ) as data:
         yield Lines(data=data, ends=together, total=total)

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from export_assets.engine.bundles.bundle_set import SetWriter, WrittenSet
 from export_assets.engine.bundles.gather import Gatherer
@@ -48,7 +49,9 @@ def publish(gatherer: Gatherer, writer: SetWriter, run: Run) -> PublishedSet:
     gathered = writer.gathered
     primary = gathered.key == gatherer.tables[request.table].order
     directory = bundle_directory(gathered.key, writer.ids, primary=primary)
-    partition = ",".join(writer.ids) if primary else directory
+    # The key of the partition is what its directory says, or is its directory.
+    plain = ",".join(writer.ids)
+    partition = plain if primary and unquote(directory) == f"id={plain}" else directory
     store = gatherer.exporter.workspace.store
     key = ExportKey(source.name, request.table, BUNDLE)
     with store.stage(
