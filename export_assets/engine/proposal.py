@@ -62,7 +62,7 @@ class Proposal:
             *_links(self.found.links),
             '# schedule: "30 1 * * *"          # when Dagster exports, in UTC',
             "# freshness: 26                   # hours after which a table counts as stale",
-            "# keep: {daily: 30, monthly: 12}  # what `prune` keeps; everything without it",
+            "# keep: {daily: 30, monthly: 12}  # what prune keeps; all of it without this",
         ]
         return "\n".join(lines) + "\n"
 

@@ -356,4 +356,4 @@ def test_the_example_says_what_it_seems_to_say() -> None:
     assert config.relations[0].parent_column == "id"
     partition_by = config.table("orders").partition_by
     assert partition_by is not None
-    assert (partition_by.column, str(partition_by.start)) == ("ordered_at", "2024-01-01")
+    assert (partition_by.column, str(partition_by.start)) == ("ordered_at", "2026-01-01")
