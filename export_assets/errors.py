@@ -153,3 +153,16 @@ class InternalError(ExportError):
     """A bug of this package."""
 
     exit_code = 70
+
+
+def class_of(exit_code: int) -> type[ExportError]:
+    """Return the class of errors that ends a command with *exit_code*; a bug where there is none.
+
+    For what was noted as an exit code and a line, and is to be raised after all.
+    """
+    kinds: list[type[ExportError]] = [ExportError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+        if kind is not ExportError and kind.exit_code == exit_code:
+            return kind
+    return InternalError
