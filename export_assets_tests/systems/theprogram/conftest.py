@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from export_assets.systems.theprogram.sample import make_sample
+from export_assets.systems.theprogram.schema import CREATE
 from export_assets_tests.systems.theprogram.theprogram_world import Project
 
 
@@ -13,8 +14,8 @@ from export_assets_tests.systems.theprogram.theprogram_world import Project
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory `1` and a directory `2` with the sample of that generation."""
     root = tmp_path_factory.mktemp("samples")
-    for generation in (1, 2):
-        make_sample(root / str(generation) / "theprogram.db", generation=generation)  # type: ignore[arg-type]  # a literal
+    for generation in CREATE:
+        make_sample(root / str(generation) / "theprogram.db", generation=generation)
     return root
 
 

@@ -118,6 +118,20 @@ def test_json_is_nested_in_json_and_text_that_is_not_escaped_in_csv(earlier: Pro
         assert "星".encode() in earlier.part("charts", fmt).read_bytes()
 
 
+def test_the_two_ways_of_writing_a_time_mix_in_one_column(earlier: Project) -> None:
+    earlier.sql(
+        "update clients set created_at = '2026-02-08 10:30:00' where rowid % 2;"
+        "update clients set updated_at = '2026-02-08T10:30:00' where rowid % 3 = 0;"
+    )
+
+    report = earlier.export(tables=("clients",), formats=FORMATS)
+
+    assert not any(record.changed for record in report.records)
+    for fmt in FORMATS:
+        found = read_records(earlier.part("clients", fmt), fmt)
+        assert found == expected(earlier.rows("clients"), fmt)
+
+
 def test_values_that_are_not_of_their_column_s_type_widen_it_and_are_counted(
     earlier: Project,
 ) -> None:

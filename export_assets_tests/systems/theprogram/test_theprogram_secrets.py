@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,9 +87,7 @@ def test_nothing_and_the_empty_text_are_no_password(
 @pytest.mark.parametrize(
     "asked", [{"columns": ("password_hash",)}, {"where": {"password_hash": CANARY}}]
 )
-def test_it_can_be_neither_asked_for_nor_guessed(
-    guarded: Project, asked: dict[str, object]
-) -> None:
+def test_it_can_be_neither_asked_for_nor_guessed(guarded: Project, asked: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="app_config: source has no column password_hash"):
         guarded.export(tables=("app_config",), output_dir=guarded.home / "out", **asked)
 

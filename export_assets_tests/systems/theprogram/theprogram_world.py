@@ -130,7 +130,8 @@ def meant(row: Record) -> Record:
         if name == "password_hash":
             found["has_password"] = bool(value)
         else:
-            found[name] = None if value is None else _MEANING.get(name, lambda same: same)(value)
+            meaning = _MEANING.get(name)
+            found[name] = value if meaning is None or value is None else meaning(value)
     return found
 
 
