@@ -13,6 +13,7 @@ import typer
 from click.exceptions import ClickException, NoArgsIsHelpError
 
 from export_assets.cli.commands import (
+    bundle,
     demo,
     dev,
     export,
@@ -62,7 +63,20 @@ def _program(
     del version
 
 
-for module in (export, init, inspect, plan, listing, verify, repair, validate, prune, demo, dev):
+for module in (
+    export,
+    bundle,
+    init,
+    inspect,
+    plan,
+    listing,
+    verify,
+    repair,
+    validate,
+    prune,
+    demo,
+    dev,
+):
     module.register(app)
 
 

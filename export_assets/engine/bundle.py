@@ -52,7 +52,9 @@ class BundleReport:
     path: Path | None = None
     """The directory of the set, or its tree in an output directory."""
     manifest: Manifest | None = None
-    """None in an output directory, whose record is one for all its files."""
+    """What the store has; in an output directory, what it would have."""
+    files: tuple[Path, ...] = ()
+    """The tree first."""
     records: Sequence[ExportRecord] = ()
     warnings: Sequence[str] = field(default_factory=tuple)
 
@@ -94,6 +96,8 @@ class BundlePlan:
     """The references that are followed."""
     tables: dict[str, int]
     """Rows by table."""
+    missing: tuple[str, ...]
+    """The ids that no row has."""
     warnings: tuple[str, ...]
 
 
@@ -189,10 +193,15 @@ class Bundler:
         """
         with self._opened() as (gatherer, _):
             links = dict.fromkeys(step.link for step in gatherer.route.walked())
-            counts = gatherer.count(self.request.ids)
-            if not counts[self.request.table]:
-                raise self._unknown(gatherer.key, self.request.ids)
-            return BundlePlan(links=list(links), tables=counts, warnings=tuple(gatherer.warnings))
+            counts, missing = gatherer.count(self.request.ids)
+            if len(missing) == len(self.request.ids):
+                raise self._unknown(gatherer.key, missing)
+            warnings = list(gatherer.warnings)
+            if missing:
+                warnings.append(str(self._unknown(gatherer.key, missing)))
+            return BundlePlan(
+                links=list(links), tables=counts, missing=missing, warnings=tuple(warnings)
+            )
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[Gatherer, Path]]:
@@ -238,6 +247,7 @@ class Bundler:
             missing=gathered.missing,
             path=done.record.path,
             manifest=done.record.manifest,
+            files=done.files,
             records=[replace(done.record, seconds=seconds)],
             warnings=warnings,
         )

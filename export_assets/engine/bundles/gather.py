@@ -93,22 +93,41 @@ class Gatherer:
         """
         return self._settled(lambda: self._gather(ids, spool))
 
-    def count(self, ids: Sequence[str]) -> dict[str, int]:
+    def count(self, ids: Sequence[str]) -> tuple[dict[str, int], tuple[str, ...]]:
         """Count the rows of the bundle of *ids*, by table; no more than keys is read.
+
+        Returns:
+            The counts, and those of *ids* that no row has.
 
         Raises:
             UsageError: An id has not as many values as the key has columns.
             SourceError: The source failed.
         """
 
-        def counted() -> dict[str, int]:
+        def counted() -> tuple[dict[str, int], tuple[str, ...]]:
             walk = self._walk(ids)
-            return {
-                name: sum(keys.height for keys in self.reader.keys(table, walk.wanted(name)))
-                for name, table in self.tables.items()
-            }
+            counts: dict[str, int] = {}
+            there = [self._keys_of(ids).clear()]
+            for name, table in self.tables.items():
+                frames = self.reader.keys(table, walk.wanted(name))
+                counts[name] = 0
+                for keys in frames:
+                    counts[name] += keys.height
+                    if name == self.request.table:
+                        there.append(key_frame(keys, self.key))
+            return counts, self._told_apart(ids, pl.concat(there))[1]
 
         return self._settled(counted)
+
+    def _told_apart(
+        self, ids: Sequence[str], there: pl.DataFrame
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return those of *ids* whose keys are *there*, and those whose are not."""
+        found = set(positions(self._keys_of(ids), distinct(there)).to_list())
+        return (
+            tuple(text for number, text in enumerate(ids) if number in found),
+            tuple(text for number, text in enumerate(ids) if number not in found),
+        )
 
     def _settled(self, action: Callable[[], Result]) -> Result:
         """Run *action*, again with wider types for each table whose values do not fit."""
@@ -134,16 +153,15 @@ class Gatherer:
             redactor = self.exporter.choices.redactor(table.plan)
             path = spool / f"{number}.arrow"
             rows[name] = read_rows(self.reader, table, walk.wanted(name), redactor, path)
-        asked = self._keys_of(ids)
         there = key_frame(rows[self.request.table].keys, self.key)
-        found = set(positions(asked, distinct(there)).to_list())
+        found, missing = self._told_apart(ids, there)
         return Gathered(
             route=self.route,
             rows=rows,
             key=self.key,
-            roots=positions(there, distinct(asked)).to_list(),
-            found=tuple(text for number, text in enumerate(ids) if number in found),
-            missing=tuple(text for number, text in enumerate(ids) if number not in found),
+            roots=positions(there, distinct(self._keys_of(ids))).to_list(),
+            found=found,
+            missing=missing,
         )
 
     def _walk(self, ids: Sequence[str]) -> Walk:

@@ -34,6 +34,7 @@ class PublishedSet:
     """What became of a set, and what was odd about it."""
 
     record: ExportRecord
+    files: tuple[Path, ...]
     warnings: tuple[str, ...]
 
 
@@ -100,7 +101,7 @@ def write_directory(
         if kept:
             path = target.directory / kept[0]
             error = f"{path} exists; use --overwrite"
-            return _done(manifest, "skipped", path, written.warnings, error)
+            return _done(manifest, "skipped", path, written.warnings, error=error)
         for file in written.files:
             bundled = written.record.table_of(file.path)
             target.publish(
@@ -110,7 +111,8 @@ def write_directory(
                 table=bundled[0].name if bundled is not None else request.table,
                 fmt=bundled[1] if bundled is not None else BUNDLE,
             )
-        return _done(manifest, "success", target.directory / names[TREE], written.warnings)
+        files = tuple(target.directory / names[file.path] for file in written.files)
+        return _done(manifest, "success", files[0], written.warnings, files=files)
 
 
 def _done(
@@ -118,8 +120,12 @@ def _done(
     status: Status,
     path: Path,
     warnings: tuple[str, ...],
+    *,
+    files: tuple[Path, ...] | None = None,
     error: str | None = None,
 ) -> PublishedSet:
+    if files is None:
+        files = tuple(path / file.path for file in manifest.files) if error is None else ()
     record = ExportRecord(
         source=manifest.source,
         table=manifest.table,
@@ -132,7 +138,7 @@ def _done(
         manifest=manifest,
         error=error,
     )
-    return PublishedSet(record=record, warnings=warnings)
+    return PublishedSet(record=record, files=files, warnings=warnings)
 
 
 def _manifest(gatherer: Gatherer, written: WrittenSet, run: Run, partition: str) -> Manifest:
