@@ -85,10 +85,10 @@ class Database:
 @pytest.fixture(scope="session")
 def postgres_server() -> PostgresServer:
     """The server of this test process."""
-    started = _started()
-    if isinstance(started, str):
-        pytest.skip(f"no PostgreSQL server: {started}")
-    return started
+    try:
+        return start_server()
+    except NoServerError as error:
+        pytest.skip(f"no PostgreSQL server: {error}")
 
 
 @pytest.fixture
@@ -108,6 +108,22 @@ def temporary_database(server: PostgresServer) -> Iterator[Database]:
         with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
             statement = sql.SQL("drop database {} with (force)")
             connection.execute(statement.format(sql.Identifier(database.name)))
+
+
+class NoServerError(Exception):
+    """No server can be started here."""
+
+
+def start_server() -> PostgresServer:
+    """Return the server of this process, which starts with the first call.
+
+    Raises:
+        NoServerError: That is not possible.
+    """
+    started = _started()
+    if isinstance(started, str):
+        raise NoServerError(started)
+    return started
 
 
 @cache

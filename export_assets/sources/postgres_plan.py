@@ -23,6 +23,7 @@ _MARGIN = timedelta(days=1)
 _EPOCH_MARGIN = 0.001
 """Seconds by which windows over epoch numbers are widened: fractions are rounded afterwards."""
 _SQL_TYPES: dict[pl.DataType, str] = {
+    pl.String(): "int8::text",  # no text is malformed, but many are no number
     pl.Date(): "date",
     pl.Time(): "time",
     pl.Datetime("us"): "timestamp",
@@ -68,7 +69,7 @@ class Plan:
         """Return a SELECT of the first and the last value of the one column, or of all of them."""
         [column] = self.scan.schema.columns
         how = self.reading(column)
-        if how.dtype not in _SQL_TYPES or not is_natural(column, how):
+        if how.dtype == pl.String() or not is_natural(column, how):
             return self.body()
         ends = (f"{end}({quote(column.name)})" for end in ("min", "max"))
         return " union all ".join(select(self.relation, [alias(end, "c0")]) for end in ends)
@@ -96,8 +97,8 @@ class Plan:
     def _guarded(self, column: Column, position: int) -> str:
         how, name = self.reading(column), quote(column.name)
         expression = how.expression.format(c=name)
-        if not how.misfit or how.dtype not in _SQL_TYPES:
-            return expression  # what does not fit is seen when its text is converted
+        if not how.misfit:
+            return expression
         # Depends on the value, or the planner would evaluate it at once; says nothing of it.
         words = f"'{MISFIT} {position}:' || left({name}::text, 0)"
         failing = f"({words})::{_SQL_TYPES[how.dtype]}"

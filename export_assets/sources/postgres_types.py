@@ -16,8 +16,10 @@ _DATES = "{c} < '0001-01-01' or {c} > '9999-12-31'"
 _TIMES = "{c} < '0001-01-01 00:00:00' or {c} > '9999-12-31 23:59:59.999999'"
 _INSTANTS = "{c} < '0001-01-01 00:00:00+00' or {c} > '9999-12-31 23:59:59.999999+00'"
 _FAR = "holds infinite times or years outside 1 to 9999"
-# Polars knows lists, but neither further dimensions of other sizes nor where counting starts.
-_SHAPES = "array_ndims({c}) > 1 or array_lower({c}, 1) <> 1"
+# Polars and JSON count from 1, and Polars knows no second dimension of another size.
+_ORIGINS = " or ".join(f"array_lower({{c}}, {dimension}) <> 1" for dimension in range(1, 7))
+_FROM_ELSEWHERE = "holds arrays that do not start at 1"
+_SHAPES = f"array_ndims({{c}}) > 1 or {_ORIGINS}"
 _SHAPED = "holds arrays of several dimensions, or that do not start at 1"
 
 
@@ -134,11 +136,12 @@ def _json(what: str) -> Natural:
 
 def _array(pg: PgType) -> Natural:
     element = pg.element
-    if element is None or element.kind == "other":
-        return _text("arrays are carried as text")
+    if element is None or element.kind == "other" or not pg.sql.endswith("[]"):
+        return _text(f"{pg.name} values are carried as text")
     known = _LISTS.get(element.name) if element.built_in and element.kind == "base" else None
     if known is None:
-        return _json(f"arrays of {element.name}")
+        found = _json(f"arrays of {element.name}")
+        return replace(found, misfit=_ORIGINS, fact=_FROM_ELSEWHERE)
     cast, inner = known
     return Natural(
         logical=LogicalType.NESTED,
@@ -197,8 +200,8 @@ def reading(column: Column, pg: PgType) -> Natural:
     """
     how = natural(pg)
     textual = (LogicalType.TEXT, LogicalType.JSON, LogicalType.UUID)
-    if column.logical in textual and how.logical not in textual:
-        return _text()
+    if column.logical in textual and (how.logical not in textual or how.misfit):
+        return how if column.logical is how.logical else _text()
     if how.logical is LogicalType.DECIMAL and column.logical is not LogicalType.DECIMAL:
         return replace(how, misfit="", fact="")
     return how
