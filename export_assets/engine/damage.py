@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from export_assets.engine.published import differing_values
-from export_assets.store.manifest import MANIFEST_NAME, Manifest
+from export_assets.engine.bundles.checking import differing_content
+from export_assets.store.manifest import BUNDLE, MANIFEST_NAME, Manifest
 from export_assets.store.staging import walk
 from export_assets.store.verify import Verdict, verify_tree
 
@@ -47,7 +47,7 @@ def find_damages(root: Path, source: str, *, tables: Sequence[str], deep: bool) 
         tables: Only these tables; all where none is named.
         deep: Also read every file and compare its values.
     """
-    compare = differing_values if deep else None
+    compare = differing_content if deep else None
     return [
         _damage(verdict)
         for table in tables or (None,)
@@ -62,8 +62,11 @@ def _damage(verdict: Verdict) -> Damage:
     problems = {finding.problem for finding in verdict.findings}
     manifest, kept = verdict.manifest, None
     files = dict(_files(verdict.path))
-    others = sorted(name for name in files if not _PART.match(name))
-    if others or "extra" in problems:
+    bundle = verdict.path.parts[-2] == BUNDLE
+    others = [] if bundle else sorted(name for name in files if not _PART.match(name))
+    if bundle:
+        kept = f"{verdict.path} is a bundle; publish it again with `export-assets bundle`"
+    elif others or "extra" in problems:
         listed = {file.path for file in manifest.files} if manifest is not None else set()
         others = sorted(name for name in files if name not in listed and name in others)
         others = others or [one.path.name for one in verdict.findings if one.problem == "extra"]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from export_assets.engine.privacy import Treatment, treatment
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.tables import (
     TablePlan,
@@ -27,6 +28,8 @@ class InspectedColumn:
     exported: bool
     redacted: bool
     anonymized: bool
+    treatment: Treatment
+    """What is done about a value that may say something of a person."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +134,7 @@ def _inspect(
                 exported=column.name in plan.exported,
                 redacted=config.redacts(plan.name, column.name),
                 anonymized=column.name in anonymized,
+                treatment=treatment(config, plan.name, column.name, column.declared),
             )
             for column in schema.columns
         ],

@@ -11,6 +11,7 @@ from export_assets.engine.choices import Choices
 from export_assets.engine.drift import new_tables, recalled_drift
 from export_assets.engine.memory import PassMemory
 from export_assets.engine.outlet import open_outlet
+from export_assets.engine.privacy import review_plans, review_records
 from export_assets.engine.report import ExportRecord, ExportReport, broken_rules
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.scope import other_slicings
@@ -109,6 +110,7 @@ class Exporter:
             records += known
         config, system = self.source.config, self.source.system
         warnings += recalled_drift(records, config, system)
+        self._notes.extend(review_records(config, records))
         self._note_new(tables, [record.table for record in records])
         return records, warnings
 
@@ -132,6 +134,7 @@ class Exporter:
             plans, unreadable = plan_tables(names, snapshot, config, system, self.request)
             warnings += [line for plan in plans for line in plan.drift]
             self._note_new(snapshot.tables(), names)
+            self._notes.extend(review_plans(config, plans))
             for plan in plans:
                 self.choices.contract(plan)
             verdict = judge_drift(plans, self.workspace.store, self.choices)

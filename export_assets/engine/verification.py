@@ -19,6 +19,7 @@ from export_assets.engine.tables import (
     select_tables,
 )
 from export_assets.errors import ExportError, IntegrityError
+from export_assets.formats.registry import FORMATS
 from export_assets.sources.base import Snapshot
 from export_assets.store.catalogue import Published, list_published
 from export_assets.store.layout import ExportKey
@@ -103,6 +104,8 @@ def published_exports(exporter: Exporter) -> set[tuple[str, str]]:
     wanted = exporter.request.tables
     found = list_published(exporter.workspace.store.root, source=exporter.source.name)
     exports = {(one.table, one.format) for one in found if isinstance(one, Published)}
+    # A bundle lies beside the formats and is none.
+    exports = {(table, fmt) for table, fmt in exports if fmt in FORMATS}
     return {(table, fmt) for table, fmt in exports if not wanted or table in wanted}
 
 
@@ -111,7 +114,7 @@ def _gone(exporter: Exporter, table: str) -> Iterator[SourceFinding]:
     wanted = exporter.request.formats
     root, source = exporter.workspace.store.root, exporter.source.name
     for one in list_published(root, source=source, table=table):
-        if isinstance(one, Published) and (not wanted or one.format in wanted):
+        if isinstance(one, Published) and one.format in (wanted or FORMATS):
             yield SourceFinding(
                 table=table,
                 format=one.format,

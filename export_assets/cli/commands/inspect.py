@@ -105,7 +105,7 @@ def _print(output: Output, table: "InspectedTable") -> None:
     output.line()
     output.line(f"{table.schema.name}: {', '.join(facts)}")
     output.table(
-        ("column", "declared", "exported", "null", "key", "fidelity"),
+        ("column", "declared", "exported", "null", "key", "class", "fidelity"),
         [_row(column, table) for column in table.columns],
     )
 
@@ -125,6 +125,7 @@ def _row(inspected: "InspectedColumn", table: "InspectedTable") -> tuple[str, ..
         _exported(inspected),
         "yes" if column.nullable else "no",
         ", ".join(keys),
+        inspected.treatment if inspected.exported else "",
         _verdict(inspected),
     )
 
@@ -181,6 +182,7 @@ def _document(table: "InspectedTable") -> dict[str, Any]:
                 "exported": one.exported,
                 "redacted": one.redacted,
                 "anonymized": one.anonymized,
+                "class": one.treatment,
                 "fidelity": one.column.fidelity.verdict,
                 "fidelity_reason": one.column.fidelity.reason,
                 "fidelity_count": one.column.fidelity.count,
