@@ -22,6 +22,7 @@ class Batch:
         self._table = table
         # Several writers may ask for the missing view at once; it is made by the first.
         self._lock = Lock()
+        self._places: dict[str, int] | None = None
 
     @property
     def is_arrow(self) -> bool:
@@ -34,9 +35,12 @@ class Batch:
         with self._lock:
             if self._frame is None:
                 assert self._table is not None  # noqa: S101 - the constructor saw to it
-                frame = pl.from_arrow(self._table, rechunk=False)
+                names = self._table.column_names
+                # Polars renames a column called "", to a name that another one may have.
+                plain = self._table.rename_columns([str(place) for place in range(len(names))])
+                frame = pl.from_arrow(plain, rechunk=False)
                 assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a table gives a frame
-                frame.columns = self._table.column_names  # Polars renames a column called ""
+                frame.columns = names
                 self._frame = frame
             return self._frame
 
@@ -48,6 +52,14 @@ class Batch:
                 assert self._frame is not None  # noqa: S101 - the constructor saw to it
                 self._table = self._frame.to_arrow(compat_level=pl.CompatLevel.oldest())
             return self._table
+
+    def values(self, name: str) -> pa.ChunkedArray:
+        """Return the column called *name*, exactly so: Polars takes some names for patterns."""
+        table = self.arrow
+        if self._places is None:
+            # Kept: asking a wide table for its names takes time, and every column is asked for.
+            self._places = {known: place for place, known in enumerate(table.column_names)}
+        return table.column(self._places[name])
 
     @property
     def rows(self) -> int:

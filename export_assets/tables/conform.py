@@ -93,13 +93,13 @@ class Conformer:
         """
         if not batch.is_arrow:
             return Batch(self.conform(batch.frame))
-        table = batch.arrow
+        present = frozenset(batch.arrow.column_names)
         done = []
         self.coerced_rows = None
         for column in self.schema.columns:
-            if column.name not in table.column_names:
+            if column.name not in present:
                 raise ValueMismatch(self.schema.name, column.name, "the source has no such column")
-            array = table.column(column.name)
+            array = batch.values(column.name)
             if _AS_THEY_ARE.get(array.type) != column.dtype:
                 raw = pl.Series(_PLAIN_NAME, array)
                 series = raw if _is_conformed(raw, column) else self._convert(raw, column)

@@ -41,8 +41,7 @@ def hash_column(batch: Batch, name: str, logical: LogicalType) -> tuple[Hashes, 
     Raises:
         InternalError: The column is of a type no conformed table has.
     """
-    # By position: Polars takes some names for patterns.
-    column = batch.arrow.column(batch.arrow.column_names.index(name))
+    column = batch.values(name)
     array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     if logical is LogicalType.JSON:
         array = _one_line(_wide(array))

@@ -99,3 +99,9 @@ def test_an_empty_batch_keeps_its_types() -> None:
 
     assert empty.rows == 0
     assert Batch(table=empty.arrow).frame.schema == FRAME.schema
+
+
+def test_a_column_without_a_name_takes_no_other_ones() -> None:
+    table = pa.table([pa.array([1]), pa.array([2])], names=["", "column_0"])
+
+    assert Batch(table=table).frame.rows(named=True) == [{"": 1, "column_0": 2}]
