@@ -5,7 +5,7 @@ import re
 import sqlite3
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
 
 from export_assets.store.manifest import ColumnRecord
@@ -27,11 +27,17 @@ Stored = tuple[str, object]
 def stored_rows(path: Path, table: str, columns: list[str]) -> list[tuple[Stored, ...]]:
     """Return the rows of *table* as SQLite itself holds them."""
     names = [_quote(name) for name in columns]
-    cells = ", ".join(f"typeof({name}), {name}" for name in names)
     with closing(sqlite3.connect(path)) as connection:
         connection.text_factory = bytes
-        rows = connection.execute(f"select {cells} from {_quote(table)}").fetchall()
-    return [tuple((row[i].decode(), row[i + 1]) for i in range(0, len(row), 2)) for row in rows]
+        # SQLite limits the columns of a result to 2,000.
+        kinds, values = (
+            connection.execute(f"select {', '.join(cells)} from {_quote(table)}").fetchall()
+            for cells in ([f"typeof({name})" for name in names], names)
+        )
+    return [
+        tuple((kind.decode(), value) for kind, value in zip(one, other, strict=True))
+        for one, other in zip(kinds, values, strict=True)
+    ]
 
 
 def count_rows(path: Path, table: str) -> int:
@@ -66,7 +72,7 @@ def expected(stored: Stored, promise: Promise, column: ColumnRecord) -> object:
             return float(value).hex()
         case "decimal":
             number = Decimal(repr(value))
-            return number.quantize(Decimal(1).scaleb(-promise.scale))
+            return number.quantize(Decimal(1).scaleb(-promise.scale), context=Context(prec=80))
     return _time(kind, value, promise.logical, column)
 
 
