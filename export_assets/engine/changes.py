@@ -27,6 +27,17 @@ DAMAGED_FILES = "files are missing or damaged"
 GONE = "no longer in the source"
 UNCHANGED = "unchanged"
 
+_TOLD_OF_VALUES = (
+    "logical_type",
+    "physical_type",
+    "declared_type",
+    "nullable",
+    "digest",
+    "nulls",
+    "min",
+    "max",
+)
+
 
 class Standing:
     """What is published of one table in one format, looked at when it is asked for."""
@@ -194,9 +205,7 @@ def _differing(old: Sequence[ColumnRecord], new: Sequence[ColumnRecord]) -> list
 
 def _same(old: ColumnRecord, new: ColumnRecord) -> bool:
     """Whether a column is as it was, but for what only its format knows of it."""
-    told = ("logical_type", "physical_type", "declared_type", "nullable", "digest")
-    told += ("nulls", "min", "max")
-    if any(getattr(old, name) != getattr(new, name) for name in told):
+    if any(getattr(old, name) != getattr(new, name) for name in _TOLD_OF_VALUES):
         return False
     # The verdict published is the graver one of the values' and the format's own.
     return VERDICTS.index(old.fidelity) >= VERDICTS.index(new.fidelity)

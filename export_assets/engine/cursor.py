@@ -30,6 +30,8 @@ class Watermark:
 
     column: str
     value: Value
+    as_of: datetime
+    """When it was read as far as that."""
     full_at: datetime
     """When all of the table was last read."""
     lag: float | None = None
@@ -44,6 +46,7 @@ class Watermark:
             "column": self.column,
             "type": "integer" if isinstance(value, int) else "moment",
             "value": str(value) if isinstance(value, int) else value.isoformat(),
+            "as_of": self.as_of.isoformat(),
             "full_at": self.full_at.isoformat(),
         }
         if self.lag is None:
@@ -62,6 +65,7 @@ def watermark_of(manifest: Manifest, column: str) -> Watermark | None:
         return Watermark(
             column=column,
             value=int(text) if whole else datetime.fromisoformat(text),
+            as_of=datetime.fromisoformat(told["as_of"]),
             full_at=datetime.fromisoformat(told["full_at"]),
             lag=float(told["slice_lag"]) if "slice_lag" in told else None,
             slice_rows=int(told.get("slice_rows", "0")),
@@ -183,16 +187,19 @@ def _comparable(dtype: pl.DataType, column: str) -> pl.Expr:
     return value if dtype.is_integer() else value.cast(pl.Datetime("us"))
 
 
-def greatest(manifests: Mapping[str, Manifest], column: str) -> tuple[Watermark, Manifest] | None:
-    """Return the watermark that reaches furthest among *manifests*, and whose it is."""
+def latest(manifests: Mapping[str, Manifest], column: str) -> tuple[Watermark, Manifest] | None:
+    """Return the watermark told last among *manifests*, and whose it is.
+
+    Not the one that reaches furthest: a database may go back in time, and is then read whole.
+    """
     found = [
         (mark, manifest)
         for manifest in manifests.values()
         if (mark := watermark_of(manifest, column)) is not None
     ]
-    kinds = {type(mark.value) for mark, _ in found}
-    if len(kinds) != 1:
+    if not found or len({type(mark.value) for mark, _ in found}) > 1:
         return None
-    full_at = max(mark.full_at for mark, _ in found)
-    mark, manifest = max(found, key=lambda pair: (pair[0].value, pair[1].created_at))
-    return replace(mark, full_at=full_at), manifest
+    as_of = max(mark.as_of for mark, _ in found)
+    # Two runs of one moment: whatever the nearer one did not reach is looked at again.
+    last = [pair for pair in found if pair[0].as_of == as_of]
+    return min(last, key=lambda pair: pair[0].value)

@@ -12,8 +12,8 @@ from export_assets.engine.cursor import (
     behind,
     capped,
     digest_from,
-    greatest,
     is_whole,
+    latest,
     look_for_newer,
 )
 from export_assets.engine.memory import Followed, due
@@ -54,6 +54,11 @@ class Following:
     """Formats of which something could not be published: they reach as far as before."""
 
     @property
+    def why_not(self) -> str:
+        """Why a partition is not read that the cursor does not name."""
+        return f"unchanged, as far as {self.column} shows"
+
+    @property
     def whole(self) -> bool:
         """Whether all rows are read."""
         return self.keys is None and not self.partial
@@ -73,6 +78,7 @@ class Following:
         mark = Watermark(
             column=self.column,
             value=capped(newest, snapshot.info.taken_at),
+            as_of=self.now,
             full_at=full_at,
         )
         if plan.time_column is None:
@@ -124,7 +130,7 @@ class Guide:
             SourceError: The source failed.
         """
         column = self.plan.cursor or ""
-        found = {fmt: greatest(changes.comparable(fmt), column) for fmt in known}
+        found = {fmt: latest(changes.comparable(fmt), column) for fmt in known}
         marks = {fmt: pair for fmt, pair in found.items() if pair is not None}
         lately = {fmt: self._latest(mark, known[fmt]) for fmt, (mark, _) in marks.items()}
         marks = {
@@ -170,8 +176,8 @@ class Guide:
 
     def _narrowed(self, changes: Changes, marks: Marks, passes: int) -> Following:
         values = [mark.value for mark, _ in marks.values()]
-        reached = max(values)  # type: ignore[type-var]  # all of one type; see `_reason`
-        start = behind(min(values), self.rule.lag)  # type: ignore[type-var]  # as above
+        reached = max(values)
+        start = behind(min(values), self.rule.lag)
         newer = look_for_newer(self.plan, self.snapshot, start, assume_timezone=self.zone)
         if newer.newest is None or newer.newest < reached:  # type: ignore[operator]  # as above
             return self.whole(f"its newest rows are gone: it was read up to {reached}", marks=marks)

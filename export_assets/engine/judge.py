@@ -1,6 +1,6 @@
 """The last step of a partition: prove it, compare it with what is published, publish it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -191,10 +191,15 @@ def refuse_incomplete(
         raise IntegrityError(msg)
 
 
-def _refuse_broken(checks: list[CheckOutcome], subject: str) -> None:
+def broken_rules_of(checks: Sequence[CheckOutcome]) -> str:
+    """Say which rules of severity `error` rows break; empty where none is broken."""
     broken = [check for check in checks if check.severity == "error" and not check.passed]
-    if broken:
-        facts = ", ".join(rows_break(check.failures, check.check) for check in broken)
+    return ", ".join(rows_break(check.failures, check.check) for check in broken)
+
+
+def _refuse_broken(checks: Sequence[CheckOutcome], subject: str) -> None:
+    facts = broken_rules_of(checks)
+    if facts:
         msg = f"{subject}: {facts}; nothing was published"
         raise ContractViolation(msg)
 

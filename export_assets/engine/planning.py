@@ -1,5 +1,7 @@
 """What a run would do now, and why: decided from manifests and memory, without reading a row."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +19,7 @@ from export_assets.engine.tables import (
 )
 from export_assets.errors import IntegrityError
 from export_assets.formats.base import Format
+from export_assets.sources.base import Snapshot
 from export_assets.store.layout import ExportKey
 from export_assets.store.tree import has_no_manifest
 from export_assets.tables.partitions import ALL
@@ -48,6 +51,26 @@ def plan_exports(exporter: Exporter) -> list[PlannedExport]:
         UsageError: The request names what does not exist.
         SourceError: The source cannot be opened.
     """
+    with opened_plans(exporter) as (snapshot, plans, refused):
+        fingerprint = snapshot.info.id
+    return refused + [
+        planned
+        for plan in plans
+        for fmt in exporter.choices.formats(plan.name)
+        for planned in _plan_one(exporter, plan, fmt, fingerprint)
+    ]
+
+
+@contextmanager
+def opened_plans(
+    exporter: Exporter,
+) -> Iterator[tuple[Snapshot, Sequence[TablePlan], list[PlannedExport]]]:
+    """Open the source and give the tables of the request, and what of them is refused as it is.
+
+    Raises:
+        UsageError: The request names what does not exist.
+        SourceError: The source cannot be opened.
+    """
     exporter.choices.check_options()
     source = exporter.source
     with source.source.snapshot() as snapshot:
@@ -57,21 +80,28 @@ def plan_exports(exporter: Exporter) -> list[PlannedExport]:
         plans, unreadable = plan_tables(
             names, snapshot, source.config, source.system, exporter.request
         )
-        fingerprint = snapshot.info.id
-    verdict = judge_drift(plans, exporter.workspace.store, exporter.choices)
-    refused = [
-        PlannedExport(
-            table=name, format=fmt.name, partition=EVERY, action="refuse", reason=str(error)
-        )
-        for name, error in (unreadable | verdict.refused).items()
-        for fmt in exporter.choices.formats(name)
-    ]
-    return refused + [
-        planned
-        for plan in verdict.plans
-        for fmt in exporter.choices.formats(plan.name)
-        for planned in _plan_one(exporter, plan, fmt, fingerprint)
-    ]
+        verdict = judge_drift(plans, exporter.workspace.store, exporter.choices)
+        refused = [
+            PlannedExport(
+                table=name, format=fmt.name, partition=EVERY, action="refuse", reason=str(error)
+            )
+            for name, error in (unreadable | verdict.refused).items()
+            for fmt in exporter.choices.formats(name)
+        ]
+        yield snapshot, verdict.plans, refused
+
+
+def recalled_plan(
+    exporter: Exporter, plan: TablePlan, fmt: Format, fingerprint: str
+) -> list[PlannedExport] | None:
+    """Return what is planned where nothing of the table needs to be read, else None."""
+    store, now = exporter.workspace.store, exporter.run.now
+    memory = PassMemory(store, exporter.source, exporter.request, now=now)
+    recalled = memory.recall(plan.name, [fmt.name], fingerprint)
+    if recalled is None:
+        return None
+    reason = "the source has not changed since it was published"
+    return [_planned(plan, fmt, record.partition, "nothing", reason) for record in recalled]
 
 
 def _plan_one(
@@ -94,12 +124,9 @@ def _plan_one(
         if refused and plan.time_column is None:
             return refused
         return [_planned(plan, fmt, EVERY, "publish", "overwrite was asked for"), *refused]
-    store, now = exporter.workspace.store, exporter.run.now
-    memory = PassMemory(store, exporter.source, request, now=now)
-    recalled = memory.recall(plan.name, [fmt.name], fingerprint)
+    recalled = recalled_plan(exporter, plan, fmt, fingerprint)
     if recalled is not None:
-        reason = "the source has not changed since it was published"
-        return [_planned(plan, fmt, record.partition, "nothing", reason) for record in recalled]
+        return recalled
     planned = [_judge(exporter, plan, fmt, key, fingerprint) for key in wanted]
     if not request.partitions:
         new = "partitions found in the source and not published yet"

@@ -57,6 +57,10 @@ class TableExporter:
             known += recalled or []
         if not formats:
             return known
+        if self.request.output_dir is None:
+            # What a killed run left beside a partition that has not changed since is nobody's.
+            for fmt in formats:
+                self.store.sweep(self.source.name, plan.name, fmt.name)
         table = self.table_run(plan, formats, snapshot)
         try:
             table, records, waiting = self._first(table, destinations)
@@ -168,8 +172,6 @@ class TableExporter:
         standing = {}
         for fmt in formats:
             stamp = effective_hash(config, plan.name, fmt.name, request)
-            # What a killed run left beside a partition that has not changed since is nobody's.
-            self.store.sweep(source, plan.name, fmt.name)
             standing[fmt.name] = Standing(self.store, source, plan, fmt.name, config_hash=stamp)
         return Changes(plan, standing)
 
