@@ -144,7 +144,8 @@ class PassMemory:
 
         Called when the run is over and the snapshot has proven sound: a failed run is not done.
         """
-        if self._request.output_dir is not None:
+        # Where no table could be exported, nothing is known of which there are.
+        if self._request.output_dir is not None or not self._kept:
             return
         state = self._load(fingerprint)
         before = b"" if state is None else msgspec.json.encode(state)

@@ -158,3 +158,12 @@ def test_files_in_a_directory_of_ones_own_are_compared_with_nothing(world: World
     report = world.export(output_dir=world.home / "out")
 
     assert (report.warnings, report.failed) == ([], [])
+
+
+def test_a_run_in_which_every_table_is_refused_forgets_no_table(world: World) -> None:
+    world.sql(DROP)
+    world.export(tables=("orders",))
+
+    again = world.export(tables=("orders",))
+
+    assert "column note is gone" in str(again.failed[0].error)
