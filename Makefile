@@ -25,7 +25,7 @@ ifneq ($(USABLE),yes)
 endif
 
 # Modules that write one page of docs/reference each; with --check they only compare.
-REFERENCES := docs.generate export_assets.config.json_schema export_assets.cli.reference
+REFERENCES := docs.generate docs.fidelity export_assets.config.json_schema export_assets.cli.reference
 
 .PHONY: help setup demo test check format lint types docs docs-check dev bench lock
 

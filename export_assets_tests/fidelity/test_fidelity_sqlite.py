@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from docs.fidelity import page
+from docs.generate import REFERENCE
 from export_assets.store.manifest import Manifest
 from export_assets_tests.engine.engine_world import World
 from export_assets_tests.fidelity.fidelity_row import FidelityRow
 from export_assets_tests.fidelity.readback import Duck
-from export_assets_tests.fidelity.sqlite_matrix import CASES, Case, name_of, script
+from export_assets_tests.fidelity.sqlite_matrix import CASES, Case, name_of, rows, script
 from export_assets_tests.fidelity.trial import Tally, compare, export_all, published
 
 Published = Mapping[str, Mapping[str, Sequence[tuple[Manifest, Path]]]]
@@ -63,3 +65,9 @@ def test_every_verdict_but_exact_has_a_case() -> None:
     assert len(CASES) == len({(case.declared, case.values) for case in CASES})
     assert {case.verdict for case in CASES} == {"exact", "widened"}
     assert len(shown) > 40
+
+
+def test_the_page_in_the_reference_says_what_the_matrix_shows() -> None:
+    path = REFERENCE / "fidelity-sqlite.md"
+
+    assert path.read_text(encoding="utf-8") == page("SQLite", rows())

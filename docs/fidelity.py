@@ -1,0 +1,101 @@
+"""Write the pages of docs/reference that say how truly each type of a database is exported.
+
+python -m docs.fidelity            writes them, by exporting the test matrices
+python -m docs.fidelity --check    writes nothing, exits 1 where a page is out of date
+
+The page of a database whose server cannot be started here is left as it is, and said so.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+
+from docs.generate import REFERENCE
+from export_assets_tests.fidelity.fidelity_row import FidelityRow
+
+GENERATED = "<!-- Written by `make docs` from the test matrix; edit the matrix instead. -->"
+_WORDS = """\
+Every line is a column of a table of its own, exported to Parquet, CSV, NDJSON and JSON and read
+back by Polars, DuckDB and PyArrow. `exact` is the type the declaration promises, or the values
+have where it promises none. `widened` is another type that holds every value exactly, because the
+declared one does not; the values that are of another kind, or do not parse, are counted. `lossy`
+is a value that could not be carried, counted too. Nothing is ever changed without a word here:
+the same verdict, reason and count stand in the manifest and in the report of each run."""
+
+
+class ServerMissingError(Exception):
+    """The database's server cannot be started on this machine."""
+
+
+def _sqlite() -> Sequence[FidelityRow]:
+    from export_assets_tests.fidelity.sqlite_matrix import rows
+
+    return rows()
+
+
+def _postgres() -> Sequence[FidelityRow]:
+    try:
+        from export_assets_tests.fidelity.postgres_matrix import rows
+        from export_assets_tests.postgres_server import NoServerError
+    except ImportError as error:
+        raise ServerMissingError(str(error)) from error
+    try:
+        return rows()
+    except NoServerError as error:
+        raise ServerMissingError(str(error)) from error
+
+
+PAGES: dict[str, tuple[str, Callable[[], Sequence[FidelityRow]]]] = {
+    "fidelity-sqlite.md": ("SQLite", _sqlite),
+    "fidelity-postgres.md": ("PostgreSQL", _postgres),
+}
+
+
+def page(title: str, rows: Sequence[FidelityRow]) -> str:
+    """Return the page of one database."""
+    lines = [
+        GENERATED,
+        f"# How truly {title} values are exported",
+        "",
+        _WORDS,
+        "",
+        "| declared | values | exported as | verdict | why | values concerned |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        declared = f"`{row.declared}`" if row.declared else "nothing"
+        cells = (
+            declared,
+            f"`{row.values}`",
+            row.logical,
+            row.verdict,
+            row.reason,
+            str(row.count or ""),
+        )
+        lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check the pages; return the exit code."""
+    stale = 0
+    for name, (title, rows) in PAGES.items():
+        path = REFERENCE / name
+        try:
+            text = page(title, rows())
+        except ServerMissingError as missing:
+            print(f"docs/reference/{name}: left as it is: {missing}")
+            continue
+        if arguments != ["--check"]:
+            path.write_text(text, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            print(f"docs/reference/{name}: out of date, run make docs")
+            stale = 1
+    return stale
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
