@@ -34,7 +34,7 @@ _BY_CODE: dict[int, type[ExportError]] = {
     **dict.fromkeys((1052, 1060, 1064, 1149, 1242, 1248, 1305, 1356, 1365, 1630), UsageError),
 }
 _NOWHERE = re.compile(
-    r"No such file|Name or service not known|nodename nor servname|Temporary failure in name"
+    r"No such file|Name or service not known|nodename nor servname|getaddrinfo failed"
     r"|No address associated",
     re.IGNORECASE,
 )

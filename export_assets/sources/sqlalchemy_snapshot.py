@@ -89,7 +89,8 @@ class ServerSnapshot(Snapshot):
                 fact = str(error).removeprefix(f"{self._name}: ")
                 # A table that is not there looks as if it was there before.
                 kind = UsageError if isinstance(error, SourceChanged) else type(error)
-                raise kind(f"{self._name}: view {name}: {fact}") from error
+                msg = f"{self._name}: view {name}: {fact}"
+                raise kind(msg) from error
 
     def tables(self) -> Sequence[str]:
         """See `Snapshot.tables`."""
