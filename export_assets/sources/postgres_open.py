@@ -144,11 +144,9 @@ def _lock_statement(places: Iterable[str]) -> str:
 def _refusal(session: Session, name: str, table: str, statement: str) -> SourceError | None:
     """Run *statement*; return why that is not possible, the transaction unharmed."""
     try:
-        session.run("savepoint locks")
-        session.rows(statement, subject=table)
-        session.run("release savepoint locks")
+        with session.undone():
+            session.rows(statement, subject=table)
     except SourceError as error:
-        session.run("rollback to savepoint locks")
         if isinstance(error, SourceBusy):
             fact = "locked by another session for longer than the busy timeout"
             return SourceBusy(f"{name}: {table}: {fact}")

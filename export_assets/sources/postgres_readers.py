@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 
+from export_assets.errors import RemoteTransient, UsageError
 from export_assets.sources.postgres_open import BEGIN
 from export_assets.sources.postgres_session import Session
 from export_assets.sources.sql import text
@@ -52,8 +53,16 @@ class Readers:
         session = self._connect()
         try:
             session.search(self._path)
-            session.run(BEGIN, f"set transaction snapshot {text(self._snapshot)}")
+            session.run(BEGIN)
+            self._share(session)
         except BaseException:
             session.close()
             raise
         return session
+
+    def _share(self, session: Session) -> None:
+        try:
+            session.run(f"set transaction snapshot {text(self._snapshot)}")
+        except UsageError as error:  # the server no longer knows it
+            msg = f"{session.name}: the connection that holds the snapshot was lost"
+            raise RemoteTransient(msg) from error

@@ -1,8 +1,8 @@
 """One connection to a PostgreSQL server: its settings, its questions, its streams of rows."""
 
 import json
-from collections.abc import Generator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ from export_assets.sources.sql import quote
 try:
     import adbc_driver_manager
     import adbc_driver_postgresql.dbapi as driver
+    from adbc_driver_manager._reader import AdbcRecordBatchReader
 except ImportError as error:
     _MSG = "PostgreSQL sources need the extra `postgres`: pip install export-assets[postgres]"
     raise UsageError(_MSG) from error
@@ -82,6 +83,18 @@ class Session:
             del wanted["statement_timeout"]
         self.rows(_SET, [json.dumps(wanted)])
 
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Undo what the block did, and open the transaction again, where the block fails."""
+        self.run("savepoint attempt")
+        try:
+            yield
+        except ExportError:
+            with suppress(ExportError):
+                self.run("rollback to savepoint attempt", "release savepoint attempt")
+            raise
+        self.run("release savepoint attempt")
+
     def search(self, schemas: Sequence[str]) -> None:
         """Look up unqualified names in *schemas*."""
         path = ", ".join(map(quote, schemas))
@@ -133,11 +146,11 @@ class Session:
     def syntax_error(self, statement: str, *, subject: str) -> ExportError | None:
         """Return why *statement* cannot be parsed as one statement, None where it can."""
         try:
-            with closing(self._connection.cursor()) as cursor:
-                cursor.adbc_execute_schema(statement)
-        except DriverError as error:
-            if getattr(error, "sqlstate", None) == _SYNTAX_ERROR:
-                return self.translated(error, subject)
+            with self.undone():
+                self.schema(statement, subject=subject)
+        except ExportError as error:
+            if getattr(error.__cause__, "sqlstate", None) == _SYNTAX_ERROR:
+                return error
         return None
 
     def stream(self, statement: str, *, subject: str) -> Generator[pa.RecordBatch, None, None]:
@@ -152,7 +165,7 @@ class Session:
                     **{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)}
                 )
                 cursor.execute(statement)
-                with cursor.fetch_record_batch() as reader:
+                with closing(_reader(cursor)) as reader:
                     yield from reader
         except DriverError as error:
             raise self.translated(error, subject) from error
@@ -161,3 +174,12 @@ class Session:
         """Return *error* in this package's classes, about *subject* of this source."""
         told = translate(error, f"{self.name}: {subject}" if subject else self.name)
         return type(told)(self._address.masked(str(told)))
+
+
+def _reader(cursor: driver.Cursor) -> pa.RecordBatchReader:
+    """Return the batches of *cursor* by the one reader that tells the server's code of an error.
+
+    PyArrow's own, which the cursor offers, keeps only the words, in the server's language.
+    """
+    handle = cursor.fetch_arrow()
+    return AdbcRecordBatchReader._import_from_c(handle.address)  # noqa: SLF001 - has no other

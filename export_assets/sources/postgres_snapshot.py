@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from threading import RLock
 from typing import Any
@@ -276,15 +276,8 @@ class PostgresSnapshot(Snapshot):
     @contextmanager
     def _undone(self) -> Iterator[None]:
         """Hold the connection; what fails inside does not end the transaction."""
-        with self._lock:
-            self._session.run("savepoint question")
-            try:
-                yield
-            except ExportError:
-                with suppress(ExportError):
-                    self._session.run("rollback to savepoint question")
-                raise
-            self._session.run("release savepoint question")
+        with self._lock, self._session.undone():
+            yield
 
 
 def _as_text(column: Column, fact: str, count: int) -> Column:

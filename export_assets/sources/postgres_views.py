@@ -39,9 +39,7 @@ def check_single(session: Session, statement: str, *, subject: str) -> None:
     Raises:
         UsageError: It is none.
     """
-    session.run("savepoint syntax")
     error = session.syntax_error(statement, subject=subject)
-    session.run("rollback to savepoint syntax")
     if error is not None:
         raise error
 
