@@ -11,6 +11,7 @@ from export_assets.config.yaml_text import parse_yaml
 from export_assets.engine.address import Address
 from export_assets.engine.discovery import Discovery, FoundTable
 from export_assets.engine.links import Link
+from export_assets.engine.privacy import Suspect, suspects_of
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.tables.schema import LogicalType
 
@@ -18,6 +19,7 @@ FORMATS = "parquet, csv"
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*|[a-z]+://[A-Za-z0-9_./@-]+")
 _RESERVED = frozenset({"null", "true", "false"})
 _WIDTH = 96
+_TOLD = 56
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,18 @@ class Proposal:
     def sliced(self) -> list[FoundTable]:
         """The tables that partitions are proposed for."""
         return [table for table in self.found.tables if is_sliced(table)]
+
+    @property
+    def personal(self) -> list[Suspect]:
+        """The columns that look personal, which somebody should decide about."""
+        config = SourceConfig(source=self.name, url=self.address.url.text)
+        return [
+            suspect
+            for table in self.found.tables
+            for suspect in suspects_of(
+                config, table.name, {one.name: one.declared for one in table.schema.columns}
+            )
+        ]
 
     def checked(self, environ: Mapping[str, str]) -> str:
         """Return the YAML file, once it was read back like every other.
@@ -59,6 +73,7 @@ class Proposal:
             f"formats: [{FORMATS}]",
             "tables:",
             *self._tables(),
+            *self._personal(),
             *_links(self.found.links),
             '# schedule: "30 1 * * *"          # when Dagster exports, in UTC',
             "# freshness: 26                   # hours after which a table counts as stale",
@@ -80,6 +95,18 @@ class Proposal:
         for name, error in self.found.unreadable.items():
             yield _shortened(f"  # {comment(name)} cannot be read: {comment(str(error))}")
 
+    def _personal(self) -> Iterator[str]:
+        found = self.personal
+        if not found:
+            return
+        names = [suspect.column for suspect in found if can_be_written(suspect.column)]
+        columns = dict.fromkeys(map(scalar, names))
+        told = comment(", ".join(map(str, found)))
+        yield _shortened(f"unclassified: warn  # look personal: {told}")
+        rule = f"# redact: [{', '.join(columns)}]"
+        # Cut short, the rule would no longer be one.
+        yield rule if len(rule) > _TOLD else f"{rule}  # hides them; or anonymize, or expose"
+
 
 def propose_source(name: str, address: Address, *, temp_dir: Path | None) -> ConfiguredSource:
     """Return the source called *name* at *address*, of which nothing is configured."""
@@ -94,8 +121,15 @@ def propose_source(name: str, address: Address, *, temp_dir: Path | None) -> Con
 
 def is_sliced(table: FoundTable) -> bool:
     """Whether partitions are proposed for *table*."""
+    if table.time is None or table.time.every is None:
+        return False
     # A table called * cannot be told from the key that stands for every other.
-    return table.time is not None and table.time.every is not None and table.name != EVERY_OTHER
+    return table.name != EVERY_OTHER and can_be_written(table.name + table.time.column)
+
+
+def can_be_written(name: str) -> bool:
+    """Whether *name* is text that YAML can hold; a database may hold bytes that are none."""
+    return not any("\ud800" <= char <= "\udfff" for char in name)
 
 
 def _sliced(table: FoundTable) -> Iterator[str]:

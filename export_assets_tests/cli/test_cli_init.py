@@ -97,7 +97,7 @@ def test_json_tells_what_was_found(world: World, cli: Cli) -> None:
         (("shop.db", "--output", "."), 2, "is a directory"),
         (("",), 2, "url: empty"),
         (("${NOT_SET}",), 2, "environment variable NOT_SET is not set"),
-        (("oracle://ann@db.example/shop",), 2, "not supported"),
+        (("nosuch://ann@db.example/shop",), 2, "nosuch"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

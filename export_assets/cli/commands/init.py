@@ -160,6 +160,8 @@ def _say_what_is_next(
     sliced = [table.name for table in proposal.sliced]
     by_time = f", by time: {', '.join(sliced)}" if sliced else ""
     output.line(f"{_near(path)}: {tables}{by_time}")
+    if proposal.personal:
+        output.line(f"look personal: {', '.join(map(str, proposal.personal))}")
     output.line()
     output.line("Next:")
     variable = proposal.address.variable
@@ -199,6 +201,10 @@ def _document(proposal: "Proposal", path: Path | None, text: str) -> dict[str, A
         "relations": [
             {"from": f"{one.table}.{one.column}", "to": f"{one.ref_table}.{one.ref_column}"}
             for one in proposal.found.links
+        ],
+        "personal": [
+            {"table": one.table, "column": one.column, "kind": one.kind}
+            for one in proposal.personal
         ],
         "unreadable": {table: str(error) for table, error in proposal.found.unreadable.items()},
         "yaml": text,
