@@ -9,6 +9,8 @@
     monotone      configured columns never decrease                               warns
     coverage      no published row is outside Dagster's partitions; of an export  warns
                   as a whole, see `coverage`
+    privacy       no column looks personal unless that was decided on; of a       warns, or blocks
+                  table as a whole, see `privacy`
 
 While writing, the engine has proven the first three before it published anything; here its figures
 are reported. Alone, they are found again from the published files.
@@ -22,6 +24,7 @@ import dagster as dg
 
 from export_assets.defs import coverage
 from export_assets.defs.findings import Finding
+from export_assets.defs.privacy import build_privacy_spec
 from export_assets.defs.published import read_columns, read_published
 from export_assets.defs.table import TableExport
 from export_assets.defs.wording import agreed, counted
@@ -80,6 +83,8 @@ def build_check_specs(table: TableExport) -> list[dg.AssetCheckSpec]:
         for fmt in table.formats
         if table.partitions_def is not None
     ]
+    privacy = build_privacy_spec(table)
+    whole += [privacy] if privacy is not None else []
     return whole + [
         dg.AssetCheckSpec(
             name,

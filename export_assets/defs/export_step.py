@@ -1,6 +1,6 @@
 """The step of one table: export it, say what was published and what the checks found."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from export_assets.defs import coverage
+from export_assets.defs import coverage, privacy
 from export_assets.defs.checks import BLOCKING, Subject, check_names, evaluate, severity_of
 from export_assets.defs.event_log import Target, latest, run_id_of, target_of
 from export_assets.defs.findings import Finding
@@ -20,10 +20,11 @@ from export_assets.defs.metadata import (
     materialization,
 )
 from export_assets.defs.table import TableExport
+from export_assets.engine.privacy import UnclassifiedColumns
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.run import Exporter
-from export_assets.errors import ContractViolation, ExportError
+from export_assets.errors import ContractViolation, ExportError, IntegrityError
 from export_assets.store.manifest import Manifest
 from export_assets.tables.partitions import ALL
 from export_assets.translate import one_line, translate
@@ -101,7 +102,12 @@ class _Step:
     ) -> Iterator[Any]:
         """Export *formats* in one read, and yield what became of every partition."""
         before = {(fmt, key): self._rows(fmt, key) for fmt in formats for key in self.keys}
-        records = self._run(formats, sources=sources, overwrite=overwrite)
+        try:
+            records = self._run(formats, sources=sources, overwrite=overwrite)
+        except dg.Failure as failure:
+            if isinstance(failure.__cause__, UnclassifiedColumns):
+                yield from self._private(privacy.finding_of(failure.__cause__.suspects))
+            raise
         subjects = [
             Subject(
                 table=self.table,
@@ -166,7 +172,7 @@ class _Step:
             if told.retriable:
                 sources.release(self.table.source)
             raise dg.Failure(one_line(told), allow_retries=told.retriable) from error
-        for warning in report.warnings:
+        for warning in (*report.warnings, *report.notes):
             self.context.log.warning(warning)
         return report.records
 
@@ -251,6 +257,26 @@ class _Step:
                 blocking=False,
                 target_materialization_data=self._targets(fmt, [ALL]).get(ALL),
             )
+        if self.table.formats[0] in formats:
+            yield from self._private(None)
+
+    def _private(self, finding: Finding | None) -> Iterator[dg.AssetCheckEvaluation]:
+        """Yield the check of columns that look personal, of the table as a whole."""
+        fmt = self.table.formats[0]
+        check = dg.AssetCheckKey(self.table.key(fmt), privacy.NAME)
+        if check not in self.context.selected_asset_check_keys:
+            return
+        finding = finding or privacy.judge_privacy(self.table)
+        yield dg.AssetCheckEvaluation(
+            asset_key=check.asset_key,
+            check_name=check.name,
+            passed=finding.passed,
+            severity=privacy.severity_of(self.table),
+            description=finding.says,
+            metadata=finding.figures,
+            blocking=privacy.refuses(self.table),
+            target_materialization_data=self._targets(fmt, [ALL]).get(ALL),
+        )
 
     def _evaluation(
         self, name: str, subject: Subject, finding: Finding, target: Target | None
@@ -264,7 +290,7 @@ class _Step:
             description=finding.says,
             metadata=finding.figures,
             blocking=name in BLOCKING,
-            partition=subject.key if self.table.partitions_def is not None else None,
+            partition=None if subject.key in {ALL, "*"} else subject.key,
             target_materialization_data=target,
         )
 
@@ -315,18 +341,12 @@ class _Step:
             targets = self._targets(fmt, [one.key for one in own if one.key != "*"])
             for subject in own:
                 # Where nothing was published, only one check has anything to say. A failure of
-                # the whole table has no partition to say it of.
-                names = self._checks(fmt) if subject.key != "*" else []
-                only = {"contract" if self._is_by_rules(subject) else "schema"} & set(names)
-                for name in names if subject.manifest is not None else only:
+                # the whole table has no partition to say it of, save that rows are missing.
+                failing = {_failing_check(subject)} & set(self._checks(fmt))
+                names: Iterable[str] = failing if subject.manifest is None else self._checks(fmt)
+                for name in names if subject.key != "*" else failing & {"completeness"}:
                     finding, target = evaluate(name, subject), targets.get(subject.key)
                     yield self._evaluation(name, subject, finding, target)
-
-    def _is_by_rules(self, subject: Subject) -> bool:
-        """Whether rules kept the rows back, rather than the shape of the table."""
-        record = subject.record
-        refused = record is not None and record.exit_code == ContractViolation.exit_code
-        return not refused or bool(record and record.checks)
 
     def _source_version(self, sources: RunSources) -> str | None:
         try:
@@ -359,3 +379,12 @@ class _Step:
     def _rows(self, fmt: str, key: str) -> int | None:
         manifest = self._manifest(fmt, key)
         return manifest.rows if manifest is not None else None
+
+
+def _failing_check(subject: Subject) -> str:
+    """Return the check that says why nothing was published: of the rows, the rules or the shape."""
+    record = subject.record
+    if record is not None and record.exit_code == IntegrityError.exit_code:
+        return "completeness"
+    refused = record is not None and record.exit_code == ContractViolation.exit_code
+    return "contract" if not refused or (record and record.checks) else "schema"

@@ -40,7 +40,7 @@ class UnclassifiedColumns(ContractViolation):
 
     def __init__(self, source: str, suspects: Sequence[Suspect]) -> None:
         super().__init__(f"{source}: {_told(suspects)}; nothing was exported")
-        self.suspects = suspects
+        self.suspects = list(suspects)
 
 
 def treatment(config: SourceConfig, table: str, column: str, declared: str = "") -> Treatment:

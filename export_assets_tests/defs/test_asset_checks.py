@@ -64,6 +64,7 @@ def test_all_checks_of_sound_data_pass(shop: Shop) -> None:
             "integrity",
             "row_count",
             "coverage",
+            "privacy",
             "customer_id_to_customers",
         ),
         True,
