@@ -15,6 +15,7 @@ from export_assets.engine.bundles.route import Route
 from export_assets.engine.bundles.rows import BundleRows, read_rows
 from export_assets.engine.bundles.tables import BundleTable, plan_bundle_table
 from export_assets.engine.bundles.walk import Walk
+from export_assets.engine.privacy import review_plans
 from export_assets.engine.run import Exporter
 from export_assets.engine.system import System
 from export_assets.engine.tables import TablePlan, check_table_name, plan_schema
@@ -73,6 +74,8 @@ class Gatherer:
             name: plan_schema(schemas[name], source.config, source.system, self.exporter.request)
             for name in reached
         }
+        # Whoever refuses columns nobody decided about refuses them in bundles, too.
+        review_plans(source.config, plans.values())
         self.key = self._key(schemas[self.request.table], plans[self.request.table])
         linked = _linked(links)
         linked.setdefault(self.request.table, {}).update(dict.fromkeys(self.key))
