@@ -239,7 +239,8 @@ def plan_schema(
     kept = request.output_dir is None
     cursor = cursor_of(schema, config)
     cursor = cursor if kept else None
-    besides = (column for column in (time_column, cursor) if column is not None)
+    # A source compares a filter's value by the type of its column, exported or not.
+    besides = (one for one in (time_column, cursor, *request.where) if one is not None)
     hidden = dict.fromkeys(column for column in besides if column not in columns)
     return TablePlan(
         schema=schema.select((*columns, *hidden)),

@@ -3,16 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from export_assets.errors import UsageError
 from export_assets.sources.base import Scan
 from export_assets.sources.sql import Relation, any_of, in_storage_order, quote, select
 from export_assets.sources.sqlite_catalog import CatalogTable
 from export_assets.sources.sqlite_keys import key_filter
 from export_assets.sources.sqlite_types import Affinity, raw_dtype
+from export_assets.sources.sqlite_where import Value, equality
 from export_assets.sources.sqlite_window import TimeFilter
-from export_assets.tables.schema import Column, LogicalType
-
-Value = str | int | float | bytes | None
+from export_assets.tables.schema import Column
 
 # Fails a statement from within: nothing but a guard that met its case evaluates it.
 _TRIP = "abs(-9223372036854775808)"
@@ -93,13 +91,9 @@ def make_plan(
         where.append(time_filter.condition)
         values += time_filter.values
     for name, wanted in scan.where.items():
-        if wanted is None:
-            where.append(f"{quote(name)} is null")
-        else:
-            where.append(f"{quote(name)}{' collate binary' if collated else ''} = ?")
-            value = _bindable(scan, name, wanted)
-            _check_range(scan, name, value)
-            values.append(value)
+        condition, bound = equality(scan, name, wanted, collated=collated)
+        where.append(condition)
+        values += bound
     if scan.among is not None:
         affinities = {
             name: "blob" if table is None else table.affinity(name) for name in scan.among.columns
@@ -176,31 +170,3 @@ def _guard(column: Column, affinity: Affinity, *, strict: bool) -> Guard | None:
             fact="holds integers that a float cannot carry",
         )
     return None
-
-
-_WORDS = {"true": 1, "false": 0, "yes": 1, "no": 0}
-
-
-def _bindable(scan: Scan, name: str, wanted: object) -> Value:
-    """Return *wanted* as SQLite compares it with the column called *name*."""
-    logical = next((c.logical for c in scan.schema.columns if c.name == name), None)
-    if isinstance(wanted, bytes):
-        return wanted
-    try:
-        if logical is LogicalType.BOOLEAN and isinstance(wanted, str):
-            lowered = wanted.lower()
-            return _WORDS[lowered] if lowered in _WORDS else int(wanted)
-        if logical in (LogicalType.INTEGER, LogicalType.BOOLEAN) and isinstance(wanted, str | bool):
-            return int(wanted)
-        if logical in (LogicalType.FLOAT, LogicalType.DECIMAL):
-            return float(str(wanted))
-    except ValueError as error:
-        msg = f"{scan.table}.{name}: {wanted!r} is no {logical}"
-        raise UsageError(msg) from error
-    return wanted if isinstance(wanted, int | float | str) else str(wanted)
-
-
-def _check_range(scan: Scan, name: str, value: Value) -> None:
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        msg = f"{scan.table}.{name}: {value} is beyond 64 bits, which no column holds"
-        raise UsageError(msg)

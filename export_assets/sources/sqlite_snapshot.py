@@ -29,11 +29,12 @@ from export_assets.sources.sqlite_catalog import (
 )
 from export_assets.sources.sqlite_check import BackgroundCheck, quick_check
 from export_assets.sources.sqlite_errors import translate
-from export_assets.sources.sqlite_plan import TRIPPED, Plan, Value, make_plan
+from export_assets.sources.sqlite_plan import TRIPPED, Plan, make_plan
 from export_assets.sources.sqlite_profile import count_classes, profile_values
 from export_assets.sources.sqlite_rows import is_converted, scan_rows
 from export_assets.sources.sqlite_scan import DriverError, scan_arrow
 from export_assets.sources.sqlite_types import describe_column, says
+from export_assets.sources.sqlite_where import Value
 from export_assets.sources.sqlite_widen import by_values, fit
 from export_assets.sources.sqlite_window import TimeFilter, can_judge, oddities, window_filter
 from export_assets.sources.times import measure_times
@@ -68,6 +69,15 @@ class SqliteSnapshot(Snapshot):
             self._catalog = read_catalog(connection)
         except sqlite3.Error as error:
             raise translate(error, name) from error
+
+    def end(self) -> None:
+        """Stop reading, from any thread: what runs is interrupted, what comes after fails."""
+        while not self._lock.acquire(timeout=0.05):
+            self._connection.interrupt()
+        try:
+            self._connection.close()
+        finally:
+            self._lock.release()
 
     def check(self) -> None:
         """Wait for SQLite's own check of every page; see `Snapshot.check`."""

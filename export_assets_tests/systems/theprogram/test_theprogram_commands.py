@@ -100,6 +100,35 @@ def test_a_filter_on_a_boolean_takes_the_words_for_it(home: Project, cli: Cli) -
         assert [row["id"] for row in found] == wanted
 
 
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("birth_data", "time_unknown"),
+        ("birth_data", "birth_time"),
+        ("clients", "created_at"),
+        ("app_config", "has_password"),
+        ("session_notes", "has_content"),
+    ],
+)
+def test_a_filter_takes_what_the_export_shows_also_of_a_column_left_out(
+    home: Project, cli: Cli, table: str, column: str
+) -> None:
+    cli("export", "theprogram", table, "-f", "csv", "-o", "all", "--computed")
+    header, *records = parse_csv(written(Path("all"), table, ".csv").read_text("utf-8"))
+    shown = [dict(zip(header, record, strict=True)) for record in records]
+    value = next(row[column] for row in shown if row[column])
+
+    done = cli(
+        "export", "theprogram", table, "-f", "json", "-o", "out", "--computed",
+        "--where", f"{column}={value}", "--columns", "id",
+    )  # fmt: skip
+
+    assert done.code == 0, done.err
+    found = read_records(written(home.home / "out", table, ".json"), "json")
+    wanted = [{"id": row["id"]} for row in shown if row[column] == value]
+    assert [{"id": str(row["id"])} for row in found] == wanted
+
+
 def test_a_filter_on_a_computed_column_works(home: Project, cli: Cli) -> None:
     done = cli(
         "export", "theprogram", "session_notes", "-f", "json", "-o", "out", "--computed",
