@@ -35,7 +35,7 @@ source system_tables
 flush privileges;
 create database test;
 create user '{_USER}'@'localhost' identified by '{_PASSWORD}';
-grant all privileges on *.* to '{_USER}'@'localhost';
+grant all privileges on *.* to '{_USER}'@'localhost' with grant option;
 """
 
 

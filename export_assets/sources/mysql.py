@@ -118,7 +118,10 @@ class MySqlSource(Source):
                 set_up(connection, busy_timeout=self._busy_timeout)
                 number = connection.exec_driver_sql("select connection_id()").scalar_one()
             yield Session(
-                connection, translate=self._translate, interrupt=lambda: self._kill(int(number))
+                connection,
+                translate=self._translate,
+                interrupt=lambda: self._kill(int(number)),
+                asks_to_stream=False,  # as `StreamCursor` always does
             )
         finally:
             # A transaction that only read has nothing to undo, and a lost one cannot.

@@ -1,6 +1,5 @@
 """Connections to MySQL and MariaDB: addresses, the session's settings, the driver."""
 
-from importlib import import_module
 from typing import Any
 
 import sqlalchemy as sa
@@ -64,11 +63,15 @@ def make_engine(name: str, url: sa.URL, *, busy_timeout: float) -> sa.Engine:
         UsageError: The driver is not installed, or the address has a value it cannot use.
     """
     try:
-        encoders = import_module("pymysql.converters").encoders
+        from pymysql.converters import encoders
+
+        from export_assets.sources.mysql_cursor import StreamCursor
     except ImportError as error:
         msg = f"{name}: MySQL and MariaDB need a driver: pip install export-assets[mysql]"
         raise UsageError(msg) from error
+    # Without decoders, values come as the server writes them.
     connect: dict[str, Any] = {"charset": "utf8mb4", "conv": dict(encoders)}
+    connect["cursorclass"] = StreamCursor
     if "connect_timeout" not in url.query:
         connect["connect_timeout"] = max(1, int(busy_timeout))
     try:

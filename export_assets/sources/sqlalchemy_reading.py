@@ -101,7 +101,8 @@ class Nature:
 
     def reads(self, column: Column) -> Reading:
         """Return how *column*, which is of this nature, is read for what is promised of it."""
-        if column.logical is LogicalType.BINARY and self.binary is not None:
+        own = column.logical is self.logical and not column.fidelity.count
+        if column.logical is LogicalType.BINARY and self.binary is not None and not own:
             return self.binary
         widened = column.logical in TEXTUAL and column.fidelity.count > 0
         naive = column.logical is LogicalType.NAIVE_TIMESTAMP

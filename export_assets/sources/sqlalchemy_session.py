@@ -28,6 +28,7 @@ class Session:
         *,
         translate: Callable[[Exception], ExportError],
         interrupt: Callable[[], None] | None = None,
+        asks_to_stream: bool = True,
     ) -> None:
         """Ask through *connection*.
 
@@ -35,10 +36,12 @@ class Session:
             connection: Where to.
             translate: Says what a driver's error means.
             interrupt: Ends the statement that runs, so that rows nobody wants need not come.
+            asks_to_stream: Whether a long result must be asked for row by row.
         """
         self.connection = connection
         self.translate = translate
         self._interrupt = interrupt
+        self._asks_to_stream = asks_to_stream
         self._lock = RLock()
         self._open: _Open | None = None
 
@@ -93,7 +96,7 @@ class Session:
         with self._lock:
             try:
                 self._set_aside()
-                options = {"stream_results": True}
+                options = {"stream_results": self._asks_to_stream}
                 result = self.connection.execute(statement, execution_options=options)
             except (sa.exc.SQLAlchemyError, ValueError, OSError) as error:
                 raise self.translate(error) from error
