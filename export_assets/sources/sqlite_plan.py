@@ -91,9 +91,9 @@ def make_plan(
         where.append(time_filter.condition)
         values += time_filter.values
     for name, wanted in scan.where.items():
-        condition, bound = equality(scan, name, wanted, collated=collated)
+        condition, wanted_values = equality(scan, name, wanted, collated=collated)
         where.append(condition)
-        values += bound
+        values += wanted_values
     if scan.among is not None:
         affinities = {
             name: "blob" if table is None else table.affinity(name) for name in scan.among.columns
