@@ -147,6 +147,7 @@ def _record(record: ExportRecord) -> dict[str, Any]:
         "status": record.status,
         "rows": record.rows,
         "bytes": record.bytes,
+        "deleted": record.deleted,
         "path": str(record.path) if record.path is not None else None,
         "seconds": record.seconds,
         "error": record.error,

@@ -91,6 +91,8 @@ class Changes:
         """Decide by what is *standing* by format; None writes everything."""
         self._plan = plan
         self._standing = standing
+        self.formats = () if standing is None else tuple(standing)
+        """Formats of which something may be published."""
         self._reasons: dict[tuple[str, str], str] = {}
         self._settled: set[tuple[str, str]] = set()
         self.rows: dict[str, int] = {}

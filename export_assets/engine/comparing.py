@@ -110,7 +110,7 @@ def _decide(table: TableRun, fmt: str, key: str, result: PassResult | None) -> t
     if has_no_manifest(table.path(fmt, key)):
         return "refuse", BLOCKED
     assert result is not None  # noqa: S101 - keys come from it
-    reason = table.changes.compare(fmt, key, result.facts[key], result.schema)
+    reason = table.compare(fmt, key, result)
     return ("nothing", UNCHANGED) if reason is None else ("publish", reason)
 
 

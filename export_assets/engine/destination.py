@@ -50,6 +50,11 @@ class Slot(ABC):
             ExportError: The destination refused; what was published before still is.
         """
 
+    def beside(self, name: str) -> Path | None:
+        """Return where to write the file *name* that is no part; None where it has no place."""
+        del name
+        return None
+
     def record(self, path: Path, rows: int) -> FileRecord:
         """Hash the closed part at *path*."""
         size, sha256 = hash_file(path)
@@ -131,6 +136,10 @@ class StoreSlot(Slot):
     def part(self, index: int, suffix: str) -> Path:
         """Return the path of a part in the staging directory."""
         return self._staging.path / f"part-{index:05d}{suffix}"
+
+    def beside(self, name: str) -> Path:
+        """Return the path of a file in the staging directory."""
+        return self._staging.path / name
 
     def commit(self, manifest: Manifest) -> tuple[Committed, Path, Manifest]:
         """Publish the staged partition."""

@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from export_assets.config.models import SourceConfig
-from export_assets.engine.destination import Kept
+from export_assets.engine.destination import Kept, Slot
 from export_assets.engine.lane import Lane, Written
 from export_assets.engine.manifests import build_manifest
 from export_assets.engine.report import ExportRecord, Status, failure, rows_break
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.table_pass import PartitionFacts, PassResult
 from export_assets.engine.tables import TablePlan
+from export_assets.engine.tombstones import TOMBSTONES, Stones
 from export_assets.errors import ContractViolation, DestConflict, IntegrityError
 from export_assets.sources.base import Snapshot, SnapshotInfo
 from export_assets.store.manifest import Manifest
@@ -32,19 +35,24 @@ class Judge:
     run: Run
 
     def publish(
-        self, lane: Lane, written: Written, *, watermark: Mapping[str, str] | None = None
+        self,
+        lane: Lane,
+        written: Written,
+        *,
+        watermark: Mapping[str, str] | None = None,
+        stones: Stones | None = None,
     ) -> ExportRecord:
         """Decide over one partition of *lane* and carry the decision out.
 
         *watermark* is what its manifest says of how far the table was read; None for what that
-        of the generation before said.
+        of the generation before said. *stones* are the keys that left the partition.
         """
         checks: list[CheckOutcome] = []
         subject = f"{self.plan.name}/{lane.format.name}/{written.key}"
         try:
             facts = self.result.facts[written.key]
             checks = facts.contract.outcomes(facts.statistics)
-            return self._publish(lane, written, facts, checks, watermark=watermark)
+            return self._publish(lane, written, facts, checks, watermark=watermark, stones=stones)
         except Exception as error:  # noqa: BLE001 - one partition's failure leaves the others
             told = translate(error, subject=subject)
             record = failure(
@@ -73,6 +81,7 @@ class Judge:
         checks: list[CheckOutcome],
         *,
         watermark: Mapping[str, str] | None,
+        stones: Stones | None,
     ) -> ExportRecord:
         subject = f"{self.plan.name}/{lane.format.name}/{written.key}"
         if isinstance(written.error, Kept):
@@ -98,6 +107,7 @@ class Judge:
             run=self.run,
             watermark=watermark,
         )
+        manifest = _with_stones(manifest, written.slot, stones)
         same = previous is not None and damage is None and same_content(previous, manifest)
         if same and not self.request.overwrite:
             known = self._record(lane.format.name, written.key, "unchanged", previous)
@@ -109,6 +119,8 @@ class Judge:
         outcome: Status = "empty" if status == "success" and not published.rows else status
         record = self._record(lane.format.name, written.key, outcome, published)
         warning = f"{subject}: {damage}; published again" if damage else None
+        if stones is not None and stones.lost:
+            warning = f"{subject}: {stones.lost}; keys deleted before are forgotten"
         return replace(record, checks=tuple(checks), path=path, warning=warning)
 
     def _skipped(
@@ -155,8 +167,21 @@ def same_content(old: Manifest, new: Manifest) -> bool:
         and old.columns == new.columns
         and old.primary_key == new.primary_key
         and old.order_by == new.order_by
-        and [file.sha256 for file in old.files] == [file.sha256 for file in new.files]
+        and [file.sha256 for file in old.listed] == [file.sha256 for file in new.listed]
     )
+
+
+def _with_stones(manifest: Manifest, slot: Slot, stones: Stones | None) -> Manifest:
+    """Write the tombstones beside the parts and return *manifest* with them."""
+    if stones is None or not stones.count:
+        return manifest
+    path = slot.beside(TOMBSTONES)
+    if path is None:
+        return manifest
+    path.write_bytes(stones.lines)
+    counters = msgspec.structs.replace(manifest.counters, deleted=stones.deleted)
+    record = slot.record(path, stones.count)
+    return msgspec.structs.replace(manifest, tombstones=record, counters=counters)
 
 
 def refuse_incomplete(

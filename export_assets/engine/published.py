@@ -19,7 +19,9 @@ from export_assets.tables.schema import Column, LogicalType, TableSchema
 def has_its_files(directory: Path, manifest: Manifest) -> bool:
     """Whether every file of *manifest* is there with its size; contents are not read."""
     try:
-        return all((directory / file.path).lstat().st_size == file.bytes for file in manifest.files)
+        return all(
+            (directory / file.path).lstat().st_size == file.bytes for file in manifest.listed
+        )
     except OSError:
         return False
 

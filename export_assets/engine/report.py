@@ -42,6 +42,12 @@ class ExportRecord:
     """What a person should know although it succeeded."""
 
     @property
+    def deleted(self) -> int:
+        """Keys of the generation before that this run found gone; see `engine.tombstones`."""
+        written = self.status in {"success", "empty"} and self.manifest is not None
+        return self.manifest.counters.deleted if written and self.manifest is not None else 0
+
+    @property
     def changed(self) -> list[ColumnRecord]:
         """Columns with values that the format could not carry as they are."""
         columns = self.manifest.columns if self.manifest is not None else ()

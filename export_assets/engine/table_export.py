@@ -9,7 +9,7 @@ from export_assets.engine.changes import Changes, Standing
 from export_assets.engine.choices import Choices
 from export_assets.engine.cursor import Newest
 from export_assets.engine.destination import Opener
-from export_assets.engine.following import Guide, RowsLeft
+from export_assets.engine.following import Following, Guide, RowsLeft
 from export_assets.engine.manifests import effective_hash
 from export_assets.engine.memory import PassMemory
 from export_assets.engine.report import ExportRecord, failure
@@ -18,10 +18,12 @@ from export_assets.engine.scope import vanished_keys
 from export_assets.engine.table_pass import Progress, silent
 from export_assets.engine.table_run import Announce, TableRun, unannounced
 from export_assets.engine.tables import TIMES, TablePlan
+from export_assets.engine.tombstones import KeyWatch, graves_of
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import ContractViolation, ExportError
 from export_assets.formats.base import Format
 from export_assets.sources.base import Snapshot
+from export_assets.store.layout import ExportKey
 from export_assets.store.local import LocalStore
 from export_assets.tables.mismatch import ValueMismatch
 from export_assets.tables.partitions import ALL, TimePartitions
@@ -57,20 +59,9 @@ class TableExporter:
             known += recalled or []
         if not formats:
             return known
-        if self.request.output_dir is None:
-            # What a killed run left beside a partition that has not changed since is nobody's.
-            for fmt in formats:
-                self.store.sweep(self.source.name, plan.name, fmt.name)
-        table = self.table_run(plan, formats, snapshot)
-        try:
-            table, records, waiting = self._first(table, destinations)
-        except BaseException as error:  # noqa: BLE001 - Polars panics are no Exception
-            translated = _told(error, plan)
-            records, waiting = self.failed(plan.name, translated, formats), {}
-        records += self._waiting(table, destinations, waiting)
+        following, records = self._exported(plan, formats, snapshot, destinations)
         names = [fmt.name for fmt in formats]
         records.sort(key=lambda record: (names.index(record.format), record.partition))
-        following = table.following
         lately = {} if following is None else {name: following.lately(name) for name in names}
         self.memory.remember(
             snapshot.tables(),
@@ -83,8 +74,28 @@ class TableExporter:
         seconds = round(time.perf_counter() - started, 6)
         return known + [replace(record, seconds=seconds) for record in records]
 
+    def _exported(
+        self,
+        plan: TablePlan,
+        formats: Sequence[Format],
+        snapshot: Snapshot,
+        destinations: Opener,
+    ) -> tuple[Following | None, list[ExportRecord]]:
+        """Make the passes over one table; how its cursor was followed, and the records."""
+        try:
+            if self.request.output_dir is None:
+                # What a killed run left beside a partition that has not changed is nobody's.
+                for fmt in formats:
+                    self.store.sweep(self.source.name, plan.name, fmt.name)
+            table = self.table_run(plan, formats, snapshot)
+            table, records, waiting = self._first(table, destinations)
+        except BaseException as error:  # noqa: BLE001 - Polars panics are no Exception
+            return None, self.failed(plan.name, _told(error, plan), formats)
+        return table.following, records + self._waiting(table, destinations, waiting)
+
     def table_run(self, plan: TablePlan, formats: Sequence[Format], snapshot: Snapshot) -> TableRun:
         """Return what makes the passes over one table, nothing of it being read yet."""
+        changes = self.changes(plan, formats)
         return TableRun(
             store=self.store,
             source=self.source,
@@ -94,12 +105,27 @@ class TableExporter:
             plan=plan,
             formats=formats,
             snapshot=snapshot,
-            changes=self.changes(plan, formats),
+            changes=changes,
             following=None,
+            watch=self._watch(plan, changes),
             vanished=lambda request, seen: self.vanished(plan, formats, seen, request=request),
             progress=self.progress,
             announce=self.announce,
         )
+
+    def _watch(self, plan: TablePlan, changes: Changes) -> KeyWatch | None:
+        if not plan.tombstone_key:
+            return None
+        paths = {
+            (fmt, key): self.store.partition_path(
+                ExportKey(self.source.name, plan.name, fmt), plan.partitions.directory(key)
+            )
+            for fmt in changes.formats
+            for key in changes.comparable(fmt)
+        }
+        schema = self.choices.redactor(plan).schema
+        graves = graves_of(changes, paths)
+        return KeyWatch(plan=plan, schema=schema, changes=changes, graves=graves)
 
     def follow(self, table: TableRun) -> TableRun:
         """Decide whether a table with a cursor is read whole, or where the cursor says.
@@ -148,7 +174,7 @@ class TableExporter:
             return table, *table.export_once(destinations)
         except ValueMismatch:
             plan = self.profiled(table.plan, table.snapshot)
-            table = replace(self.whole(table), plan=plan, changes=self.changes(plan, table.formats))
+            table = self.whole(replace(table, plan=plan))
             return table, *table.export_once(destinations)
 
     def whole(self, table: TableRun) -> TableRun:
@@ -161,7 +187,9 @@ class TableExporter:
                 newest=Newest(following.column),
                 why="rows left or moved without its cursor showing it",
             )
-        return replace(table, following=following, changes=self.changes(table.plan, table.formats))
+        changes = self.changes(table.plan, table.formats)
+        watch = self._watch(table.plan, changes)
+        return replace(table, following=following, changes=changes, watch=watch)
 
     def changes(self, plan: TablePlan, formats: Sequence[Format]) -> Changes:
         """Return what decides which partitions of the table are written."""

@@ -13,10 +13,12 @@ from export_assets.engine.destination import Destination, Opener
 from export_assets.engine.following import Following, RowsLeft
 from export_assets.engine.judge import Judge, refuse_incomplete
 from export_assets.engine.lane import Lane, stop_all
+from export_assets.engine.manifests import effective_hash
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.table_pass import Observer, PassResult, Progress, read_table, silent
 from export_assets.engine.tables import TablePlan
+from export_assets.engine.tombstones import KeyWatch, Stones, Undertaker
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.formats.base import Format
 from export_assets.sources.base import Snapshot
@@ -52,6 +54,8 @@ class TableRun:
     following: Following | None
     vanished: Callable[[ExportRequest, frozenset[str]], frozenset[str]]
     """Tells, of a request and the keys seen, which others are to be published without rows."""
+    watch: KeyWatch | None = None
+    """Sees the keys of a table whose deleted keys are recorded."""
     progress: Progress = silent
     announce: Announce = unannounced
 
@@ -116,6 +120,8 @@ class TableRun:
         observers: list[Observer] = []
         if following is not None and following.whole:
             observers.append(following.newest)
+        if self.watch is not None:
+            observers.append(self.watch)
         return read_table(
             self.plan,
             self.snapshot,
@@ -176,14 +182,15 @@ class TableRun:
     def _published(self, judge: Judge, lanes: Sequence[Lane], *, last: bool) -> list[ExportRecord]:
         """Publish what was written, of each format last of all what says how far it was read."""
         pairs = [(lane, key) for lane in lanes for key in sorted(lane.written)]
-        finals = []
+        finals, stones = [], self._buried(lanes)
         if last and self.following is not None:
             finals = [(lane, max(lane.written)) for lane in lanes if lane.written]
 
         def publish(pair: tuple[Lane, str], *, final: bool = False) -> ExportRecord:
             lane, key = pair
             mark = self._watermark(lane.format.name, final=final)
-            record = judge.publish(lane, lane.written[key], watermark=mark)
+            left = stones.get((lane.format.name, key))
+            record = judge.publish(lane, lane.written[key], watermark=mark, stones=left)
             self.note(record)
             return record
 
@@ -223,7 +230,7 @@ class TableRun:
                 fmt = lane.format.name
                 if key in lane.written or self.changes.is_settled(fmt, key):
                     continue
-                reason = self.changes.compare(fmt, key, facts, judge.result.schema)
+                reason = self.compare(fmt, key, judge.result)
                 manifest = self.changes.manifest(fmt, key)
                 if reason is not None or manifest is None:
                     self.changes.force(fmt, key, reason or NEW)
@@ -233,6 +240,32 @@ class TableRun:
                 records.append(judge.leave(fmt, key, manifest, path=path, facts=facts))
                 self.note(records[-1])
         return records, changed
+
+    def compare(self, fmt: str, key: str, result: PassResult) -> str | None:
+        """Return how a partition differs from what is published, None where it does not."""
+        reason = self.changes.compare(fmt, key, result.facts[key], result.schema)
+        if reason is None and self.watch is not None and self.watch.is_back(fmt, key):
+            return "a deleted key is in the source again"
+        return reason
+
+    def _buried(self, lanes: Sequence[Lane]) -> dict[tuple[str, str], Stones]:
+        """Return the tombstones of the partitions written, by format and key."""
+        if self.watch is None:
+            return {}
+        only = replace(self.plan, exported=self.plan.tombstone_key)
+        undertaker = Undertaker(
+            plan=self.plan,
+            snapshot=self.snapshot,
+            redactor=self.choices.redactor(only),
+            zone=self.source.config.assume_timezone,
+            run_id=self.run.id,
+            now=self.run.now,
+        )
+        config, table = self.source.config, self.plan.name
+        hashes = {
+            fmt.name: effective_hash(config, table, fmt.name, self.request) for fmt in self.formats
+        }
+        return undertaker.bury(lanes, self.watch, hashes=hashes)
 
     def left_alone(self) -> list[ExportRecord]:
         """Return records of the partitions that a cursor did not name."""

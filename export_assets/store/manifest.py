@@ -82,6 +82,8 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int = 0
     late: int = 0
     coerced: int = 0
+    deleted: int = 0
+    """Keys of the generation before that were no longer in the source."""
 
 
 class BundledTable(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +151,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     primary_key: tuple[str, ...] = ()
     order_by: tuple[str, ...] = ()
     files: tuple[FileRecord, ...]
+    tombstones: FileRecord | None = None
+    """The file of keys that left the source, which is no part of the rows."""
     row_digest: str
     digest_algorithm: str
     counters: Counters
@@ -160,6 +164,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     run_id: str
     checksum: str = ""
     """Of all other fields; `encode_manifest` computes it."""
+
+    @property
+    def listed(self) -> tuple[FileRecord, ...]:
+        """Every file beside the manifest: the parts, and what is no part of the rows."""
+        return self.files if self.tombstones is None else (*self.files, self.tombstones)
 
     @property
     def rows(self) -> int:

@@ -115,8 +115,8 @@ class Staging:
 
     def _check_files(self, manifest: Manifest) -> None:
         staged = dict(walk(self.path))
-        listed = {record.path: record.bytes for record in manifest.files}
-        if len(listed) != len(manifest.files):
+        listed = {record.path: record.bytes for record in manifest.listed}
+        if len(listed) != len(manifest.listed):
             msg = f"{self.subject}: its manifest lists a file twice"
             raise IntegrityError(msg)
         if staged.keys() != listed.keys():

@@ -184,13 +184,13 @@ def _verify_once(
         if record.path not in present:
             return [_finding(path / record.path, "missing", "listed in the manifest but missing")]
         part = path / record.path
-        if count_rows is None:
+        if count_rows is None or record is manifest.tombstones:
             return _check_file(part, record, lambda: record.rows)
         return _check_file(part, record, lambda: count_rows(part, manifest))
 
-    checked = pool.map(check, manifest.files) if pool else map(check, manifest.files)
+    checked = pool.map(check, manifest.listed) if pool else map(check, manifest.listed)
     findings = [finding for found in checked for finding in found]
-    listed = {record.path for record in manifest.files} | {MANIFEST_NAME}
+    listed = {record.path for record in manifest.listed} | {MANIFEST_NAME}
     findings += [
         _finding(path / name, "extra", "not listed in the manifest")
         for name in sorted(present.keys() - listed)
