@@ -11,6 +11,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 )
 from dagster._utils.warnings import BetaWarning, PreviewWarning
 
+from export_assets.defs.bundles import BundleRoot, build_bundles, bundle_roots
 from export_assets.defs.changes import build_changes_sensor
 from export_assets.defs.elsewhere import build_elsewhere_sensor
 from export_assets.defs.exports import build_exports
@@ -28,6 +29,7 @@ from export_assets.engine.workspace import ConfiguredSource, Workspace
 @dataclass(kw_only=True)
 class _Parts:
     tables: list[TableExport] = field(default_factory=list)
+    roots: list[BundleRoot] = field(default_factory=list)
     assets: list[dg.AssetsDefinition] = field(default_factory=list)
     checks: list[dg.AssetChecksDefinition] = field(default_factory=list)
     jobs: list[UnresolvedAssetJobDefinition] = field(default_factory=list)
@@ -48,8 +50,8 @@ def build_definitions(
     with _knowingly():
         for source in workspace.configured():
             _add_source(parts, workspace, source, retry_seconds)
-        if parts.tables:
-            parts.sensors.append(build_elsewhere_sensor(parts.tables))
+        if parts.tables or parts.roots:
+            parts.sensors.append(build_elsewhere_sensor(parts.tables, parts.roots))
     return dg.Definitions(
         assets=parts.assets,
         asset_checks=parts.checks,
@@ -84,6 +86,9 @@ def _add_source(
     parts.tables += tables
     parts.assets += build_source_tables(source, shapes, retry_seconds=retry_seconds)
     parts.assets += [build_exports(table, retry_seconds=retry_seconds) for table in tables]
+    roots = bundle_roots(workspace, source)
+    parts.roots += roots
+    parts.assets += [build_bundles(root, retry_seconds=retry_seconds) for root in roots]
     parts.checks += build_relation_checks(tables, source.config.relations)
     parts.checks += build_freshness_checks(tables)
     if any(table.by_default for table in tables):

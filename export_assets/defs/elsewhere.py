@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from export_assets.defs.bundles import BundleRoot
+from export_assets.defs.bundles_elsewhere import find_bundles
 from export_assets.defs.event_log import latest, run_id_of
 from export_assets.defs.metadata import materialization
 from export_assets.defs.partitions import Place, place_of
@@ -73,13 +75,22 @@ class Findings:
         )
 
 
-def build_elsewhere_sensor(tables: Sequence[TableExport]) -> dg.SensorDefinition:
-    """Return the sensor `published_elsewhere` over all *tables*."""
+def build_elsewhere_sensor(
+    tables: Sequence[TableExport], roots: Sequence[BundleRoot] = ()
+) -> dg.SensorDefinition:
+    """Return the sensor `published_elsewhere` over all *tables* and the bundles of *roots*."""
 
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        found = find_unseen(context.instance, tables, read_cursor(context.cursor))
+        seen = read_cursor(context.cursor)
+        found = find_unseen(context.instance, tables, seen)
+        stamps = {name: one.stamp for name, one in seen.items()}
+        bundles = find_bundles(context.instance, roots, stamps)
+        found.seen |= {name: Seen(stamp=stamp) for name, stamp in bundles.stamps.items()}
         return dg.SensorResult(
-            asset_events=found.events, cursor=write_cursor(found.seen), skip_reason=found.says
+            asset_events=[*found.events, *bundles.events],
+            dynamic_partitions_requests=bundles.added,
+            cursor=write_cursor(found.seen),
+            skip_reason=found.says,
         )
 
     return dg.SensorDefinition(

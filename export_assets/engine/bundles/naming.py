@@ -37,19 +37,33 @@ def encoded(text: str) -> str:
 
 def shown_ids(gatherer: Gatherer, ids: Sequence[str]) -> dict[str, str]:
     """Return each of *ids* as it may be shown: its pseudonym, where its column has one."""
-    exporter, key = gatherer.exporter, gatherer.key
-    hidden = exporter.source.config.table(gatherer.request.table).anonymize
-    if not ids or set(hidden).isdisjoint(key):
+    exporter, table = gatherer.exporter, gatherer.request.table
+    hidden = exporter.source.config.table(table).anonymize
+    if not ids or set(hidden).isdisjoint(gatherer.key):
         return {text: text for text in ids}
-    schema = TableSchema(
-        name=gatherer.request.table,
-        columns=tuple(Column(name=name, logical=LogicalType.TEXT) for name in key),
-    )
+    secret = exporter.workspace.anonymize_key
+    return pseudonyms(ids, table=table, key=gatherer.key, hidden=hidden, secret=secret)
+
+
+def pseudonyms(
+    ids: Sequence[str],
+    *,
+    table: str,
+    key: Sequence[str],
+    hidden: Sequence[str],
+    secret: bytes | None,
+) -> dict[str, str]:
+    """Return each of *ids*, values of the columns *key*, with those of *hidden* replaced.
+
+    Raises:
+        ConfigError: There is no key to make pseudonyms with.
+    """
+    columns = tuple(Column(name=name, logical=LogicalType.TEXT) for name in key)
     redactor = Redactor(
-        schema,
+        TableSchema(name=table, columns=columns),
         redacts=lambda column: False,  # noqa: ARG005 - such a key is refused
         anonymizes=hidden,
-        key=exporter.workspace.anonymize_key,
+        key=secret,
     )
     frame = typed_keys(ids, key)
     frame.columns = list(key)

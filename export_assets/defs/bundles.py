@@ -1,0 +1,303 @@
+"""Bundles as assets: one per configured root table, a dynamic partition per row asked for.
+
+The key of a partition is the id of a root row. Whoever materializes it gets the row with everything
+that hangs on it, published as one set; adding the key is all it takes to ask for another row.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from export_assets.config.bundles import BundleConfig
+from export_assets.defs.findings import Finding
+from export_assets.defs.held import RunSources
+from export_assets.defs.metadata import RUN_ID, Metadata
+from export_assets.defs.names import op_part, source_table_key, tag_value
+from export_assets.defs.pools import RETRY_SECONDS, pool_of, retry_policy
+from export_assets.engine.bundle import Bundler, BundleReport
+from export_assets.engine.bundle_request import BundleRequest
+from export_assets.engine.bundles.checking import differing_content
+from export_assets.engine.bundles.naming import bundle_directory, pseudonyms
+from export_assets.engine.request import Run
+from export_assets.engine.workspace import ConfiguredSource, Workspace
+from export_assets.errors import ExportError
+from export_assets.store.layout import ExportKey, safe_name
+from export_assets.store.manifest import BUNDLE, BundleRecord, Manifest
+from export_assets.store.verify import verify_partition
+from export_assets.translate import one_line, translate
+
+CHECK = "bundle"
+_LOCK_TIMEOUT = 60.0
+_LISTED = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleRoot:
+    """The bundles of one root table of a source."""
+
+    workspace: Workspace
+    configured: ConfiguredSource
+    table: str
+    rules: BundleConfig
+
+    @property
+    def source(self) -> str:
+        """The source's name."""
+        return self.configured.name
+
+    @property
+    def key(self) -> dg.AssetKey:
+        """The asset's key: `[source, bundles, root]`."""
+        return dg.AssetKey([self.source, "bundles", safe_name(self.table)])
+
+    @cached_property
+    def partitions_def(self) -> dg.DynamicPartitionsDefinition:
+        """The rows asked for so far."""
+        return dg.DynamicPartitionsDefinition(name=f"{self.source}_{op_part(self.table)}_bundles")
+
+    def path(self, one: str) -> Path:
+        """Return where the bundle of the row called *one* is, or would be, published."""
+        plain = bundle_directory((), (one,), primary=True)
+        path = self.workspace.store.partition_path(self._export, plain)
+        hidden = self.configured.config.table(self.table).anonymize
+        if path.is_dir() or not hidden or self.workspace.anonymize_key is None:
+            return path
+        secret = self.workspace.anonymize_key
+        shown = pseudonyms([one], table=self.table, key=("id",), hidden=("id",), secret=secret)
+        other = path.with_name(bundle_directory((), (shown[one],), primary=True))
+        return other if other.is_dir() else path
+
+    def manifest(self, one: str) -> Manifest | None:
+        """Return the record of the bundle of the row called *one*, None where there is none.
+
+        Raises:
+            IntegrityError: It is damaged.
+        """
+        return self.workspace.store.manifest(self._export, self.path(one).name)
+
+    @property
+    def parent(self) -> Path:
+        """The directory of all bundles of the table."""
+        return self.path("0").parent
+
+    def request(self, one: str, *, overwrite: bool) -> BundleRequest:
+        """Return what is asked for when the partition *one* is materialized."""
+        rules = self.rules
+        return BundleRequest(
+            table=self.table,
+            ids=(one,),
+            follow=rules.follow,
+            exclude=rules.exclude,
+            depth=rules.depth,
+            formats=rules.formats or (),
+            pretty=rules.pretty,
+            overwrite=overwrite,
+            lock_timeout=_LOCK_TIMEOUT,
+        )
+
+    @property
+    def _export(self) -> ExportKey:
+        return ExportKey(self.source, self.table, BUNDLE)
+
+
+class BundleStepConfig(dg.Config):
+    """What a person may choose when launching a bundle."""
+
+    overwrite: bool = False
+    """Publish the bundle again even where nothing changed."""
+
+
+def bundle_roots(workspace: Workspace, source: ConfiguredSource) -> list[BundleRoot]:
+    """Return the root tables that *source* is configured to offer bundles of."""
+    return [
+        BundleRoot(workspace=workspace, configured=source, table=table, rules=rules)
+        for table, rules in source.config.bundles.items()
+    ]
+
+
+def build_bundles(root: BundleRoot, *, retry_seconds: float = RETRY_SECONDS) -> dg.AssetsDefinition:
+    """Return the asset of the bundles of *root*, with its check."""
+    spec = dg.AssetSpec(
+        root.key,
+        deps=[source_table_key(root.source, root.table)],
+        group_name=root.source,
+        kinds={"json", root.configured.url.kind},
+        owners=list(root.configured.config.owners),
+        tags={
+            "export_assets/source": tag_value(root.source),
+            "export_assets/table": tag_value(root.table),
+            "export_assets/format": BUNDLE,
+        },
+        description=_description(root),
+    )
+    check = dg.AssetCheckSpec(
+        CHECK,
+        asset=root.key,
+        description="The files of the set are those of its manifest, and hold its rows.",
+        blocking=True,
+    )
+
+    @dg.multi_asset(
+        name=f"bundle__{root.source}__{op_part(root.table)}",
+        specs=[spec],
+        check_specs=[check],
+        can_subset=True,
+        partitions_def=root.partitions_def,
+        retry_policy=retry_policy(retry_seconds),
+        pool=pool_of(root.source),
+    )
+    def bundle(
+        context: dg.AssetExecutionContext,
+        config: BundleStepConfig,
+        sources: dg.ResourceParam[RunSources],
+    ) -> Iterator[Any]:
+        keys = _keys_of_run(context, root)
+        if root.key in context.selected_asset_keys:
+            reports = [_export(context, root, sources, one, config) for one in keys]
+            yield _materialized(context, dict(zip(keys, reports, strict=True)), root)
+        if context.selected_asset_check_keys:
+            yield _checked(root, keys)
+
+    return bundle
+
+
+def _description(root: BundleRoot) -> str:
+    ways = {
+        "children": "every row that refers to it",
+        "parents": "every row it refers to",
+        "both": "every row that refers to it or that one of these refers to",
+    }
+    return (
+        f"One row of `{root.table}` with {ways[root.rules.follow]}, from one moment, as a nested "
+        "JSON tree and a file per table. A partition is the id of a row."
+    )
+
+
+def _keys_of_run(context: dg.AssetExecutionContext, root: BundleRoot) -> list[str]:
+    """Return the ids a run is about: those it names, else all that Dagster knows."""
+    if context.has_partition_key_range:
+        return list(context.partition_keys)
+    if context.has_partition_key:
+        return [context.partition_key]
+    return list(context.instance.get_dynamic_partitions(root.partitions_def.name or ""))
+
+
+def _export(
+    context: dg.AssetExecutionContext,
+    root: BundleRoot,
+    sources: RunSources,
+    one: str,
+    config: BundleStepConfig,
+) -> BundleReport:
+    """Publish the bundle of one row.
+
+    Raises:
+        dg.Failure: It cannot be published; what was published before still is.
+    """
+    try:
+        report = Bundler(
+            workspace=sources.workspace,
+            source=sources.source(root.source),
+            request=root.request(one, overwrite=config.overwrite),
+            run=Run(id=context.run.run_id, now=datetime.now(UTC)),
+        ).export()
+    except Exception as error:
+        told = translate(error, subject=root.source, side="source")
+        if told.retriable:
+            sources.release(root.source)
+        raise dg.Failure(one_line(told), allow_retries=told.retriable) from error
+    for warning in report.warnings:
+        context.log.warning(warning)
+    return report
+
+
+def _materialized(
+    context: dg.AssetExecutionContext, reports: Mapping[str, BundleReport], root: BundleRoot
+) -> dg.MaterializeResult[Any]:
+    """Return the result of a run; each bundle's own figures are attached to its partition."""
+    versions = []
+    for one, report in reports.items():
+        manifest = report.manifest
+        if manifest is not None and report.path is not None:
+            status = report.records[0].status
+            figures = describe_bundle(manifest, report.path, status=status, seconds=report.seconds)
+            context.add_asset_metadata(figures, asset_key=root.key, partition_key=one)
+            versions.append(version_of(manifest))
+    version = dg.DataVersion(versions[0]) if len(versions) == 1 else None
+    return dg.MaterializeResult(asset_key=root.key, data_version=version)
+
+
+def id_of(manifest: Manifest) -> str | None:
+    """Return the id of a bundle of one row by the primary key, None where it is another one."""
+    record = manifest.bundle
+    if not isinstance(record, BundleRecord) or len(record.ids) != 1 or record.missing:
+        return None
+    return record.ids[0] if record.key == manifest.primary_key else None
+
+
+def version_of(manifest: Manifest) -> str:
+    """Return the version of the rows of *manifest*, and of how they were made."""
+    return f"{manifest.row_digest}-{manifest.config_hash}"
+
+
+def describe_bundle(
+    manifest: Manifest, path: Path, *, status: str, seconds: float | None = None
+) -> Metadata:
+    """Return the figures of the bundle published at *path*; never a value of the data."""
+    record = manifest.bundle
+    tables = record.tables if isinstance(record, BundleRecord) else ()
+    found: Metadata = {
+        "dagster/partition_row_count": dg.MetadataValue.int(manifest.rows),
+        "tables": dg.MetadataValue.json({table.name: table.rows for table in tables}),
+        "bytes": dg.MetadataValue.int(manifest.bytes),
+        "files": dg.MetadataValue.int(len(manifest.files)),
+        "path": dg.MetadataValue.path(path),
+        "dagster/uri": dg.MetadataValue.text(path.as_uri()),
+        "sha256": dg.MetadataValue.text(manifest.files[0].sha256),
+        "generation": dg.MetadataValue.int(manifest.generation),
+        "status": dg.MetadataValue.text(status),
+        RUN_ID: dg.MetadataValue.text(manifest.run_id),
+        "created_at": dg.MetadataValue.timestamp(manifest.created_at),
+        "snapshot_id": dg.MetadataValue.text(manifest.snapshot.id),
+        "consistency": dg.MetadataValue.text(manifest.snapshot.consistency),
+        "row_digest": dg.MetadataValue.text(manifest.row_digest),
+        "config_hash": dg.MetadataValue.text(manifest.config_hash),
+    }
+    if seconds:
+        found["duration_seconds"] = dg.MetadataValue.float(seconds)
+    return found
+
+
+def _checked(root: BundleRoot, keys: list[str]) -> dg.AssetCheckResult:
+    """Compare the published bundles of *keys* with their manifests."""
+    found = [_examined(root, one) for one in keys]
+    broken = [finding.says for finding in found if not finding.passed]
+    says = "; ".join(broken[:_LISTED]) or "files are as recorded and hold the rows recorded"
+    return dg.AssetCheckResult(
+        asset_key=root.key,
+        check_name=CHECK,
+        passed=not broken,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=says,
+        metadata={"bundles": len(found), "broken": len(broken)},
+    )
+
+
+def _examined(root: BundleRoot, one: str) -> Finding:
+    path = root.path(one)
+    try:
+        manifest = root.manifest(one)
+        if manifest is None:
+            return Finding(passed=False, says=f"{path.name}: is not published")
+        findings = verify_partition(path)
+        if findings:
+            return Finding(passed=False, says="; ".join(item.message for item in findings))
+        fact = differing_content(path, manifest)
+    except (ExportError, OSError) as error:
+        return Finding(passed=False, says=one_line(error))
+    return Finding(passed=fact is None, says=f"{path.name}: {fact}" if fact else "as recorded")
