@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from export_assets_tests.end_to_end.world import Ended, World, tree
@@ -165,3 +166,19 @@ def test_json_and_quiet_print_nothing_else(world: World, cli: Cli) -> None:
 
     assert (quiet.out, quiet.err) == ("", "")
     assert json.loads(forced.out)["source"] == "shop"
+
+
+def test_a_duckdb_file_is_described_too(world: World, cli: Cli) -> None:
+    with duckdb.connect(world.home / "shop.duckdb") as connection:
+        connection.execute(
+            "create table orders as select i as id, timestamp '2025-01-01' + i * interval 1 minute "
+            "as ordered_at from range(2000) numbers (i)"
+        )
+
+    done = cli("init", "shop.duckdb")
+
+    text = (world.home / "sources" / "shop.yaml").read_text(encoding="utf-8")
+    assert done.code == 0
+    assert "url: duckdb:///shop.duckdb\n" in text
+    assert "column: ordered_at, every: day, start: 2025-01-01" in text
+    assert cli("export", "shop").code == 0
