@@ -92,3 +92,18 @@ def test_it_can_be_neither_asked_for_nor_guessed(guarded: Project, asked: dict[s
         guarded.export(tables=("app_config",), output_dir=guarded.home / "out", **asked)
 
     assert not (guarded.home / "out").exists()
+
+
+@pytest.mark.parametrize("generation", ["earlier", "later"])
+def test_every_personal_column_was_decided_upon(
+    generation: str, request: pytest.FixtureRequest
+) -> None:
+    project: Project = request.getfixturevalue(generation)
+    project.configure(
+        f"unclassified: refuse\noptions: {{generation: {'12'[generation == 'later']}}}\n"
+    )
+
+    report = project.export(formats=("csv",), include=("location_cache",), computed=True)
+
+    assert report.exit_code == 0
+    assert report.warnings == []
