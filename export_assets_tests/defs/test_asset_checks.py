@@ -187,7 +187,7 @@ def test_every_check_alone_passes_over_sound_files_and_exports_nothing(beats: Sh
 
     found = outcomes(result)
     assert found.pop("gaps") is False
-    assert len(found) == 8
+    assert len(found) == 9
     assert all(found.values())
     assert len(beats.events(PARQUET)) == before
 
