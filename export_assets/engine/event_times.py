@@ -80,18 +80,23 @@ def find_time(
                     column=column.name,
                     first=span[0],
                     last=span[1],
-                    every=choose_length(rows, *span),
+                    every=choose_length(rows, *span, hours=column.logical is not LogicalType.DATE),
                     encoding=None if typed else shown.encoding,
                 )
     return None
 
 
-def choose_length(rows: int, first: datetime, last: datetime) -> Every | None:
-    """Return the finest slicing that makes neither too many nor tiny partitions, None for none."""
+def choose_length(
+    rows: int, first: datetime, last: datetime, *, hours: bool = True
+) -> Every | None:
+    """Return the finest slicing that makes neither too many nor tiny partitions, None for none.
+
+    *hours* says whether the times tell hours at all.
+    """
     busy = rows / ((last - first) / _LENGTHS["day"] + 1) >= _ROWS_OF_A_BUSY_DAY
     for every, length in _LENGTHS.items():
         partitions = (last - first) // length + 1
-        if every == "hour" and not busy:
+        if every == "hour" and not (busy and hours):
             continue
         if partitions <= MOST_PARTITIONS and rows >= max(_SMALL_TABLE, FEWEST_ROWS * partitions):
             return every

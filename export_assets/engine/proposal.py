@@ -75,6 +75,7 @@ class Proposal:
             *self._tables(),
             *self._personal(),
             *_links(self.found.links),
+            "# assume_timezone: Europe/Berlin  # of times that name no zone; UTC without it",
             '# schedule: "30 1 * * *"          # when Dagster exports, in UTC',
             "# freshness: 26                   # hours after which a table counts as stale",
             "# keep: {daily: 30, monthly: 12}  # what prune keeps; all of it without this",

@@ -109,6 +109,10 @@ def test_partitions_are_neither_too_many_nor_tiny(rows: int, days: int, every: s
     assert choose_length(rows, FIRST, FIRST + timedelta(days=days)) == every
 
 
+def test_dates_are_not_sliced_by_the_hour() -> None:
+    assert choose_length(10**8, FIRST, FIRST + timedelta(days=5), hours=False) == "day"
+
+
 def test_ten_years_of_days_are_the_most() -> None:
     last = FIRST + timedelta(days=MOST_PARTITIONS)
 
