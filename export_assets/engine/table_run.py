@@ -169,11 +169,12 @@ class TableRun:
         ]
 
     def _judge(self, result: PassResult) -> Judge:
+        consistency = self.snapshot.consistency_of(self.plan.name)
         return Judge(
             config=self.source.config,
             plan=self.plan,
             result=result,
-            snapshot=self.snapshot.info,
+            snapshot=replace(self.snapshot.info, consistency=consistency),
             origin=self.source.origin,
             request=self.request,
             run=self.run,
