@@ -58,7 +58,8 @@ def test_a_directory_is_no_source(tmp_path: Path) -> None:
 def test_the_registry_imports_no_engine_before_it_is_needed() -> None:
     script = (
         "import sys, export_assets.sources.registry;"
-        "print(sorted({'duckdb', 'adbc_driver_sqlite', 'sqlalchemy', 'pymysql'} & set(sys.modules)))"
+        "engines = {'duckdb', 'adbc_driver_sqlite', 'sqlalchemy', 'pymysql'};"
+        "print(sorted(engines & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
 
