@@ -216,6 +216,9 @@ class SourceConfig(Model):
     default. A file has no use for it."""
     busy_timeout: float = Field(default=30.0, ge=0)
     """Seconds to wait for a source held by somebody else."""
+    read_timeout: float = Field(default=60.0, gt=0)
+    """Seconds that a SQLite file in WAL mode may be read in place, which keeps its log from being
+    emptied; only where there is no room for a copy."""
     schedule: Cron | None = None
     """Cron line, in UTC, by which Dagster exports the source."""
     freshness: float | None = Field(default=None, gt=0)

@@ -51,6 +51,7 @@ class ConfiguredSource:
         """
         how = Opening(
             busy_timeout=self.config.busy_timeout,
+            read_timeout=self.config.read_timeout,
             temp_dir=self.temp_dir,
             schemas=self.config.schemas,
         )

@@ -15,6 +15,8 @@ class Opening:
 
     busy_timeout: float = 30.0
     """Seconds to wait for somebody who holds it."""
+    read_timeout: float = 60.0
+    """Seconds that a file may be read in place, where there is no room for a copy."""
     temp_dir: Path | None = None
     """Where private copies go; the system's own place where None."""
     schemas: tuple[str, ...] = ()
@@ -25,7 +27,11 @@ def _open_sqlite(name: str, url: SourceUrl, how: Opening) -> Source:
     from export_assets.sources.sqlite import SqliteSource
 
     return SqliteSource(
-        name, _path(name, url), busy_timeout=how.busy_timeout, temp_dir=how.temp_dir
+        name,
+        _path(name, url),
+        busy_timeout=how.busy_timeout,
+        temp_dir=how.temp_dir,
+        read_timeout=how.read_timeout,
     )
 
 

@@ -14,6 +14,7 @@ from export_assets.sources.files import hash_log, look, settled_stamp, sidecar, 
 from export_assets.sources.private_temp import private_directory
 from export_assets.sources.sqlite_check import BackgroundCheck
 from export_assets.sources.sqlite_errors import translate
+from export_assets.sources.sqlite_limit import ReadLimit
 from export_assets.sources.sqlite_open import begin_read, connect
 from export_assets.sources.sqlite_snapshot import SqliteSnapshot
 
@@ -22,12 +23,19 @@ class SqliteSource(Source):
     """One SQLite database file, whatever application is writing it meanwhile."""
 
     def __init__(
-        self, name: str, path: Path, *, busy_timeout: float = 30.0, temp_dir: Path | None = None
+        self,
+        name: str,
+        path: Path,
+        *,
+        busy_timeout: float = 30.0,
+        temp_dir: Path | None = None,
+        read_timeout: float = 60.0,
     ) -> None:
         self.name = name
         self.path = path
         self._busy_timeout = busy_timeout
         self._temp_dir = temp_dir
+        self._read_timeout = read_timeout
 
     def fingerprint(self) -> str:
         """Return a stamp of the file, its write-ahead log and the log's content.
@@ -47,10 +55,12 @@ class SqliteSource(Source):
         """Copy the database as of one moment and open the copy; see `Source.snapshot`.
 
         Where the copy does not fit into the temporary space and the database is in WAL mode,
-        one read transaction on the database itself takes its place.
+        one read transaction on the database itself takes its place. It ends after the read
+        timeout, for as long as it lasts the writers' log only grows.
 
         Raises:
-            NoSpace: The copy does not fit, and a transaction would block the writers.
+            NoSpace: The copy does not fit, and a transaction would block the writers, or lasted
+                longer than the read timeout.
         """
         fingerprint = self.fingerprint()
         base = self._temp_dir or Path(tempfile.gettempdir())
@@ -69,7 +79,10 @@ class SqliteSource(Source):
             )
             if direct is not None:
                 connection = stack.enter_context(closing(direct))
-                yield from self._serve(SqliteSnapshot(self.name, info, connection))
+                snapshot = SqliteSnapshot(self.name, info, connection)
+                log = sidecar(self.path.resolve(), "-wal")
+                with ReadLimit(snapshot.end, log, seconds=self._read_timeout):
+                    yield from self._serve(snapshot)
             else:
                 connection = stack.enter_context(closing(connect(copy, busy_timeout=0)))
                 check = BackgroundCheck(copy, self.name)

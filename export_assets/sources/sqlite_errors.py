@@ -27,16 +27,24 @@ _BY_CODE: dict[str, tuple[type[ExportError], str]] = {
     "SQLITE_PERM": (SourceMissing, "permission denied"),
     "SQLITE_AUTH": (SourceMissing, "permission denied"),
     "SQLITE_FULL": (NoSpace, "no space left for temporary files"),
+    "SQLITE_INTERRUPT": (
+        NoSpace,
+        (
+            "there was no room for a copy, and reading in place was ended:"
+            " it outlasted read_timeout, or let the write-ahead log grow too far"
+        ),
+    ),
     "SQLITE_SCHEMA": (SourceChanged, "the schema changed while it was read"),
 }
 
-# The fast reader reports in words only.
+# The fast reader reports in words only, and only the limit of reading closes under a reader.
 _BY_WORDS: tuple[tuple[str, str], ...] = (
     ("database is locked", "SQLITE_BUSY"),
     ("not a database", "SQLITE_NOTADB"),
     ("malformed", "SQLITE_CORRUPT"),
     ("disk is full", "SQLITE_FULL"),
     ("unable to open", "SQLITE_CANTOPEN"),
+    ("closed database", "SQLITE_INTERRUPT"),
 )
 
 

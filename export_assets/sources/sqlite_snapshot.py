@@ -102,9 +102,9 @@ class SqliteSnapshot(Snapshot):
         self._views.update({name: strip_statement(sql) for name, sql in views.items()})
         try:
             for name in views:
-                self._fetch(
-                    f"{self._name}: view {name}", query(self._relation(name), ["1"]), rows=0
-                )
+                # Only prepared: to run a view may take as long as the export itself.
+                statement = f"{query(self._relation(name), ['1'])} limit 0"
+                self._fetch(f"{self._name}: view {name}", statement)
         except ExportError:
             self._views = before
             raise
@@ -301,12 +301,9 @@ class SqliteSnapshot(Snapshot):
         name: str,
         statement: str,
         values: Sequence[Value] = (),
-        *,
-        rows: int | None = None,
     ) -> list[tuple[int, ...]]:
-        with self._lock, closing(self._connection.cursor()) as cursor:
-            try:
-                cursor.execute(statement, values)
-                return cursor.fetchall() if rows is None else cursor.fetchmany(rows)
-            except sqlite3.Error as error:
-                raise translate(error, name) from error
+        try:
+            with self._lock, closing(self._connection.cursor()) as cursor:
+                return cursor.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise translate(error, name) from error
