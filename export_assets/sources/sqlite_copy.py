@@ -37,11 +37,19 @@ def copy_moment(name: str, path: Path, target: Path, *, busy_timeout: float) -> 
         NoSpace: The copy did not fit.
     """
     try:
-        live = sidecar(path, "-wal").exists() and sidecar(path, "-shm").exists()
+        live = _is_live(path)
         if is_wal(path) and not live:
             # Any reader would create what is missing, and leave it behind.
-            copy_files(name, path, target)
-            return
+            try:
+                copy_files(name, path, target)
+            except SourceBusy:
+                live = _is_live(path)
+                if not live:
+                    raise
+                # Its application was started meanwhile, and can be read beside.
+                _discard(target)
+            else:
+                return
         source = _begin(path, busy_timeout=busy_timeout, wal=live)
         if source is None:
             copy_files(name, path, target)
@@ -52,6 +60,17 @@ def copy_moment(name: str, path: Path, target: Path, *, busy_timeout: float) -> 
         if _is_full(error):
             raise no_space(name, target) from error
         raise translate(error, name) from error
+
+
+def _is_live(path: Path) -> bool:
+    """Whether somebody has the database *path* open in WAL mode."""
+    return sidecar(path, "-wal").exists() and sidecar(path, "-shm").exists()
+
+
+def _discard(target: Path) -> None:
+    """Remove what an attempt to copy left at *target*."""
+    for suffix in ("", "-wal", "-journal"):
+        sidecar(target, suffix).unlink(missing_ok=True)
 
 
 def copy_files(name: str, path: Path, target: Path) -> None:
