@@ -5,7 +5,7 @@ text '1' finds the integer 1 in an INTEGER column. A column without affinity com
 classes, so numbers are looked for there as text too, and text as the number it spells.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import product
@@ -48,25 +48,33 @@ def key_filter(
     return any_of([same] * len(tuples)), bound
 
 
-def _forms(value: object, affinity: Affinity) -> Iterable[Bound]:
+def _forms(value: object, affinity: Affinity) -> Sequence[Bound]:
     """Return what to look for in a column of *affinity* to find *value*; nothing for no value."""
     plain = _plain(value)
     if plain is None:
         return ()
-    if affinity != "blob" or isinstance(plain, bytes):
+    if isinstance(plain, bytes):
+        # A column that also holds blobs is carried as binary: numbers and text as their UTF-8.
+        try:
+            text = plain.decode()
+        except UnicodeDecodeError:
+            return (plain,)
+        return (plain, text, *_numbers(text))
+    if affinity != "blob":
         return (plain,)
-    return (plain, *_other_forms(plain))
+    return (plain, *_numbers(plain)) if isinstance(plain, str) else (plain, repr(plain))
 
 
-def _other_forms(value: str | float) -> Iterable[Bound]:
-    if not isinstance(value, str):
-        return (repr(value),)
-    try:
-        number = int(value)
-    except ValueError:
-        return ()
-    # Only what SQLite itself would write so: '01' is no key of 1 where nothing converts it.
-    return (number,) if str(number) == value and _fits(number) else ()
+def _numbers(text: str) -> Sequence[Bound]:
+    """Return the number that *text* spells as it would be spelt: '01' is no spelling of 1."""
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            continue
+        if repr(number) == text:
+            return () if isinstance(number, int) and not _fits(number) else (number,)
+    return ()
 
 
 def _plain(value: object) -> Bound | None:
