@@ -74,7 +74,15 @@ def _path(path: Path, root: Path, compare: "ValueComparer | None") -> Iterator[C
 def _tree(root: Path, names: dict[str, str], compare: "ValueComparer | None") -> Iterator[Checked]:
     from export_assets.store.verify import verify_tree
 
-    for verdict in verify_tree(root, **names, compare_values=compare, placed=True):
+    found = verify_tree(
+        root,
+        source=names.get("source"),
+        table=names.get("table"),
+        fmt=names.get("fmt"),
+        compare_values=compare,
+        placed=True,
+    )
+    for verdict in found:
         yield Checked(
             path=verdict.path, files=verdict.files, bytes=verdict.bytes, findings=verdict.findings
         )

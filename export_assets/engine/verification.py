@@ -189,7 +189,10 @@ def _compare(
         facts = result.facts[key]
         if manifest is None and not damage and not facts.digest.rows:
             continue
-        verdict, fact = ("different", damage) if damage else _judge(plan, manifest, facts)
+        verdict: Verdict = "different"
+        fact = damage
+        if not damage:
+            verdict, fact = _judge(plan, manifest, facts)
         yield SourceFinding(
             table=plan.name,
             format=fmt,

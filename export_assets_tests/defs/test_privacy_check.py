@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from export_assets.defs.export_step import RunSources
+from export_assets.defs.held import RunSources
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.sources.base import Scan
 from export_assets_tests.defs.shop_project import (
