@@ -14,6 +14,7 @@ from datetime import datetime
 
 from export_assets.engine.damage import find_damages
 from export_assets.engine.destination import StoreDestination, StoreSlot
+from export_assets.engine.repair_options import options_of
 from export_assets.engine.repair_plan import Repair, Thoroughness, plan_repairs
 from export_assets.engine.report import EXIT_PARTIAL, ExportRecord
 from export_assets.engine.run import Exporter
@@ -118,10 +119,12 @@ def _publish(
     exporter: Exporter, snapshot: Snapshot, group: Sequence[Repair]
 ) -> Sequence[ExportRecord]:
     """Publish one group again; whatever goes wrong is in the records."""
+    table, formats = group[0].table, tuple(sorted({one.format for one in group}))
     request = replace(
         exporter.request,
-        tables=(group[0].table,),
-        formats=tuple(sorted({one.format for one in group})),
+        tables=(table,),
+        formats=formats,
+        options=options_of(exporter, table, formats, [one.path.name for one in group]),
         partitions=tuple(sorted({one.partition for one in group})),
         overwrite=True,
     )
@@ -135,10 +138,10 @@ def _publish(
         return place
 
     try:
-        plan = plan_table(group[0].table, snapshot, source.config, source.system, request)
+        plan = plan_table(table, snapshot, source.config, source.system, request)
         asking.choices.contract(plan)
     except ExportError as error:
-        return asking.tables.failed(group[0].table, error)
+        return asking.tables.failed(table, error)
     return asking.tables.export(plan, snapshot, destination)
 
 

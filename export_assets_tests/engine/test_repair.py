@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from export_assets.config.rules import FormatOptionsConfig
 from export_assets.engine.damage import find_damages
 from export_assets.engine.repair import RepairReport, repair
 from export_assets.engine.repair_plan import Repair, Thoroughness
@@ -20,6 +21,7 @@ from export_assets.store.layout import ExportKey, lock_path
 from export_assets_tests.engine.engine_world import (
     FakeSource,
     World,
+    contents,
     days,
     scanning,
     shop,
@@ -175,6 +177,23 @@ def test_only_the_format_that_is_damaged_is_written(tmp_path: Path) -> None:
         "orders/parquet/2026-02-03",
         "orders/csv/2026-02-05",
     }
+
+
+def test_files_are_written_with_the_options_they_had(tmp_path: Path) -> None:
+    world = shop(tmp_path, script=CREATE)
+    options = {
+        "csv": FormatOptionsConfig(compression="gzip", delimiter=";"),
+        "json": FormatOptionsConfig(pretty=True),
+    }
+    world.export(formats=("csv", "json"), options=options)
+    before = contents(world.exports)
+    for fmt, damage in (("csv", flip), ("json", damage_manifest)):
+        damage(world.partition("orders", fmt, "day=2026-02-03"), random.Random(1))
+
+    report = mend(world)
+
+    assert done(report) == {"orders/csv/2026-02-03", "orders/json/2026-02-03"}
+    assert contents(world.exports) == before
 
 
 def test_the_plan_may_be_turned_down(tmp_path: Path) -> None:

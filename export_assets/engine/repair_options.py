@@ -1,0 +1,68 @@
+"""The format options a partition was published with, so that a repair writes the same again."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+
+from export_assets.config.rules import FormatOptionsConfig
+from export_assets.engine.manifests import effective_hash
+from export_assets.engine.published import published_options
+from export_assets.engine.request import ExportRequest
+from export_assets.engine.run import Exporter
+from export_assets.errors import ExportError
+from export_assets.formats.base import FormatOptions
+from export_assets.store.layout import ExportKey
+from export_assets.store.local import read_if_there
+from export_assets.store.manifest import Manifest
+from export_assets.store.tree import scan_partitions
+
+
+def options_of(
+    exporter: Exporter, table: str, formats: Sequence[str], directories: Sequence[str]
+) -> Mapping[str, FormatOptionsConfig]:
+    """Return, by format, the options that *table* was published with where they were asked for.
+
+    Options that are configured need not be among them: those that were given on a command line
+    are known by the dialect in a manifest, of one of *directories* where it can be read, and by
+    the configuration hash that comes out the same with them.
+    """
+    found = {fmt: _asked(exporter, table, fmt, directories) for fmt in formats}
+    return {fmt: options for fmt, options in found.items() if options is not None}
+
+
+def _asked(
+    exporter: Exporter, table: str, fmt: str, directories: Sequence[str]
+) -> FormatOptionsConfig | None:
+    config = exporter.source.config
+    for manifest in _manifests(exporter, table, fmt, directories):
+        if effective_hash(config, table, fmt, ExportRequest()) == manifest.config_hash:
+            return None
+        given = {
+            name: value
+            for name in ("compression", "profile", "delimiter", "pretty")
+            if (value := getattr(published_options(manifest), name))
+            != getattr(FormatOptions(), name)
+        }
+        options = FormatOptionsConfig(**given)
+        if _hash_with(exporter, table, fmt, options) == manifest.config_hash:
+            return options
+    return None
+
+
+def _hash_with(exporter: Exporter, table: str, fmt: str, options: FormatOptionsConfig) -> str:
+    request = ExportRequest(options={fmt: options})
+    return effective_hash(exporter.source.config, table, fmt, request)
+
+
+def _manifests(
+    exporter: Exporter, table: str, fmt: str, directories: Sequence[str]
+) -> Iterator[Manifest]:
+    """Yield the first manifest that can be read of *directories*, and of the others."""
+    store, source = exporter.workspace.store, exporter.source.name
+    own = [store.partition_path(ExportKey(source, table, fmt), name) for name in directories]
+    for paths in (own, scan_partitions(store.root, source=source, table=table, fmt=fmt)):
+        for path in paths:
+            with suppress(ExportError, OSError):
+                manifest = read_if_there(path)
+                if manifest is not None:
+                    yield manifest
+                    break
