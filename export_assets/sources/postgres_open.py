@@ -75,7 +75,7 @@ def take_moment(session: Session, name: str, schemas: Sequence[str]) -> Moment:
         session.run(BEGIN)
         closed = _lock(session, name, found)
         stamp, taken_at = _stamp(session, schemas, replayed)
-        types = TypeBook(session, version)
+        types = TypeBook(version)
         catalog = read_catalog(session, chosen, types)
         closed |= _hold_materialised(session, name, catalog)
         if _same_tables(found, catalog) and _same_files(session, catalog):

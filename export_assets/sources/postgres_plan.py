@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from export_assets.errors import UsageError
-from export_assets.sources.base import KeySet, Scan
+from export_assets.sources.base import AtLeast, KeySet, Scan
 from export_assets.sources.postgres_catalog import CatalogColumn, CatalogTable
 from export_assets.sources.postgres_literals import literal
 from export_assets.sources.postgres_types import Natural, is_natural, reading
@@ -33,6 +33,7 @@ _SQL_TYPES: dict[pl.DataType, str] = {
     pl.List(pl.Boolean()): "bool[]",
     pl.List(pl.String()): "text[]",
 }
+_INTEGERS = frozenset({"int2", "int4", "int8"})
 _WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "polygon"})
 
 
@@ -110,7 +111,17 @@ class Plan:
             where.append(self.equality(name, value))
         if self.scan.among is not None:
             where.append(self._among(self.scan.among))
+        if self.scan.at_least is not None:
+            where += self._from(self.scan.at_least)
         return where
+
+    def _from(self, start: AtLeast) -> list[str]:
+        known, name = self.columns[start.column], quote(start.column)
+        if not known.type.built_in or known.type.name not in _INTEGERS:
+            return []
+        unknown = [f"{name} is null"] if known.nullable else []
+        # A number beyond the column's type is compared as numeric.
+        return [any_of([f"{name} >= {int(start.value)}", *unknown])]
 
     def equality(self, name: str, value: object) -> str:
         """Return the condition that the column called *name* holds *value*."""

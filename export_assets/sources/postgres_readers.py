@@ -1,4 +1,9 @@
-"""Further connections that see the same moment, one for every scan that is under way."""
+"""The connections that see one moment: the one that holds the locks, and more where it is busy.
+
+Whoever wants to change a table waits for the connection that holds its lock, and everybody who
+comes later waits behind him, a second connection of ours as well. So the first one does all the
+work, as long as it does one thing at a time.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,11 +16,13 @@ from export_assets.sources.sql import text
 
 
 class Readers:
-    """Connections that share the snapshot of a leading one; kept for the next scan."""
+    """Connections of one snapshot; the first is the caller's, the others are closed here."""
 
     def __init__(
         self, leader: Session, connect: Callable[[], Session], path: Sequence[str]
     ) -> None:
+        self._leader = leader
+        self._leading = Lock()
         self._connect = connect
         self._path = path
         self._lock = Lock()
@@ -25,7 +32,19 @@ class Readers:
 
     @contextmanager
     def reader(self) -> Iterator[Session]:
-        """Lend a connection; one that failed, or was left in mid-stream, is closed."""
+        """Lend a connection; what fails on the first one leaves its transaction as it was.
+
+        Raises:
+            SourceBusy: The first one is at work, and the server takes no further connection.
+            RemoteTransient: The connection that holds the snapshot was lost.
+        """
+        if self._leading.acquire(blocking=False):
+            try:
+                with self._leader.undone():
+                    yield self._leader
+            finally:
+                self._leading.release()
+            return
         session = self._take()
         try:
             yield session
@@ -39,7 +58,7 @@ class Readers:
         session.close()
 
     def close(self) -> None:
-        """Close every connection that is not lent."""
+        """Close every further connection that is not lent."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []

@@ -89,7 +89,7 @@ class Session:
         self.run("savepoint attempt")
         try:
             yield
-        except ExportError:
+        except BaseException:
             with suppress(ExportError):
                 self.run("rollback to savepoint attempt", "release savepoint attempt")
             raise
@@ -165,7 +165,7 @@ class Session:
                     **{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)}
                 )
                 cursor.execute(statement)
-                with closing(_reader(cursor)) as reader:
+                with closing(_reader(cursor)) as reader, _cancelled(cursor):
                     yield from reader
         except DriverError as error:
             raise self.translated(error, subject) from error
@@ -183,3 +183,17 @@ def _reader(cursor: driver.Cursor) -> pa.RecordBatchReader:
     """
     handle = cursor.fetch_arrow()
     return AdbcRecordBatchReader._import_from_c(handle.address)  # noqa: SLF001 - has no other
+
+
+@contextmanager
+def _cancelled(cursor: driver.Cursor) -> Iterator[None]:
+    """Tell the server to stop where the block is left before the last row.
+
+    What is on its way is dropped by the next statement; the reader must not be asked again.
+    """
+    try:
+        yield
+    except GeneratorExit:
+        with suppress(*DriverError):
+            cursor.adbc_cancel()
+        raise

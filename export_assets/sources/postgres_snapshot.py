@@ -2,9 +2,8 @@
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
-from threading import RLock
 from typing import Any
 
 import polars as pl
@@ -17,7 +16,6 @@ from export_assets.sources.postgres_open import Moment
 from export_assets.sources.postgres_plan import Plan
 from export_assets.sources.postgres_readers import Readers
 from export_assets.sources.postgres_scan import stream
-from export_assets.sources.postgres_session import Session
 from export_assets.sources.postgres_types import describe_column, is_natural, reading
 from export_assets.sources.postgres_views import check_single, probe_columns, with_views
 from export_assets.sources.sql import (
@@ -41,13 +39,9 @@ _SIZE_OF_ONE = "select pg_total_relation_size($1::int8::oid)"
 class PostgresSnapshot(Snapshot):
     """A repeatable-read transaction that holds the locks, and readers that share its snapshot."""
 
-    def __init__(
-        self, name: str, info: SnapshotInfo, session: Session, readers: Readers, moment: Moment
-    ) -> None:
+    def __init__(self, name: str, info: SnapshotInfo, readers: Readers, moment: Moment) -> None:
         self.info = info
         self._name = name
-        self._session = session
-        self._lock = RLock()
         self._readers = readers
         self._moment = moment
         self._catalog = moment.catalog
@@ -79,11 +73,10 @@ class PostgresSnapshot(Snapshot):
         try:
             for name in views:
                 subject = f"view {name}"
-                with self._undone():
-                    check_single(self._session, self._views[name], subject=subject)
-                with self._undone():
+                with self._readers.reader() as session:
+                    check_single(session, self._views[name], subject=subject)
                     self._view_columns[name] = probe_columns(
-                        self._session, self._relation(name), self._moment.types, subject=subject
+                        session, self._relation(name), self._moment.types, subject=subject
                     )
         except ExportError:
             self._views, self._view_columns = before, columns
@@ -209,7 +202,8 @@ class PostgresSnapshot(Snapshot):
         columns = self._columns(scan.table)
         time = [scan.time_column] if scan.time_column else []
         keys = scan.among.columns if scan.among is not None else ()
-        asked = (*scan.schema.names, *scan.order_by, *scan.where, *keys, *time)
+        start = [scan.at_least.column] if scan.at_least is not None else []
+        asked = (*scan.schema.names, *scan.order_by, *scan.where, *keys, *time, *start)
         check_columns(scan.table, asked, tuple(columns))
         return Plan(
             scan=scan,
@@ -270,14 +264,8 @@ class PostgresSnapshot(Snapshot):
         Raises:
             ExportError: The server failed; the snapshot is none the worse for it.
         """
-        with self._undone():
-            return self._session.rows(statement, values, subject=subject)[0]
-
-    @contextmanager
-    def _undone(self) -> Iterator[None]:
-        """Hold the connection; what fails inside does not end the transaction."""
-        with self._lock, self._session.undone():
-            yield
+        with self._readers.reader() as session:
+            return session.rows(statement, values, subject=subject)[0]
 
 
 def _as_text(column: Column, fact: str, count: int) -> Column:

@@ -55,17 +55,16 @@ class _Row:
 class TypeBook:
     """The types met so far, looked up once each."""
 
-    def __init__(self, session: Session, server_version: int) -> None:
-        self._session = session
+    def __init__(self, server_version: int) -> None:
         self._statement = _TYPES if server_version >= _SUBSCRIPTS else _TYPES_BEFORE_14
         self._rows: dict[int, _Row] = {}
 
-    def learn(self, oids: Iterable[int]) -> None:
+    def learn(self, session: Session, oids: Iterable[int]) -> None:
         """Look up *oids*, and whatever they are made of."""
         wanted = set(oids) - self._rows.keys()
         while wanted:
             array = "{" + ",".join(map(str, sorted(wanted))) + "}"
-            for oid, *facts in self._session.rows(self._statement, [array]):
+            for oid, *facts in session.rows(self._statement, [array]):
                 names = _Row.__dataclass_fields__
                 self._rows[oid] = _Row(**dict(zip(names, facts, strict=True)))
             found = {oid: self._rows[oid] for oid in wanted if oid in self._rows}

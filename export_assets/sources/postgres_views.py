@@ -64,7 +64,7 @@ def probe_columns(
         raise UsageError(msg)
     kinds = [f"pg_typeof(v.{quote(name)})::oid::int8" for name in schema.names]
     [oids] = session.rows(with_views(relation, left_without_rows(relation, kinds)), subject=subject)
-    types.learn(oids)
+    types.learn(session, oids)
     columns = {}
     for field, oid in zip(schema, oids, strict=True):
         modifier = int((field.metadata or {}).get(_MODIFIER, b"-1"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,7 +17,7 @@ from export_assets.errors import (
     SourceMissing,
     UsageError,
 )
-from export_assets.sources.base import KeySet, Scan, Snapshot
+from export_assets.sources.base import AtLeast, KeySet, Scan, Snapshot
 from export_assets.tables.conform import conform
 from export_assets.tables.partitions import Window
 from export_assets.tables.schema import ForeignKey, LogicalType
@@ -367,6 +368,14 @@ def test_keys_asked_for_are_found_with_and_without_null(odd: Snapshot) -> None:
     assert read(odd, "odd", among=KeySet(columns=("id",), values=())) == []
 
 
+@pytest.mark.parametrize(("start", "count"), [(-(2**70), 8), (3, 5), (99, 1), (2**70, 0)])
+def test_a_start_leaves_out_what_is_below(odd: Snapshot, start: int, count: int) -> None:
+    rows = read(odd, "odd", at_least=AtLeast(column="id", value=start))
+
+    assert len(rows) == count
+    assert len(read(odd, "odd", at_least=AtLeast(column="amount", value=10**6))) == 8
+
+
 def test_many_keys_are_asked_for_at_once(odd: Snapshot) -> None:
     keys = KeySet(columns=("id",), values=tuple((number,) for number in range(3, 20_000)))
 
@@ -376,11 +385,11 @@ def test_many_keys_are_asked_for_at_once(odd: Snapshot) -> None:
 def test_a_wall_clock_is_compared_in_its_zone(odd: Snapshot) -> None:
     schema = odd.describe("odd").select(("id", "wall"))
     moment = datetime(2024, 7, 1, 8, tzinfo=UTC)
-    asked = {"table": "odd", "schema": schema, "assume_timezone": "Europe/Berlin"}
+    asked = Scan(table="odd", schema=schema, assume_timezone="Europe/Berlin")
     window = Window(start=moment, end=moment + timedelta(seconds=1))
 
-    by_value = odd.count_scan(Scan(**asked, where={"wall": moment}))
-    by_window = odd.count_scan(Scan(**asked, time_column="wall", window=window))
+    by_value = odd.count_scan(replace(asked, where={"wall": moment}))
+    by_window = odd.count_scan(replace(asked, time_column="wall", window=window))
 
     assert by_value == len(HOSTILE)
     assert by_window == len(HOSTILE) + 1
