@@ -28,6 +28,8 @@ class Address:
     @property
     def shown(self) -> str:
         """The address for people."""
+        if self.variable is not None and self.variable_is_set:
+            return f"${{{self.variable}}}"  # whoever keeps it there may not want it written at all
         return str(self.url) if self.url.path is None else self.text
 
 

@@ -156,6 +156,7 @@ def test_a_variable_given_instead_of_an_address_is_what_is_written(tmp_path: Pat
     name, address = read_address("${PG}", name=None, home=tmp_path, base=tmp_path, environ=environ)
 
     assert (name, address.variable, address.url.kind) == ("shop", "PG", "postgresql")
+    assert address.shown == "${PG}"
     with pytest.raises(UsageError, match="environment variable PG is not set"):
         read_address("${PG}", name=None, home=tmp_path, base=tmp_path, environ={})
 

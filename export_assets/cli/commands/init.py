@@ -93,7 +93,8 @@ def init(output: Output, options: InitOptions) -> int:
         _say_what_is_next(output, options, proposal, path)
     for table, error in found.unreadable.items():
         output.note(f"{table}: cannot be read: {error}")
-    if address.variable is not None and not address.variable_is_set:
+    told = path != STDOUT and output.for_people
+    if address.variable is not None and not (address.variable_is_set or told):
         output.note(f"set {address.variable} to the address: its password is not in the file")
     output.document(_document(proposal, None if path == STDOUT else path, text))
     return 0
