@@ -29,8 +29,10 @@ create table notes (id integer primary key, client_id text references clients (i
 insert into clients values ('c1', 'Ann', 'secret'), ('c2', 'Bob', 'secret'), ('c3', 'Eve', 'x');
 insert into births values ('b1', 'c1', '1990-01-01'), ('b2', 'c2', '1991-01-01');
 insert into charts values
-  ('h1', null, 'b1', '{"planets": [1, 2.50]}'), ('h2', 'c1', 'b1', 'null'), ('h3', 'c2', 'b2', null);
-insert into notes values (1, 'c1', 'two' || char(10) || 'lines'), (2, 'c1', null), (3, 'c9', 'lost');
+  ('h1', null, 'b1', '{"planets": [1, 2.50]}'), ('h2', 'c1', 'b1', 'null'),
+  ('h3', 'c2', 'b2', null);
+insert into notes values
+  (1, 'c1', 'two' || char(10) || 'lines'), (2, 'c1', null), (3, 'c9', 'lost');
 """
 
 
@@ -115,7 +117,7 @@ def test_pseudonyms_hold_in_rows_references_ids_and_names(tmp_path: Path) -> Non
 
 
 def test_rows_are_not_named_by_a_column_that_never_leaves(clinic: Bundles) -> None:
-    with pytest.raises(UsageError, match="clients.password_hash: is redacted"):
+    with pytest.raises(UsageError, match=r"clients\.password_hash: is redacted"):
         clinic.bundler("clients", "secret", key=("password_hash",)).export()
 
 
@@ -501,7 +503,7 @@ def test_a_table_without_a_key_is_named_by_a_column(tmp_path: Path) -> None:
 
 
 def test_what_does_not_exist_is_refused_by_name(clinic: Bundles) -> None:
-    with pytest.raises(UsageError, match="Invalid table name 'client'. Did you mean 'clients'?"):
+    with pytest.raises(UsageError, match=r"Invalid table name 'client'\. Did you mean"):
         clinic.bundler("client", "c1").export()
     with pytest.raises(UsageError, match="Invalid table name 'note'"):
         clinic.bundler("clients", "c1", exclude=("note",)).export()
@@ -541,7 +543,7 @@ from pathlib import Path
 from export_assets_tests.engine.bundle_world import Bundles
 Bundles(Path(sys.argv[1])).bundler("clients", "c1", formats=("csv",)).export()
 """
-POINTS = ["staged", "parts_synced", "manifest_synced", "staging_synced", "published", "old_removed"]
+POINTS = ["staged", "parts_synced", "manifest_synced", "staging_synced", "published"]
 
 
 def test_killed_at_any_point_leaves_the_old_set_or_the_new(clinic: Bundles) -> None:
@@ -562,8 +564,6 @@ def test_killed_at_any_point_leaves_the_old_set_or_the_new(clinic: Bundles) -> N
         assert done.returncode == -signal.SIGKILL, point
         assert not verify_partition(first.path), point
         seen.add(files(first.path) == old)
-        if point == "published":
-            break
 
     assert seen == {True, False}
     after = clinic.bundler("clients", "c1", formats=("csv",)).export()
