@@ -53,9 +53,8 @@ class MySqlSource(Source):
         Raises:
             RemoteTransient: The server does not answer, or not any more.
         """
-        schemas = self._schemas
         with self._session() as session:
-            self._check_there(session, schemas)
+            schemas, default = self._present(session)
             # Before the moment: whatever changes in between makes the next stamp another one.
             fingerprint = stamp(session)
             shape = shape_of(session, schemas)
@@ -63,7 +62,7 @@ class MySqlSource(Source):
                 taken_at = datetime.now(UTC)
                 begin(session.connection)
             mariadb = "mariadb" in text(session.rows(sa.text("select version()"))[0][0]).lower()
-            catalog = read_catalog(session, schemas, default=self._default, mariadb=mariadb)
+            catalog = read_catalog(session, schemas, default=default, mariadb=mariadb)
             info = SnapshotInfo(
                 kind="mysql-consistent-read",
                 id=fingerprint,
@@ -71,13 +70,18 @@ class MySqlSource(Source):
                 consistency=overall(catalog),
             )
             yield MySqlSnapshot(
-                self.name, info, session, catalog, shape=shape, shape_now=self._shape_now
+                self.name,
+                info,
+                session,
+                catalog,
+                shape=shape,
+                shape_now=lambda: self._shape_now(schemas),
             )
 
-    def _shape_now(self) -> Shape:
+    def _shape_now(self, schemas: Sequence[str]) -> Shape:
         # Inside the snapshot, some servers show shapes as they were.
         with self._session() as session:
-            return shape_of(session, self._schemas)
+            return shape_of(session, schemas)
 
     @cached_property
     def _url(self) -> sa.URL:
@@ -86,10 +90,6 @@ class MySqlSource(Source):
     @cached_property
     def _engine(self) -> sa.Engine:
         return make_engine(self.name, self._url, busy_timeout=self._busy_timeout)
-
-    @property
-    def _default(self) -> str:
-        return self._url.database or self._schemas[0]
 
     @property
     def _schemas(self) -> tuple[str, ...]:
@@ -133,12 +133,23 @@ class MySqlSource(Source):
         with self._engine.connect() as other:
             other.exec_driver_sql(f"kill query {number}")
 
-    def _check_there(self, session: Session, schemas: Sequence[str]) -> None:
-        present = schema_names(session)
-        for schema in schemas:
-            if schema not in present:
-                msg = f"{self.name}: the server has no database {schema}, or shows it not to us"
+    def _present(self, session: Session) -> tuple[tuple[str, ...], str]:
+        """Return the databases to read, and the default one, as the server writes their names.
+
+        Raises:
+            SourceMissing: One is not there, or not for this user.
+        """
+        asked = self._schemas
+        folds = text(session.rows(sa.text("select @@lower_case_table_names"))[0][0]) != "0"
+        present = {name.lower() if folds else name: name for name in schema_names(session)}
+        found: dict[str, str] = {}
+        for schema in dict.fromkeys((*asked, self._url.database or asked[0])):
+            key = schema.lower() if folds else schema
+            if key not in present:
+                msg = f"{self.name}: the server shows no database {schema} to this user"
                 raise SourceMissing(msg)
+            found[schema] = present[key]
+        return tuple(found[name] for name in asked), found[self._url.database or asked[0]]
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -148,5 +159,9 @@ class MySqlSource(Source):
             raise self._translate(error) from error
 
     def _translate(self, error: Exception) -> ExportError:
+        if isinstance(
+            error, RuntimeError
+        ):  # of the driver, that a package is missing for this login
+            return UsageError(f"{self.name}: {error}: pip install pymysql[rsa]")
         original = getattr(error, "orig", None)
         return translate(original if original is not None else error, self.name)

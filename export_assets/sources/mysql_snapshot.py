@@ -13,7 +13,7 @@ from export_assets.sources.sqlalchemy_catalog import Catalog, CatalogColumn, Cat
 from export_assets.sources.sqlalchemy_reading import Nature
 from export_assets.sources.sqlalchemy_session import Session
 from export_assets.sources.sqlalchemy_snapshot import ServerSnapshot
-from export_assets.sources.sqlalchemy_statement import Relation, everything
+from export_assets.sources.sqlalchemy_statement import Relation, everything, table_relation
 
 Shape = Mapping[tuple[str, str], str]
 
@@ -68,7 +68,14 @@ class MySqlSnapshot(ServerSnapshot):
         return nature(column.declared)
 
     def load(self, known: CatalogTable) -> None:
-        """Do nothing more: the catalogue was read as a whole."""
+        """Ask for the columns only where the catalogue, read as a whole, has none.
+
+        Raises:
+            ExportError: What keeps the server from knowing them: a view of what is gone.
+        """
+        if not known.columns:
+            relation = table_relation(known.schema, known.table)
+            known.columns.update(self.columns_of(relation))
 
     def columns_of(self, relation: Relation) -> dict[str, CatalogColumn]:
         """See `ServerSnapshot.columns_of`."""

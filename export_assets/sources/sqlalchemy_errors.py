@@ -43,6 +43,8 @@ _BY_WORDS: tuple[tuple[str, type[ExportError]], ...] = (
 
 def translate(error: Exception, name: str) -> ExportError:
     """Return the error of this package that says what *error* means for the source *name*."""
+    if isinstance(error, sa.exc.NoSuchTableError):
+        return SourceChanged(f"{name}: there is no table {error} any more")
     original = getattr(error, "orig", None) or error
     words = _first_line(original)
     lost = isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated

@@ -13,6 +13,7 @@ from export_assets.sources.sqlalchemy_reading import Pace
 
 Rows = Sequence[Sequence[Any]]
 _T = TypeVar("_T")
+_FAILURES = (sa.exc.SQLAlchemyError, ValueError, OSError)
 
 
 class Session:
@@ -63,7 +64,7 @@ class Session:
             try:
                 self._set_aside()
                 return do(self.connection)
-            except (sa.exc.SQLAlchemyError, ValueError, OSError) as error:
+            except _FAILURES as error:
                 raise self.translate(error) from error
 
     def result(self, statement: sa.Executable, look: Callable[[sa.CursorResult[Any]], _T]) -> _T:
@@ -98,7 +99,7 @@ class Session:
                 self._set_aside()
                 options = {"stream_results": self._asks_to_stream}
                 result = self.connection.execute(statement, execution_options=options)
-            except (sa.exc.SQLAlchemyError, ValueError, OSError) as error:
+            except _FAILURES as error:
                 raise self.translate(error) from error
             self._open = _Open(result)
             return self._open
@@ -107,7 +108,7 @@ class Session:
         with self._lock:
             try:
                 found = one.fetch(rows)
-            except (sa.exc.SQLAlchemyError, ValueError, OSError) as error:
+            except _FAILURES as error:
                 one.over = True
                 raise self.translate(error) from error
             one.over = not found
@@ -119,10 +120,12 @@ class Session:
                 return
             self._open = None
             # What fails now concerns rows that nobody waits for.
-            with suppress(sa.exc.SQLAlchemyError, ValueError, OSError):
-                if not one.over and self._interrupt is not None:
+            if not one.over and self._interrupt is not None:
+                with suppress(ExportError, *_FAILURES):
                     self._interrupt()
+                with suppress(*_FAILURES):
                     one.skip()
+            with suppress(*_FAILURES):
                 one.result.close()
 
     def _set_aside(self) -> None:

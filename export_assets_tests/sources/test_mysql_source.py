@@ -24,7 +24,7 @@ from export_assets.sources.base import KeySet, Scan, Snapshot
 from export_assets.sources.mysql import MySqlSource
 from export_assets.tables.conform import conform
 from export_assets.tables.partitions import Window
-from export_assets.tables.schema import ForeignKey
+from export_assets.tables.schema import ForeignKey, LogicalType
 from export_assets_tests.mariadb_server import MariaDb, mariadb
 
 __all__ = ["mariadb"]  # a fixture
@@ -356,6 +356,34 @@ def test_the_right_to_read_is_enough(mariadb: MariaDb) -> None:
             snapshot.check()
         with pytest.raises(SourceMissing, match="shop: Access denied"):
             source(address.replace("/granted", "/shop")).snapshot().__enter__()
+
+
+def test_a_view_of_what_is_gone_says_so_and_leaves_the_others(mariadb: MariaDb) -> None:
+    made = (
+        "create table t (id int)",
+        "create table u (id int)",
+        "create view v as select * from u",
+    )
+
+    with (
+        mariadb.database(*made, "drop table u", name="broken") as url,
+        source(url).snapshot() as snapshot,
+    ):
+        assert list(snapshot.tables()) == ["t", "v"]
+        with pytest.raises(UsageError, match=r"shop: View 'broken\.v' references invalid"):
+            snapshot.describe("v")
+        assert read(snapshot, "t") == []
+
+
+def test_a_column_promised_as_text_is_compared_as_text(shop: str) -> None:
+    with source(shop).snapshot() as snapshot:
+        schema = snapshot.describe("orders").select(("id", "part", "total"))
+        for name in ("id", "total"):
+            schema = schema.with_column(replace(schema.column(name), logical=LogicalType.TEXT))
+        scan = Scan(table="orders", schema=schema, where={"id": "1", "total": "1.50"})
+
+        assert [frame.rows() for frame in snapshot.scan(scan)] == [[("1", 1, "1.50")]]
+        assert snapshot.count_scan(replace(scan, where={"id": "1 or 1"})) == 0
 
 
 def test_several_databases_of_a_server_are_one_source(mariadb: MariaDb) -> None:

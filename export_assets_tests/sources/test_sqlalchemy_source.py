@@ -33,6 +33,7 @@ from export_assets.sources.sqlalchemy_types import nature, text_of
 from export_assets.tables.conform import conform
 from export_assets.tables.mismatch import ValueMismatch
 from export_assets.tables.schema import TableSchema
+from export_assets_tests.engine.engine_world import SHOP, World, statuses
 
 
 def database(path: Path, *statements: str) -> SqlAlchemySource:
@@ -307,3 +308,28 @@ def test_a_missing_package_is_named_with_how_to_get_it(
 
     with pytest.raises(UsageError, match=message):
         use()
+
+
+def test_an_export_reads_through_the_dialect(tmp_path: Path) -> None:
+    chosen = database(
+        tmp_path,
+        "create table orders (id integer primary key, at timestamp, total decimal(8,2))",
+        """insert into orders values (1, '2026-02-08 10:00:00', 1.5),
+        (2, '2026-02-09 10:00:00', 2.25), (3, null, null)""",
+        "create table customers (id integer primary key, name text)",
+        "insert into customers values (1, 'Ann'), (2, x'ff')",
+    )
+    world = World(tmp_path)
+    world.config(SHOP.replace("url:", "formats: [parquet, csv]\nurl:"))
+
+    first = world.export(source=chosen)
+    second = world.export(source=chosen)
+
+    assert {record.error for record in first.records} == {None}
+    assert sorted(world.ids().values()) == [[1], [2], [3]]
+    manifest = world.manifest("customers", "parquet", "all")
+    assert [(c.logical_type, c.fidelity_count) for c in manifest.columns] == [
+        ("integer", 0),
+        ("binary", 1),
+    ]
+    assert set(statuses(second).values()) == {"unchanged"}
