@@ -7,7 +7,9 @@ A page opts in with `<!-- tested -->` on its first line. Then
   order, whatever their figures and spaces; `…` stands for anything, alone for any lines;
 - a block of any kind below `<!-- file: PATH -->` is written to that file instead, before what
   follows runs; below `<!-- added to: PATH -->` it is appended to it;
-- a block below `<!-- not run: REASON -->` is left alone.
+- a block below `<!-- not run: REASON -->` is left alone;
+- `<!-- first: COMMAND -->`, on a line of its own with an empty one below, is run unseen: what the
+  page takes for granted.
 """
 
 import re
@@ -19,7 +21,9 @@ from pathlib import Path
 
 MARK = "<!-- tested -->"
 _BLOCK = re.compile(
-    r"(?:^<!-- (?P<marker>[^\n]*?) -->\n)?^```(?P<kind>\w*)[^\n]*\n(?P<text>.*?)^```$", re.M | re.S
+    r"^<!-- first: (?P<first>[^\n]*) -->\n\n|"
+    r"(?:^<!-- (?P<marker>[^\n]*?) -->\n)?^```(?P<kind>\w*)[^\n]*\n(?P<text>.*?)^```$",
+    re.M | re.S,
 )
 _FIGURES = re.compile(r"\d[\d,.]*( ?(?:B|kB|MB|GB|s)\b)?")
 _SEPARATOR = "\x1e"
@@ -52,11 +56,18 @@ def commands_of(page: Path) -> list[Command]:
     return [
         command
         for block in _BLOCK.finditer(text)
-        for command in _commands(block, text.count("\n", 0, block.start("kind")) + 1)
+        for command in _commands(block, text.count("\n", 0, _start(block)) + 1)
     ]
 
 
+def _start(block: re.Match[str]) -> int:
+    return block.start() if block["first"] else block.start("kind")
+
+
 def _commands(block: re.Match[str], line: int) -> Iterator[Command]:
+    if block["first"]:
+        yield Command(text=block["first"], line=line)
+        return
     marker, kind, text = block["marker"] or "", block["kind"], block["text"]
     name, _, rest = marker.partition(": ")
     if name in {"file", "added to"} and rest:

@@ -28,7 +28,7 @@ def test_every_command_of_a_page_works(
 
 
 def test_the_pages_people_start_with_are_among_those_tested() -> None:
-    assert {"your-own-database", "README"} <= {page.stem for page in PAGES}
+    assert {"your-own-database", "dagster", "README"} <= {page.stem for page in PAGES}
 
 
 def write(page: Path, text: str) -> Path:
@@ -70,6 +70,14 @@ def test_variables_and_files_of_one_block_are_there_for_the_next(
 
     assert run_page(page, tmp_path, environment) == []
     assert (tmp_path / "new" / "a.txt").read_text() == "x: $A\ny: 2\n"
+
+
+def test_what_a_page_takes_for_granted_is_done_unseen(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    page = write(tmp_path / "page.md", "\n<!-- first: touch x -->\n\n```sh\nls x\n```\n")
+
+    assert run_page(page, tmp_path, environment) == []
 
 
 def test_a_block_is_not_left_out_without_a_reason(tmp_path: Path) -> None:
