@@ -15,6 +15,7 @@ from export_assets.defs.findings import Finding
 from export_assets.defs.held import RunSources
 from export_assets.defs.metadata import (
     data_version,
+    describe_changes,
     describe_columns,
     describe_partition,
     materialization,
@@ -195,6 +196,7 @@ class _Step:
         last = manifests[max(manifests)]
         key = self.table.key(last.format)
         metadata: dict[str, Any] = dict(describe_columns(self.table, last))
+        metadata |= describe_changes([one.subject.record for one in examined])
         total = sum(manifest.rows for manifest in manifests.values())
         for one in examined:
             manifest, record = manifests[one.subject.key], one.subject.record

@@ -1,13 +1,14 @@
 """What Dagster shows of a published partition: figures, schema, lineage; never a value."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
 from export_assets.defs.names import source_table_key
 from export_assets.defs.shapes import TableShape
 from export_assets.defs.table import TableExport
+from export_assets.engine.report import ExportRecord
 from export_assets.store.manifest import ColumnRecord, Manifest
 
 Metadata = dict[str, dg.MetadataValue]
@@ -53,6 +54,22 @@ def describe_partition(
         found["duration_seconds"] = dg.MetadataValue.float(seconds)
         found["rows_per_second"] = dg.MetadataValue.float(round(manifest.rows / seconds, 1))
     return found
+
+
+def describe_changes(records: Sequence[ExportRecord | None]) -> Metadata:
+    """Return how many partitions a run published, left alone, and how many keys had left.
+
+    Empty where no run did anything, None standing for what was only looked at.
+    """
+    known = [record for record in records if record is not None]
+    if not known:
+        return {}
+    published = [record for record in known if record.status in {"success", "empty"}]
+    return {
+        "partitions_changed": dg.MetadataValue.int(len(published)),
+        "partitions_unchanged": dg.MetadataValue.int(len(known) - len(published)),
+        "deleted": dg.MetadataValue.int(sum(record.deleted for record in published)),
+    }
 
 
 def describe_columns(table: TableExport, manifest: Manifest) -> Metadata:
