@@ -155,8 +155,8 @@ def _read_csv(path: Path) -> list[Row]:
     rows: list[Row] = []
     for part in sorted(path.glob("part-*")):
         with part.open(encoding="utf-8", newline="") as lines:
-            for row in csv.DictReader(lines):
-                rows.append(tuple(_value(name, text) for name, text in row.items()))
+            found = csv.DictReader(lines)
+            rows += [tuple(_value(name, text) for name, text in row.items()) for row in found]
     return rows
 
 
