@@ -68,7 +68,7 @@ def _look(
     """Report what is new of one root; False where something is left for the next tick."""
     manifests = dict(_published(root, before))
     known = latest(instance, root.key, list(manifests))
-    events = []
+    events: list[dg.AssetMaterialization] = []
     complete = True
     for one, manifest in manifests.items():
         record = known.get(one)
