@@ -1,5 +1,6 @@
 """Connections to MySQL and MariaDB: addresses, the session's settings, the driver."""
 
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -7,14 +8,17 @@ import sqlalchemy as sa
 from export_assets.errors import UsageError
 from export_assets.sources.mysql_errors import code_of
 
+_TLS_FILES = frozenset({"ssl_ca", "ssl_cert", "ssl_key", "ssl_key_password"})
+_TLS_SWITCHES = frozenset({"ssl_disabled", "ssl_verify_cert", "ssl_verify_identity"})
 _PARAMETERS = frozenset(
     {
         *("unix_socket", "charset", "connect_timeout", "read_timeout", "write_timeout"),
-        *("ssl_ca", "ssl_cert", "ssl_key", "ssl_capath", "ssl_cipher", "ssl_check_hostname"),
-        *("ssl_disabled", "ssl_verify_cert", "ssl_verify_identity", "ssl_key_password"),
-        *("read_default_file", "read_default_group", "bind_address", "compress"),
+        *("read_default_file", "read_default_group", "bind_address"),
+        *_TLS_FILES,
+        *_TLS_SWITCHES,
     }
 )
+_SWITCH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _UNKNOWN_VARIABLE = 1193
 _DAY = 86_400
 _SETTINGS = (
@@ -72,6 +76,10 @@ def make_engine(name: str, url: sa.URL, *, busy_timeout: float) -> sa.Engine:
     # Without decoders, values come as the server writes them.
     connect: dict[str, Any] = {"charset": "utf8mb4", "conv": dict(encoders)}
     connect["cursorclass"] = StreamCursor
+    # SQLAlchemy would part them into two sets, of which the driver takes one.
+    tls = _TLS_FILES | _TLS_SWITCHES
+    connect |= {key: _given(name, key, url.query[key]) for key in tls & set(url.query)}
+    url = url.difference_update_query(tls)
     if "connect_timeout" not in url.query:
         connect["connect_timeout"] = max(1, int(busy_timeout))
     try:
@@ -81,6 +89,18 @@ def make_engine(name: str, url: sa.URL, *, busy_timeout: float) -> sa.Engine:
     except (sa.exc.ArgumentError, ValueError, TypeError) as error:
         msg = f"{name}: url: a parameter has a value the driver cannot use"
         raise UsageError(msg) from error
+
+
+def _given(name: str, key: str, value: str | tuple[str, ...]) -> str | bool:
+    if key in _TLS_FILES:
+        if key != "ssl_key_password" and not Path(str(value)).is_file():
+            msg = f"{name}: url: {key}: there is no file {value}"
+            raise UsageError(msg)
+        return str(value)
+    if str(value).lower() not in _SWITCH:
+        msg = f"{name}: url: {key} is true or false"
+        raise UsageError(msg)
+    return _SWITCH[str(value).lower()]
 
 
 def set_up(connection: sa.Connection, *, busy_timeout: float) -> None:

@@ -66,7 +66,8 @@ def code_of(error: BaseException) -> int | None:
 
 def _taken_apart(error: BaseException) -> tuple[int | None, str]:
     arguments = error.args
-    if arguments and isinstance(arguments[0], int):
+    own = not isinstance(error, OSError)  # whose first argument is a number of another kind
+    if own and arguments and isinstance(arguments[0], int):
         words = " ".join(str(part) for part in arguments[1:] if part)
         return arguments[0], " ".join(words.split())
     return None, " ".join(str(error).split())

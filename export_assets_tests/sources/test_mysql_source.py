@@ -10,18 +10,23 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pymysql
 import pytest
 
 from export_assets.errors import (
     ExportError,
+    RemotePermanent,
     RemoteTransient,
     SourceBusy,
     SourceChanged,
+    SourceCorrupt,
+    SourceError,
     SourceMissing,
     UsageError,
 )
 from export_assets.sources.base import KeySet, Scan, Snapshot
 from export_assets.sources.mysql import MySqlSource
+from export_assets.sources.mysql_errors import translate
 from export_assets.tables.conform import conform
 from export_assets.tables.partitions import Window
 from export_assets.tables.schema import ForeignKey, LogicalType
@@ -423,6 +428,9 @@ def test_a_view_may_be_configured_in_the_servers_own_sql(shop: str) -> None:
         (("unix_socket=", "unix_sokcet="), UsageError),
         (("unix_socket=", "connect_timeout=soon&unix_socket="), UsageError),
         (("localhost/", "localhost:port/"), UsageError),
+        (("unix_socket=", "ssl_disabled=maybe&unix_socket="), UsageError),
+        (("unix_socket=", "ssl_ca=/nowhere&unix_socket="), UsageError),
+        (("unix_socket=", "ssl_verify_cert=true&unix_socket="), RemotePermanent),
     ],
 )
 def test_an_address_that_does_not_work_is_refused_without_its_password(
@@ -447,9 +455,58 @@ def test_a_server_that_does_not_answer_may_answer_later() -> None:
     assert "s3cret" not in "".join(traceback.format_exception(refused.value))
 
 
+def test_parameters_of_the_address_are_kept(shop: str) -> None:
+    address = shop + "&ssl_disabled=false&ssl_verify_identity=no&read_timeout=30&charset=latin1"
+
+    with source(address).snapshot() as snapshot:
+        assert snapshot.count("orders") == 3
+
+
 @pytest.mark.parametrize(
     "scheme", ["mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql", "mysql+mysqldb"]
 )
 def test_every_way_to_write_the_address_is_understood(shop: str, scheme: str) -> None:
     with source(shop.replace("mysql://", f"{scheme}://")).snapshot() as snapshot:
         assert snapshot.count("orders") == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (1045, SourceMissing),
+        (1142, SourceMissing),
+        (1040, SourceBusy),
+        (1213, SourceBusy),
+        (1146, SourceChanged),
+        (1412, SourceChanged),
+        (1317, RemoteTransient),
+        (2006, RemoteTransient),
+        (2026, RemotePermanent),
+        (1194, SourceCorrupt),
+        (1064, UsageError),
+        (4242, SourceError),
+    ],
+)
+def test_an_error_is_told_by_what_to_do_next(code: int, kind: type[ExportError]) -> None:
+    told = translate(pymysql.err.OperationalError(code, "the server's words"), "shop")
+
+    assert type(told) is kind
+    assert str(told).startswith("shop: the ")
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("Can't connect to MySQL server on 'x' ([Errno 111] Connection refused)", RemoteTransient),
+        ("Can't connect to MySQL server on 'x' (timed out)", RemoteTransient),
+        ("Can't connect to MySQL server on 'x' ([Errno -3] Temporary failure)", RemoteTransient),
+        (
+            "Can't connect to MySQL server on 'x' ([Errno -2] Name or service not known)",
+            SourceMissing,
+        ),
+    ],
+)
+def test_a_name_that_does_not_exist_is_no_passing_trouble(
+    words: str, kind: type[ExportError]
+) -> None:
+    assert type(translate(pymysql.err.OperationalError(2003, words), "shop")) is kind
