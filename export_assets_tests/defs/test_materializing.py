@@ -217,7 +217,7 @@ def test_an_interrupted_run_leaves_nothing_half_written(
     def interrupt(*_args: object, **_kwargs: object) -> None:
         raise dg.DagsterExecutionInterruptedError
 
-    monkeypatch.setattr("export_assets.engine.table_export.Judge.publish", interrupt)
+    monkeypatch.setattr("export_assets.engine.table_run.Judge.publish", interrupt)
 
     result = shop.run(keys_of(ORDERS), span=MONTH)
 
@@ -271,3 +271,18 @@ def test_a_long_range_reports_only_what_checks_find_wrong(
     }
     assert summaries["2024-01-07"] == "4 passed, failed: row_count"
     assert summaries["2024-01-08"] == "5 passed"
+
+
+def test_a_run_tells_how_many_partitions_it_changed(shop: Shop) -> None:
+    shop.run(keys_of(ORDERS), span=MONTH)
+    shop.sql("update orders set total = 1000 where id = 6")
+
+    result = shop.run(keys_of(ORDERS), span=MONTH)
+
+    found = next(
+        event.materialization.metadata
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == PARQUET
+    )
+    figures = {name: found[name].value for name in ("partitions_changed", "partitions_unchanged")}
+    assert figures == {"partitions_changed": 1, "partitions_unchanged": 29}

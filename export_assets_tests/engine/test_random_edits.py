@@ -1,12 +1,14 @@
 """After every edit of a database exactly what it touched is published, and nothing else."""
 
 import random
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from export_assets.engine.comparing import compare_exports
+from export_assets.store.manifest import Manifest
 from export_assets_tests.engine.edit_model import (
     CREATE,
     Editor,
@@ -37,7 +39,7 @@ def test_after_every_edit_exactly_what_it_touched_is_published(
     tmp_path: Path, yaml: str, seed: int, steps: int
 ) -> None:
     world = shop(tmp_path, yaml, CREATE)
-    editor = Editor(world, random.Random(seed))  # noqa: S311 - a seed, no secret
+    editor = Editor(world, random.Random(seed))
     editor.insert()
     world.export(tables=("orders",))
     done = _expected(world)
@@ -82,7 +84,7 @@ def _planned(world: World) -> set[tuple[str, str]]:
     return {(one.format, one.partition) for one in planned if one.action == "publish"}
 
 
-def _renewed(world: World, before: dict[tuple[str, str], object]) -> set[tuple[str, str]]:
+def _renewed(world: World, before: Mapping[tuple[str, str], Manifest]) -> set[tuple[str, str]]:
     after = manifests(world)
     return {
         (fmt, directory.partition("=")[2] or directory)
