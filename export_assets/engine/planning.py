@@ -7,6 +7,7 @@ from typing import Literal
 
 from export_assets.engine.manifests import effective_hash
 from export_assets.engine.memory import PassMemory
+from export_assets.engine.privacy import review_plans
 from export_assets.engine.run import Exporter
 from export_assets.engine.scope import published_keys
 from export_assets.engine.shape_changes import judge_drift
@@ -69,6 +70,7 @@ def opened_plans(
 
     Raises:
         UsageError: The request names what does not exist.
+        ContractViolation: Columns look personal, and the source refuses those not classified.
         SourceError: The source cannot be opened.
     """
     exporter.choices.check_options()
@@ -80,6 +82,7 @@ def opened_plans(
         plans, unreadable = plan_tables(
             names, snapshot, source.config, source.system, exporter.request
         )
+        review_plans(source.config, plans)
         verdict = judge_drift(plans, exporter.workspace.store, exporter.choices)
         refused = [
             PlannedExport(

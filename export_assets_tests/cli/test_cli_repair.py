@@ -143,3 +143,25 @@ def test_a_repair_that_is_killed_is_finished_by_the_next(
     assert not list((published.home / "exports").rglob("*.tmp"))
     changed = {name for name, seen in exports(published).items() if before[name] != seen}
     assert {os.path.dirname(name) for name in changed} == {f"shop/{name}" for name in names}  # noqa: PTH120 - a name, no path
+
+
+def test_a_refused_column_exits_30_and_says_what_to_write(daily: World, cli: Cli) -> None:
+    daily.configure(
+        "source: shop\nurl: shop.db\nunclassified: refuse\n"
+        "tables: {customers: {}, contacts: {query: select id, name as full_name from customers}}\n"
+    )
+
+    refused = cli("export", "shop")
+    dry = cli("export", "shop", "--dry-run")
+    told = cli("inspect", "shop", "--json")
+
+    assert refused.code == dry.code == 30
+    assert refused.err.count("\n") == 1
+    assert "`contacts: {expose: [full_name]}`" in refused.err
+    assert not list((daily.home / "exports").rglob("part-*"))
+    classes = {
+        one["name"]: one["class"]
+        for table in json.loads(told.out)["tables"]
+        for one in table["columns"]
+    }
+    assert classes == {"id": "", "name": "", "note": "", "full_name": "unclassified"}

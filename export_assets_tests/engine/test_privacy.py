@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from export_assets.engine.inspection import inspect_source
+from export_assets.engine.planning import plan_exports
 from export_assets.errors import ConfigError, ContractViolation
 from export_assets_tests.engine.engine_world import (
     ALL_FORMATS,
@@ -72,6 +73,8 @@ def test_a_source_may_refuse_them_before_anything_is_written(tmp_path: Path) -> 
     for name in ("customers.email (e-mail)", "customers.phone (phone)", "orders.zip (address)"):
         assert name in str(refused.value)
     assert not world.exports.exists() or not any(world.exports.rglob("*"))
+    with pytest.raises(ContractViolation, match=r"customers\.email"):
+        plan_exports(world.exporter())
 
 
 def test_what_was_published_before_is_refused_as_well(tmp_path: Path) -> None:
