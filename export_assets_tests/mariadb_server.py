@@ -5,9 +5,11 @@ there; without `apt-get`, or without network, tests that need a server are skipp
 """
 
 import atexit
+import ctypes
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -22,11 +24,12 @@ from urllib.parse import quote
 import pymysql
 import pytest
 
-_PACKAGES = ("mariadb-server-core", "mariadb-common", "libaio1", "libnuma1", "liburing2")
+_PACKAGE = "mariadb-server-core"
 _QUICK = ("-o", "Acquire::http::Timeout=5", "-o", "Acquire::https::Timeout=5")
 _ONCE = ("-o", "Acquire::Retries=0")
 _DOWNLOAD_SECONDS = 60
 _START_SECONDS = 30
+_PR_SET_PDEATHSIG = 1
 _USER, _PASSWORD = "exporter", "s3cr:t/w@rd"
 _SETUP = f"""
 create database mysql;
@@ -179,10 +182,14 @@ def _unpacked() -> _Program:
 def _download(cache: Path, root: Path) -> None:
     with tempfile.TemporaryDirectory(dir=cache) as name:
         directory = Path(name)
-        command = ["apt-get", *_QUICK, *_ONCE, "download", *_PACKAGES]
         try:
+            wanted = [_PACKAGE, *_missing_packages()]
             subprocess.run(
-                command, cwd=directory, check=True, capture_output=True, timeout=_DOWNLOAD_SECONDS
+                ["apt-get", *_QUICK, *_ONCE, "download", *wanted],
+                cwd=directory,
+                check=True,
+                capture_output=True,
+                timeout=_DOWNLOAD_SECONDS,
             )
             for package in directory.glob("*.deb"):
                 subprocess.run(
@@ -194,6 +201,21 @@ def _download(cache: Path, root: Path) -> None:
             msg = f"none on the PATH, and apt-get cannot download one: {last}"
             raise _NoServerError(msg) from error
         (directory / "root").rename(root)
+
+
+def _missing_packages() -> list[str]:
+    """Return what the server's package depends on and this machine has not."""
+    kinds = ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
+    command = ["apt-cache", "depends", *(f"--no-{kind}" for kind in kinds), _PACKAGE]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout
+    names = [line.partition("Depends:")[2].strip() for line in said.splitlines()]
+    return [name for name in names if name and not name.startswith("<") and not _has(name)]
+
+
+def _has(package: str) -> bool:
+    command = ["dpkg-query", "-W", "-f", "${db:Status-Abbrev}", package]
+    said = subprocess.run(command, check=False, capture_output=True, text=True, timeout=20).stdout
+    return said.startswith("ii")
 
 
 def _common(program: _Program, directory: Path) -> list[str]:
@@ -234,6 +256,12 @@ def _bootstrap(program: _Program, directory: Path) -> None:
         raise _NoServerError(msg)
 
 
+def _end_with_parent() -> None:
+    """Have the server end when the tests are killed."""
+    with suppress(OSError, AttributeError):  # where the system knows no such thing
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def _start(program: _Program, directory: Path) -> MariaDb:
     socket = directory / "s"
     with (directory / "log").open("wb") as log:
@@ -247,6 +275,7 @@ def _start(program: _Program, directory: Path) -> MariaDb:
             env=program.environment,
             stdout=log,
             stderr=log,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - it only tells the kernel
         )
     return MariaDb(socket=socket, process=process)
 
