@@ -19,6 +19,7 @@ from export_assets.defs.held import RunSources
 from export_assets.defs.metadata import RUN_ID, Metadata
 from export_assets.defs.names import op_part, source_table_key, tag_value
 from export_assets.defs.pools import RETRY_SECONDS, pool_of, retry_policy
+from export_assets.defs.shapes import unexpected
 from export_assets.engine.bundle import Bundler, BundleReport
 from export_assets.engine.bundle_request import BundleRequest
 from export_assets.engine.bundles.checking import differing_content
@@ -113,10 +114,12 @@ class BundleStepConfig(dg.Config):
 
 
 def bundle_roots(workspace: Workspace, source: ConfiguredSource) -> list[BundleRoot]:
-    """Return the root tables that *source* is configured to offer bundles of."""
+    """Return the root tables that *source* offers bundles of: those configured and expected."""
+    left_out = unexpected(source)
     return [
         BundleRoot(workspace=workspace, configured=source, table=table, rules=rules)
         for table, rules in source.config.bundles.items()
+        if table not in left_out
     ]
 
 

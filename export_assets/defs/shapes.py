@@ -86,14 +86,14 @@ def known_tables(workspace: Workspace, source: ConfiguredSource) -> KnownTables:
     published = _published(store, source)
     names = list(dict.fromkeys([*found, *published] if open_ended else []))
     chosen = [name for name in names if config.selects(name)]
-    chosen += [name for name in named if name not in chosen and name not in _unexpected(source)]
+    chosen += [name for name in named if name not in chosen and name not in unexpected(source)]
     tables = [_shape(name, found.get(name), published.get(name), source) for name in chosen]
     for warning in warnings:
         log.warning(warning)
     return KnownTables(tables=tables, warnings=warnings)
 
 
-def _unexpected(source: ConfiguredSource) -> set[str]:
+def unexpected(source: ConfiguredSource) -> set[str]:
     """Return the tables that the system knows and this source is configured not to have."""
     if source.system is None:
         return set()

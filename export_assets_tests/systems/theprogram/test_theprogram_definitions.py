@@ -19,7 +19,25 @@ from export_assets_tests.systems.theprogram.theprogram_world import (
 def tables_of(definitions: dg.Definitions) -> set[str]:
     graph = definitions.resolve_asset_graph()
     paths = [asset.path for asset in graph.get_all_asset_keys()]
-    return {path[1] for path in paths if path[0] == "theprogram"}
+    return {path[1] for path in paths if path[0] == "theprogram" and path[1] != "bundles"}
+
+
+def bundles_of(definitions: dg.Definitions) -> set[str]:
+    graph = definitions.resolve_asset_graph()
+    return {asset.path[2] for asset in graph.get_all_asset_keys() if asset.path[1] == "bundles"}
+
+
+def test_a_client_and_a_chart_are_offered_as_bundles_where_there_are_any(
+    tmp_path: Path, later: Project
+) -> None:
+    later.configure("options: {generation: 2}\n")
+    (tmp_path / "x").mkdir()
+
+    assert bundles_of(build_definitions(Project(tmp_path / "x").workspace())) == {
+        "clients",
+        "charts",
+    }
+    assert bundles_of(build_definitions(later.workspace())) == {"charts"}
 
 
 def test_the_tables_are_known_without_a_database(tmp_path: Path) -> None:
