@@ -40,12 +40,17 @@ class PostgresServer:
         who = f"{user}:{quote(password, safe='')}" if password else user
         return f"postgresql://{who}@/{database}?host={self.directory}"
 
-    def create_database(self, template: str = "template1") -> "Database":
+    @contextmanager
+    def create_plain_database(self) -> Iterator["Database"]:
+        """Make a database that stores bytes as they come, without an encoding."""
+        with temporary_database(self, "template template0 encoding 'SQL_ASCII' locale 'C'") as made:
+            yield made
+
+    def create_database(self, options: str = "") -> "Database":
         """Make a database of its own name."""
         name = f"shop_{next(_NUMBERS)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            statement = sql.SQL("create database {} template {}")
-            connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+            connection.execute(f"create database {name} {options}".encode())
         return Database(server=self, name=name)
 
 
@@ -99,9 +104,9 @@ def postgres(postgres_server: PostgresServer) -> Iterator[Database]:
 
 
 @contextmanager
-def temporary_database(server: PostgresServer) -> Iterator[Database]:
+def temporary_database(server: PostgresServer, options: str = "") -> Iterator[Database]:
     """Make a database and drop it afterwards, whoever is still connected."""
-    database = server.create_database()
+    database = server.create_database(options)
     try:
         yield database
     finally:

@@ -1,6 +1,6 @@
 """Reading ahead: the next batch is fetched from the source while this one is worked on."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from queue import Empty, Full, Queue
 from threading import Event, Thread
@@ -15,11 +15,14 @@ _Item = Batch | BaseException | None
 
 
 @contextmanager
-def reading_ahead(batches: Iterator[Batch]) -> Iterator[Iterator[Batch]]:
+def reading_ahead(
+    batches: Iterator[Batch], *, cancel: Callable[[], None] = lambda: None
+) -> Iterator[Iterator[Batch]]:
     """Give *batches* as they are fetched by a thread of their own, one ahead.
 
     What fetching raises is raised where the batch was asked for. Leaving the block ends the
-    thread and closes *batches*, whether all were taken or not.
+    thread and closes *batches*, whether all were taken or not. Where an interrupt ends it,
+    *cancel* is called first: it makes a source give up the batch it is waiting for.
     """
     queue: Queue[_Item] = Queue(_AHEAD)
     stopped, ended = Event(), Event()
@@ -35,6 +38,10 @@ def reading_ahead(batches: Iterator[Batch]) -> Iterator[Iterator[Batch]]:
         reader.start()
         with closing(_take(queue, ended)) as taken:
             yield taken
+    except KeyboardInterrupt:
+        stopped.set()
+        cancel()
+        raise
     finally:
         _end(reader, stopped, ended)
 

@@ -113,7 +113,7 @@ def read_table(
     intake = _Intake(contract=contract, lanes=lanes, room=room, writes=writes, observers=observers)
     rows_read = 0
     scan = _scan(plan, request, slicer, assume_timezone)
-    with reading_ahead(snapshot.batches(scan)) as batches_read:
+    with reading_ahead(snapshot.batches(scan), cancel=snapshot.cancel) as batches_read:
         for raw in batches_read:
             rows_read += raw.rows
             inside, slices = slicer.split(conformer.conform_batch(raw), conformer.coerced_rows)

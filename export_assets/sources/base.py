@@ -110,6 +110,9 @@ class Snapshot(ABC):
             SourceCorrupt: It is damaged, wherever that is.
         """
 
+    def cancel(self) -> None:  # noqa: B027 - a source that never waits for long has nothing to do
+        """Make the scan under way in another thread fail soon; nothing is read any more."""
+
     def consistency_of(self, table: str) -> Consistency:
         """Return how far the rows of *table* are of the snapshot's moment."""
         del table

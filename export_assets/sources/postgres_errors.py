@@ -35,6 +35,8 @@ _BY_STATE: tuple[tuple[str, Kind, str], ...] = (
     ("XX001", SourceCorrupt, "a table is damaged"),
     ("XX002", SourceCorrupt, "an index is damaged"),
     ("58P01", SourceCorrupt, "a file of the database is missing"),
+    # A database without an encoding stores any bytes.
+    ("22021", SourceCorrupt, "holds text that is not UTF-8"),
     ("22", UsageError, ""),
     ("42", UsageError, ""),
     ("0A", UsageError, ""),

@@ -57,6 +57,10 @@ class Readers:
                 return
         session.close()
 
+    def cancel(self) -> None:
+        """Ask the server to stop what the first connection streams."""
+        self._leader.cancel()
+
     def close(self) -> None:
         """Close every further connection that is not lent."""
         with self._lock:

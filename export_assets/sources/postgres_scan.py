@@ -7,7 +7,7 @@ from contextlib import closing
 import polars as pl
 import pyarrow as pa
 
-from export_assets.errors import ExportError, SourceCorrupt
+from export_assets.errors import ExportError
 from export_assets.sources.postgres_plan import MISFIT, Plan
 from export_assets.sources.postgres_session import Session
 from export_assets.tables.batch import Batch
@@ -44,10 +44,8 @@ def stream(plan: Plan, statement: str, session: Session) -> Generator[Batch, Non
     try:
         with closing(session.stream(statement, subject=subject)) as batches:
             for batch in batches:
-                arrays = [
-                    _plain(array, kind, f"{subject}.{name}")
-                    for array, kind, name in zip(batch.columns, kinds, names, strict=True)
-                ]
+                pairs = zip(batch.columns, kinds, strict=True)
+                arrays = [_plain(array, kind) for array, kind in pairs]
                 table = pa.Table.from_arrays(arrays, names=names)
                 for offset in range(0, table.num_rows, plan.scan.batch_rows):
                     yield Batch(table=table.slice(offset, plan.scan.batch_rows))
@@ -58,18 +56,6 @@ def stream(plan: Plan, statement: str, session: Session) -> Generator[Batch, Non
         raise
 
 
-def _plain(array: pa.Array, kind: pa.DataType, subject: str) -> pa.Array:
-    """Return *array* as *kind*, its text known to be text.
-
-    Raises:
-        SourceCorrupt: The database holds bytes that are no text, which SQL_ASCII allows.
-    """
-    if isinstance(array, pa.ExtensionArray):
-        array = array.storage
-    if pa.types.is_string(array.type):
-        try:
-            array.validate(full=True)
-        except pa.ArrowInvalid as error:
-            msg = f"{subject}: holds text that is not UTF-8, in a database without an encoding"
-            raise SourceCorrupt(msg) from error
+def _plain(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return *array* as *kind*; that text is UTF-8 has been seen to by the server."""
     return array if array.type == kind else array.cast(kind)

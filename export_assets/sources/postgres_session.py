@@ -65,6 +65,7 @@ class Session:
         """
         self.name = name
         self._address = address
+        self._streaming: driver.Cursor | None = None
         try:
             self._connection: Any = driver.connect(address.uri, autocommit=True)
         except DriverError as error:
@@ -164,11 +165,21 @@ class Session:
                 cursor.adbc_statement.set_options(
                     **{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)}
                 )
+                self._streaming = cursor
                 cursor.execute(statement)
                 with closing(_reader(cursor)) as reader, _cancelled(cursor):
                     yield from reader
         except DriverError as error:
             raise self.translated(error, subject) from error
+        finally:
+            self._streaming = None
+
+    def cancel(self) -> None:
+        """Ask the server, from another thread, to stop whatever is streamed now."""
+        cursor = self._streaming
+        if cursor is not None:
+            with suppress(*DriverError):
+                cursor.adbc_cancel()
 
     def translated(self, error: Exception, subject: str) -> ExportError:
         """Return *error* in this package's classes, about *subject* of this source."""

@@ -51,6 +51,10 @@ class PostgresSnapshot(Snapshot):
     def check(self) -> None:
         """Do nothing more: the server compares the checksums of the pages it reads."""
 
+    def cancel(self) -> None:
+        """See `Snapshot.cancel`: the server is asked to stop at once, even while it sorts."""
+        self._readers.cancel()
+
     def consistency_of(self, table: str) -> Consistency:
         """See `Snapshot.consistency_of`: what another server holds is not part of this snapshot."""
         known = self._known(table)

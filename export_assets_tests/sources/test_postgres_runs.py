@@ -1,5 +1,7 @@
 """Whole runs over a PostgreSQL server: published, verified, untorn, nothing left of failures."""
 
+import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -272,6 +274,26 @@ def test_a_connection_ended_in_mid_read_publishes_nothing(
     assert not list(world.exports.rglob("part-*"))
     assert leftovers(world.exports) == []
     assert world.export().records[0].status == "success"
+
+
+def test_an_interrupt_does_not_wait_for_the_server(postgres: Database, tmp_path: Path) -> None:
+    postgres.run("create view slow as select pg_sleep(30)::text as x")
+    shop = CommandLine(home=tmp_path)
+    command = shop.command("export", postgres.url, "--quiet")
+    at_work = "select count(*) from pg_stat_activity where query like 'COPY%' and state = 'active'"
+    at_work += f" and datname = '{postgres.name}'"
+
+    with subprocess.Popen(command, env=shop.environment(), cwd=tmp_path) as process:
+        while postgres.rows(at_work) == [(0,)]:
+            assert process.poll() is None
+            time.sleep(0.05)
+        asked = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        code = process.wait(timeout=25)
+
+    assert code == 130
+    assert time.monotonic() - asked < 10
+    assert leftovers(tmp_path / "exports") == []
 
 
 # --- Dagster ---

@@ -1,5 +1,8 @@
 """PostgreSQL as a source: what it finds, what its stamp sees, how it reads, how it fails."""
 
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +17,7 @@ from export_assets.errors import (
     ExportError,
     RemoteTransient,
     SourceBusy,
+    SourceCorrupt,
     SourceMissing,
     UsageError,
 )
@@ -620,4 +624,43 @@ def test_nothing_is_written_to_the_database(postgres: Database) -> None:
 
     assert postgres.rows(written)[0][2:] == before
     here = f"datname = '{postgres.name}' and pid <> pg_backend_pid()"
-    assert postgres.rows(f"select count(*) from pg_stat_activity where {here}") == [(0,)]
+    connected = f"select count(*) from pg_stat_activity where {here}"
+    deadline = time.monotonic() + 5  # the server notices a moment later
+    while postgres.rows(connected) != [(0,)]:
+        assert time.monotonic() < deadline
+
+
+def test_text_that_is_none_is_told_in_a_database_without_an_encoding(
+    postgres_server: PostgresServer,
+) -> None:
+    with postgres_server.create_plain_database() as database:
+        database.run("create table t (note text)", "insert into t values ('plain')")
+        with database.source().snapshot() as snapshot:
+            assert read(snapshot, "t") == [("plain",)]
+        database.run("set client_encoding = 'SQL_ASCII'; insert into t values (E'\\xff')")
+
+        with (
+            database.source().snapshot() as snapshot,
+            pytest.raises(SourceCorrupt, match="shop: t: holds text that is not UTF-8"),
+        ):
+            read(snapshot, "t")
+
+
+def test_without_the_driver_the_extra_is_named() -> None:
+    script = """
+import sys
+from pathlib import Path
+from export_assets.config.urls import parse_url
+from export_assets.errors import UsageError
+from export_assets.sources.registry import open_source
+sys.modules["adbc_driver_postgresql"] = None
+for _ in range(2):
+    try:
+        open_source("shop", parse_url("postgresql://h/db", base=Path("/")))
+    except UsageError as error:
+        print(error)
+"""
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert done.stdout.count("pip install export-assets[postgres]") == 2, done.stderr
