@@ -148,7 +148,8 @@ def test_a_repair_that_is_killed_is_finished_by_the_next(
 def test_a_refused_column_exits_30_and_says_what_to_write(daily: World, cli: Cli) -> None:
     daily.configure(
         "source: shop\nurl: shop.db\nunclassified: refuse\n"
-        "tables: {customers: {}, contacts: {query: 'select id, name as full_name from customers'}}\n"
+        "tables:\n  customers: {}\n"
+        "  contacts: {query: 'select id, name as full_name from customers'}\n"
     )
 
     refused = cli("export", "shop")
