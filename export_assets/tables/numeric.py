@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 _LARGEST_EXACT_INTEGER = 2**53
+_LARGEST_INTEGER = 2**63
 # Up to here every decimal has a double of its own, and dividing by the power of ten finds it.
 _SURE_DIGITS = 10**15
 _LARGEST_EXACT_POWER = 22
@@ -61,7 +62,8 @@ def to_float(raw: pl.Series) -> pl.Series:
 def to_decimal(raw: pl.Series, dtype: pl.Decimal) -> pl.Series:
     """Convert texts and numbers to *dtype*, null where a digit would be lost.
 
-    A float stands for the shortest decimal that reads back as it.
+    A float stands for the shortest decimal that reads back as it, but a whole one of 64 bits for
+    itself: SQLite's integers among decimals come as floats, where those carry them exactly.
     """
     if raw.dtype == pl.String:
         return _decimal_of_text(raw, dtype)
@@ -107,8 +109,13 @@ def _decimal_of_float(raw: pl.Series, dtype: pl.Decimal) -> pl.Series:
     large = ~sure & raw.is_finite().fill_null(value=False)
     if not large.any():
         return exact
-    written = [_fitting(repr(number), dtype) for number in raw.filter(large).to_list()]
+    written = [_fitting(_digits(number), dtype) for number in raw.filter(large).to_list()]
     return exact.scatter(large.arg_true(), pl.Series(written, dtype=dtype))
+
+
+def _digits(number: float) -> str:
+    whole = number.is_integer() and abs(number) <= _LARGEST_INTEGER
+    return str(int(number)) if whole else repr(number)
 
 
 def _fitting(text: str, dtype: pl.Decimal) -> Decimal | None:

@@ -71,7 +71,10 @@ def expected(stored: Stored, promise: Promise, column: ColumnRecord) -> object:
             assert float(value) == value
             return float(value).hex()
         case "decimal":
-            number = Decimal(repr(value))
+            assert isinstance(value, int | float)
+            # A whole number of 64 bits is itself, whatever class SQLite holds it in.
+            exact = isinstance(value, float) and abs(value) <= 2**63 and value.is_integer()
+            number = Decimal(value) if exact else Decimal(repr(value))
             return number.quantize(Decimal(1).scaleb(-promise.scale), context=Context(prec=80))
     return _time(kind, value, promise.logical, column)
 

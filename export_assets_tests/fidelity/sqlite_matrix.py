@@ -64,6 +64,7 @@ CASES: Sequence[Case] = (
     _case("decimal(18,4)", "12345678901.2345", "decimal(18, 4)"),
     _case("decimal(9,0)", "1 | 999999999", "decimal(9, 0)"),
     _case("decimal(9,0)", "1234567890", "integer", "widened", 1),
+    _case("decimal(38,10)", "-9223372036854775808 | 0.5", "decimal(38, 10)"),
     _case("numeric", "1 | 2", "integer"),
     _case("numeric", "1 | 2.5", "float"),
     _case("numeric", "1.5 | 'n/a'", "text", "widened", 1),

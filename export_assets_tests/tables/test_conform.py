@@ -342,7 +342,9 @@ def test_decimals_from_floats_are_their_shortest_digits(
     value: float, size: tuple[int, int]
 ) -> None:
     precision, scale = size
-    wanted = exact_decimal(repr(value), precision, scale)
+    # An integer of 64 bits that comes as a float is that integer.
+    whole = value.is_integer() and abs(value) <= 2**63
+    wanted = exact_decimal(str(int(value)) if whole else repr(value), precision, scale)
 
     agrees(value, wanted, pl.Float64(), LogicalType.DECIMAL, precision=precision, scale=scale)
 
@@ -669,3 +671,13 @@ def test_a_column_may_be_called_what_polars_takes_for_a_pattern(name: str) -> No
 
     assert done.columns == [name, "at"]
     assert done.to_series(0).to_list() == [Decimal("1.25"), None]
+
+
+@pytest.mark.parametrize("whole", [-(2**63), 1018310956121826176, 2**53 + 2])
+def test_a_whole_float_of_64_bits_is_that_decimal_to_the_last_digit(whole: int) -> None:
+    column = Column(name="v", logical=LogicalType.DECIMAL, precision=38, scale=10)
+    schema = TableSchema(name="t", columns=(column,))
+
+    done = conform(pl.DataFrame({"v": [float(whole), 1e23]}), schema, assume_timezone="UTC")
+
+    assert done["v"].to_list() == [Decimal(whole), Decimal("1e23")]
