@@ -11,7 +11,6 @@ needs the source itself is decided further up.
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -41,21 +40,13 @@ from export_assets.config.rules import (
     PartitionBy,
     Relation,
     Scalar,
+    check_timezone,
 )
 
 EVERY_OTHER = "*"
 """The key of `tables` that stands for every table not named."""
 
 DEFAULT_REDACT = SECRET_GLOBS
-
-
-def _check_timezone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError) as error:
-        msg = f"no time zone {value!r} in the IANA database"
-        raise ValueError(msg) from error
-    return value
 
 
 def all_tables(value: object) -> object:
@@ -72,7 +63,7 @@ def said_of(value: object) -> object:
     return value
 
 
-Timezone = Annotated[str, AfterValidator(_check_timezone)]
+Timezone = Annotated[str, AfterValidator(check_timezone)]
 Cron = Annotated[str, AfterValidator(check_cron)]
 DriftManner = Literal["refuse", "warn", "allow"]
 Names = tuple[Annotated[str, Field(min_length=1)], ...]

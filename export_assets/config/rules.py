@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Literal, Self, get_args
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     BeforeValidator,
@@ -52,6 +53,20 @@ Bound = StrictInt | StrictFloat | StrictStr
 _UNSUPPORTED_REGEX = re.compile(r"\(\?(?:=|!|<=|<!)|(?<!\\)(?:\\\\)*\\[1-9]")
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TEMPORAL = frozenset({"date", "time", "timestamp", "naive_timestamp"})
+
+
+def check_timezone(value: str) -> str:
+    """Return the name of a zone.
+
+    Raises:
+        ValueError: The IANA database has no such zone.
+    """
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError) as error:
+        msg = f"no time zone {value!r} in the IANA database"
+        raise ValueError(msg) from error
+    return value
 
 
 def _iso_day(value: object) -> object:
@@ -153,6 +168,61 @@ class ColumnType(Model):
     """Digits of a decimal in all."""
     scale: NonNegativeInt | None = Field(default=None, le=38)
     """Digits of a decimal after the point."""
+    format: str = ""
+    """Form of dates and times held as text, in the signs of strptime: `%d.%m.%Y %H:%M`. A form
+    with `%z` reads offsets."""
+    timezone: str = ""
+    """IANA zone of this column's wall clocks, instead of the source's `assume_timezone`."""
+    null_values: tuple[str, ...] = ()
+    """Texts that stand for no value, such as `n/a`; they become null and are counted."""
+    true_values: tuple[str, ...] = ()
+    """Texts that mean true; a boolean with such needs `false_values`, too."""
+    false_values: tuple[str, ...] = ()
+    """Texts that mean false."""
+    on_mismatch: Literal["refuse", "widen", "null"] = "refuse"
+    """What becomes of a value that is none of this type: `refuse` fails the table (exit 30),
+    `widen` exports the column as a type that holds every value, `null` exports such values as null
+    and counts them as lost. Blobs in a column of another type always widen it."""
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """The rules of reading that were chosen, by name, as `tables.reading` takes them."""
+        names = (
+            ("format", self.format),
+            ("timezone", self.timezone),
+            ("null_values", self.null_values),
+            ("true_values", self.true_values),
+            ("false_values", self.false_values),
+        )
+        chosen: dict[str, Any] = {name: value for name, value in names if value}
+        if chosen or self.on_mismatch == "null":
+            chosen["on_mismatch"] = self.on_mismatch
+        return chosen
+
+    @model_validator(mode="after")
+    def _reads_what_it_says(self) -> Self:
+        if self.format and self.type not in _TEMPORAL:
+            msg = f"format belongs to dates and times, not to {self.type}"
+            raise ValueError(msg)
+        if self.format and (self.encoding != "native" or "%" not in self.format):
+            msg = "format is a pattern such as %d.%m.%Y, and leaves no place for an encoding"
+            raise ValueError(msg)
+        if self.timezone and self.type != "timestamp":
+            msg = f"timezone belongs to timestamp, not to {self.type}"
+            raise ValueError(msg)
+        if self.timezone:
+            check_timezone(self.timezone)
+        if self.type != "boolean" and (self.true_values or self.false_values):
+            msg = f"true_values and false_values belong to boolean, not to {self.type}"
+            raise ValueError(msg)
+        if bool(self.true_values) != bool(self.false_values):
+            msg = "true_values and false_values: give both"
+            raise ValueError(msg)
+        words = (*self.true_values, *self.false_values, *self.null_values)
+        if len(set(words)) != len(words):
+            msg = "true_values, false_values and null_values: a text is in them twice"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _fits_the_type(self) -> Self:

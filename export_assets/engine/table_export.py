@@ -242,7 +242,8 @@ class TableExporter:
         zone = self.source.config.assume_timezone
         profiled = snapshot.profile(plan.name, plan.schema, assume_timezone=zone)
         for name in plan.pinned & set(profiled.names):
-            if profiled.column(name) != plan.schema.column(name):
+            found = replace(profiled.column(name), fidelity=plan.schema.column(name).fidelity)
+            if found != plan.schema.column(name):
                 kind = plan.schema.column(name).logical
                 raise ValueMismatch(plan.name, name, f"values are no exact {kind}, as configured")
         if isinstance(plan.partitions, TimePartitions) or self.request.window.bounded:

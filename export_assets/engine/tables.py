@@ -13,6 +13,7 @@ from export_assets.engine.system import System
 from export_assets.errors import ExportError, UsageError
 from export_assets.sources.base import Snapshot
 from export_assets.tables.partitions import NoPartitions, Partitions, TimePartitions
+from export_assets.tables.reading import Reading
 from export_assets.tables.schema import LogicalType, TableSchema
 
 TIMES = frozenset({LogicalType.TIMESTAMP, LogicalType.NAIVE_TIMESTAMP, LogicalType.DATE})
@@ -248,7 +249,7 @@ def plan_schema(
         partitions=partitions,
         time_column=time_column,
         order_by=_order(order_by, partitions, time_column, request),
-        pinned=frozenset(types),
+        pinned=frozenset(name for name, kind in types.items() if kind.on_mismatch == "refuse"),
         cursor=cursor,
         tombstone_key=tombstone_key(schema, config, columns) if kept else (),
         absent=absent,
@@ -278,6 +279,7 @@ def _typed(schema: TableSchema, types: Mapping[str, ColumnType]) -> TableSchema:
             encoding=kind.encoding,
             precision=kind.precision,
             scale=kind.scale,
+            reading=Reading(**kind.reading) if kind.reading else None,
         )
         schema = schema.with_column(column)
     return schema

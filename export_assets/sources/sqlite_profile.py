@@ -78,7 +78,7 @@ def profile_values(
         if not judged:
             return schema
         try:
-            misfits = _count_misfits(scan, schema.select(judged), assume_timezone=assume_timezone)
+            found = _count_misfits(scan, schema.select(judged), assume_timezone=assume_timezone)
         except ValueMismatch as mismatch:
             # Only text that is no UTF-8 gets here; it stays so as binary, so this ends.
             column = schema.column(mismatch.column)
@@ -86,8 +86,13 @@ def profile_values(
                 raise
             schema = schema.with_column(_not_utf8(column, classes[column.name]))
             continue
-        for name, count in misfits.items():
-            schema = schema.with_column(_demote(schema.column(name), classes[name], count))
+        misfits, nulled = found
+        for name in judged:
+            column, lost = schema.column(name), misfits[name]
+            if lost + nulled[name] and _may_lose(column, lost):
+                schema = schema.with_column(_with_nulls(column, lost, nulled[name]))
+            elif lost:
+                schema = schema.with_column(_demote(column, classes[name], lost))
         return schema
 
 
@@ -104,12 +109,25 @@ def _count_misfits(
     schema: TableSchema,
     *,
     assume_timezone: str,
-) -> Counter[str]:
+) -> tuple[Counter[str], Counter[str]]:
+    """Count values that do not convert, and those that stand for no value, as configured."""
     conformer = Conformer(schema, assume_timezone=assume_timezone)
     misfits: Counter[str] = Counter()
     for frame in scan(schema):
         misfits.update(conformer.count_misfits(frame))
-    return misfits
+    return misfits, conformer.nulled
+
+
+def _may_lose(column: Column, misfits: int) -> bool:
+    rules = column.reading
+    return rules is not None and (not misfits or rules.on_mismatch == "null")
+
+
+def _with_nulls(column: Column, misfits: int, nulled: int) -> Column:
+    what = f"values that are no {_wish(column)}" if misfits else "texts that stand for no value"
+    reason = f"{what} are null, as configured"
+    fidelity = Fidelity(verdict="lossy", reason=reason, count=misfits + nulled)
+    return replace(column, fidelity=fidelity)
 
 
 def _demote(column: Column, classes: Classes, count: int) -> Column:
@@ -117,7 +135,7 @@ def _demote(column: Column, classes: Classes, count: int) -> Column:
         widened = numeric(column, classes)
         reason = f"holds numbers that are no {_wish(column)}"
     else:
-        widened = replace(column, logical=LogicalType.TEXT, encoding=_native())
+        widened = replace(column, logical=LogicalType.TEXT, encoding=_native(), reading=None)
         reason = f"holds text that is no {_wish(column)}"
     return replace(widened, fidelity=Fidelity(verdict="widened", reason=reason, count=count))
 
@@ -131,7 +149,9 @@ def _wish(column: Column) -> str:
 def _not_utf8(column: Column, classes: Classes) -> Column:
     reason = "holds text that is not UTF-8"
     fidelity = Fidelity(verdict="widened", reason=reason, count=classes.texts + classes.numbers)
-    return replace(column, logical=LogicalType.BINARY, encoding=_native(), fidelity=fidelity)
+    return replace(
+        column, logical=LogicalType.BINARY, encoding=_native(), reading=None, fidelity=fidelity
+    )
 
 
 def _native() -> Encoding:

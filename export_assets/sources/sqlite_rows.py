@@ -33,6 +33,8 @@ def needs_rows(plan: Plan) -> bool:
 def is_converted(column: Column) -> bool:
     """Whether *column* carries values of other storage classes, turned into text or binary."""
     kept = column.fidelity.verdict == "exact"
+    if column.reading is not None and column.reading.from_text:
+        return True
     return not kept and str(raw_dtype(column)) in ("String", "Binary")
 
 

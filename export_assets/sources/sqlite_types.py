@@ -99,7 +99,10 @@ def raw_dtype(column: Column) -> pl.DataType:
     """Return the Polars type raw batches hold *column* as.
 
     SQLite has no decimals: it holds them as reals, or as integers where nothing follows the point.
+    Values that are read by configured rules are delivered as text, whatever they are.
     """
+    if column.reading is not None and column.reading.from_text:
+        return pl.String()
     if column.logical in (LogicalType.INTEGER, LogicalType.BOOLEAN):
         return pl.Int64()
     if column.logical is LogicalType.DECIMAL:

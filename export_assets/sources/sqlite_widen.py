@@ -77,6 +77,8 @@ def fit(column: Column, found: Classes) -> Column:
     logical = column.logical
     if not found.values:
         return column
+    if column.reading is not None and column.reading.from_text:
+        return mixed(column, found) if found.blobs else column
     if logical in TEMPORAL:
         return _temporal(column, found)
     if found.texts or found.blobs:
@@ -149,4 +151,5 @@ def _as(column: Column, logical: LogicalType, *, reason: str = "", count: int = 
         fidelity=fidelity,
         precision=column.precision if decimal else None,
         scale=column.scale if decimal else None,
+        reading=column.reading if logical is column.logical else None,
     )

@@ -13,6 +13,7 @@ import pyarrow as pa
 from export_assets.tables.batch import Batch
 from export_assets.tables.mismatch import ValueMismatch
 from export_assets.tables.numeric import to_boolean, to_decimal, to_float, to_integer
+from export_assets.tables.reading import exact_integers
 from export_assets.tables.schema import Column, LogicalType, TableSchema
 from export_assets.tables.temporal import (
     Read,
@@ -48,6 +49,8 @@ class Conformer:
         """Per column, values read as the nearest instant there is; see `tables.temporal`."""
         self.coerced_rows: pl.Series | None = None
         """How many such values each row of the last frame holds, None where no row holds any."""
+        self.nulled: Counter[str] = Counter()
+        """Per column, texts that stand for no value, as configured."""
         self._zone = assume_timezone
 
     def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -77,8 +80,10 @@ class Conformer:
             raw = _plainly_named(frame.get_column(column.name))
             if _is_conformed(raw, column):
                 continue
+            before = self.nulled[column.name]
             try:
-                lost = self._by_type(raw, column).null_count() - raw.null_count()
+                lost = self._read(raw, column).null_count() - raw.null_count()
+                lost -= self.nulled[column.name] - before
             except (pl.exceptions.PolarsError, OverflowError):
                 lost = len(raw) - raw.null_count()
             if lost:
@@ -100,7 +105,7 @@ class Conformer:
             if column.name not in present:
                 raise ValueMismatch(self.schema.name, column.name, "the source has no such column")
             array = batch.values(column.name)
-            if _AS_THEY_ARE.get(array.type) != column.dtype:
+            if _AS_THEY_ARE.get(array.type) != column.dtype or _has_rules(column):
                 raw = pl.Series(_PLAIN_NAME, array)
                 series = raw if _is_conformed(raw, column) else self._convert(raw, column)
                 array = series.to_arrow(compat_level=pl.CompatLevel.oldest())
@@ -109,15 +114,34 @@ class Conformer:
 
     def _convert(self, raw: pl.Series, column: Column) -> pl.Series:
         try:
-            converted = self._by_type(raw, column)
+            converted = self._read(raw, column)
         except (pl.exceptions.PolarsError, OverflowError) as error:
             fact = f"{raw.dtype} values do not convert to {column.logical}"
             raise ValueMismatch(self.schema.name, column.name, fact) from error
         lost = converted.null_count() - raw.null_count()
+        if column.fidelity.verdict == "lossy":
+            lost = 0  # they are counted there
         if lost or converted.dtype != column.dtype:
             fact = f"{lost} of {len(raw)} values in a batch are no exact {column.logical}"
             raise ValueMismatch(self.schema.name, column.name, fact)
         return converted
+
+    def _read(self, raw: pl.Series, column: Column) -> pl.Series:
+        """Convert *raw*, by the column's own rules where it has some."""
+        rules = column.reading
+        if rules is None or not rules.from_text or raw.dtype != pl.String:
+            return self._by_type(raw, column)
+        texts = rules.without_nulls(raw)
+        self.nulled[column.name] += texts.null_count() - raw.null_count()
+        if column.logical is LogicalType.BOOLEAN and rules.true_values:
+            return rules.booleans(texts)
+        if not rules.format:
+            read = self._by_type(texts, column)
+            return exact_integers(texts, read) if column.logical is LogicalType.FLOAT else read
+        if column.logical is LogicalType.TIME:
+            return texts.str.to_time(rules.format, strict=False)
+        naive = column.logical in (LogicalType.NAIVE_TIMESTAMP, LogicalType.DATE)
+        return self._by_type(rules.naive(texts) if naive else rules.moments(texts), column)
 
     def _by_type(self, raw: pl.Series, column: Column) -> pl.Series:
         match column.logical:
@@ -137,25 +161,15 @@ class Conformer:
     def _moments(self, raw: pl.Series, column: Column) -> pl.Series:
         """Return instants, or wall-clock readings for a column without a zone."""
         naive = column.logical is LogicalType.NAIVE_TIMESTAMP
-        moments, coerced = _read_naive(raw, column) if naive else self._read_instants(raw, column)
+        own = column.reading.timezone if column.reading else ""
+        zone = own or self._zone
+        if naive:
+            moments, coerced = _read_naive(raw, column)
+        else:
+            moments, coerced = _read_instants(raw, column, zone)
         if coerced is not None:
             self._note_coerced(column.name, coerced)
         return moments
-
-    def _read_instants(self, raw: pl.Series, column: Column) -> Read:
-        epoch = column.encoding.startswith("epoch")
-        if isinstance(raw.dtype, pl.Datetime):
-            moments = to_microseconds(raw)
-            if raw.dtype.time_zone is not None:
-                return moments.dt.convert_time_zone("UTC"), None
-            return localize(moments, self._zone)
-        if raw.dtype == pl.String:
-            if epoch:
-                return read_epoch_texts(raw, column.encoding, self._zone)
-            return read_timestamps(raw, self._zone)
-        if raw.dtype == pl.Date:
-            return localize(within_calendar(raw).cast(pl.Datetime("us")), self._zone)
-        return read_epoch(raw, column.encoding)
 
     def _note_coerced(self, name: str, marked: pl.Series) -> None:
         counts = marked.cast(pl.UInt32)
@@ -170,6 +184,10 @@ def conform(frame: pl.DataFrame, schema: TableSchema, *, assume_timezone: str) -
         ValueMismatch: A value cannot be carried exactly by its column's type.
     """
     return Conformer(schema, assume_timezone=assume_timezone).conform(frame)
+
+
+def _has_rules(column: Column) -> bool:
+    return column.reading is not None and column.reading.from_text
 
 
 def _plainly_named(raw: pl.Series) -> pl.Series:
@@ -208,6 +226,22 @@ def _nested(raw: pl.Series, column: Column) -> pl.Series:
     return converted.set(back.ne_missing(raw), None) if not back.equals(raw) else converted
 
 
+def _read_instants(raw: pl.Series, column: Column, zone: str) -> Read:
+    epoch = column.encoding.startswith("epoch")
+    if isinstance(raw.dtype, pl.Datetime):
+        moments = to_microseconds(raw)
+        if raw.dtype.time_zone is not None:
+            return moments.dt.convert_time_zone("UTC"), None
+        return localize(moments, zone)
+    if raw.dtype == pl.String:
+        if epoch:
+            return read_epoch_texts(raw, column.encoding, zone)
+        return read_timestamps(raw, zone)
+    if raw.dtype == pl.Date:
+        return localize(within_calendar(raw).cast(pl.Datetime("us")), zone)
+    return read_epoch(raw, column.encoding)
+
+
 def _read_naive(raw: pl.Series, column: Column) -> Read:
     """Read wall-clock readings; of instants, the reading of UTC."""
     if raw.dtype == pl.String and not column.encoding.startswith("epoch"):
@@ -228,7 +262,7 @@ def _read_naive(raw: pl.Series, column: Column) -> Read:
 
 def _is_conformed(raw: pl.Series, column: Column) -> bool:
     """Whether *raw* can stay as it is: of the type promised, and of years that have a name."""
-    if raw.dtype != column.dtype:
+    if raw.dtype != column.dtype or _has_rules(column):
         return False
     temporal = raw.dtype == pl.Date or isinstance(raw.dtype, pl.Datetime)
     return not temporal or within_calendar(raw) is raw

@@ -6,6 +6,8 @@ from typing import Literal, get_args
 
 import polars as pl
 
+from export_assets.tables.reading import Reading
+
 Verdict = Literal["exact", "widened", "lossy", "refused"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 """From the best to the gravest."""
@@ -64,6 +66,8 @@ class Column:
     nested: pl.DataType | None = None
     description: str = ""
     fidelity: Fidelity = field(default_factory=Fidelity)
+    reading: Reading | None = None
+    """How its values are read, where the configuration says so."""
 
     @property
     def dtype(self) -> pl.DataType:
