@@ -1,4 +1,4 @@
-"""A run killed anywhere while it follows a cursor leaves nothing behind that the next one misses."""
+"""A run killed anywhere as it follows a cursor leaves nothing behind that the next one misses."""
 
 import signal
 import subprocess
