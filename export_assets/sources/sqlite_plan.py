@@ -85,29 +85,7 @@ def make_plan(
     Raises:
         UsageError: A filter or an order names a column the relation does not have.
     """
-    where: list[str] = []
-    values: list[Value] = []
-    if time_filter is not None:
-        where.append(time_filter.condition)
-        values += time_filter.values
-    for name, wanted in scan.where.items():
-        condition, wanted_values = equality(scan, name, wanted, collated=collated)
-        where.append(condition)
-        values += wanted_values
-    if scan.among is not None:
-        affinities = {
-            name: "blob" if table is None else table.affinity(name) for name in scan.among.columns
-        }
-        condition, bound = key_filter(scan.among, affinities, collated=collated)
-        where.append(condition)
-        values += bound
-    least = scan.at_least
-    judged = least is not None and table is not None and table.affinity(least.column) != "text"
-    if least is not None and judged and not collated:
-        # What is no number sorts after all numbers, so that it is delivered and judged later.
-        name = quote(least.column)
-        where.append(f"({name} >= ? or {name} is null)")
-        values.append(max(min(least.value, 2**63 - 1), -(2**63)))
+    where, values = _filters(scan, table, time_filter, collated=collated)
     limit = ""
     if scan.limit is not None or scan.offset:
         limit = "limit ? offset ?"
@@ -132,6 +110,36 @@ def make_plan(
             for column in scan.schema.columns
         },
     )
+
+
+def _filters(
+    scan: Scan, table: CatalogTable | None, time_filter: TimeFilter | None, *, collated: bool
+) -> tuple[list[str], list[Value]]:
+    """Return the conditions a row of *scan* meets, and what to bind to them."""
+    where: list[str] = []
+    values: list[Value] = []
+    if time_filter is not None:
+        where.append(time_filter.condition)
+        values += time_filter.values
+    for name, wanted in scan.where.items():
+        condition, wanted_values = equality(scan, name, wanted, collated=collated)
+        where.append(condition)
+        values += wanted_values
+    if scan.among is not None:
+        affinities = {
+            name: "blob" if table is None else table.affinity(name) for name in scan.among.columns
+        }
+        condition, bound = key_filter(scan.among, affinities, collated=collated)
+        where.append(condition)
+        values += bound
+    least = scan.at_least
+    judged = least is not None and table is not None and table.affinity(least.column) != "text"
+    if least is not None and judged and not collated:
+        # What is no number sorts after all numbers, so that it is delivered and judged later.
+        name = quote(least.column)
+        where.append(f"({name} >= ? or {name} is null)")
+        values.append(max(min(least.value, 2**63 - 1), -(2**63)))
+    return where, values
 
 
 def _order(scan: Scan, table: CatalogTable | None) -> tuple[str, ...]:
