@@ -7,6 +7,7 @@ from export_assets.errors import UsageError
 from export_assets.sources.names import check_name
 from export_assets.sources.postgres_session import Session
 from export_assets.sources.postgres_typebook import PgType, TypeBook
+from export_assets.sources.sql import quote
 from export_assets.tables.schema import ForeignKey
 
 # Rows of a partition come with the table it belongs to, so it is listed only where that is not.
@@ -119,13 +120,13 @@ def _texts(session: Session, array: str) -> tuple[str, ...]:
 def find_relations(session: Session, schemas: Schemas) -> dict[str, CatalogTable]:
     """List every table and view of *schemas* by its public name, tables first, without columns."""
     found: dict[str, CatalogTable] = {}
-    for oid, schema, table, kind, readable, comment, file in session.rows(
-        _RELATIONS, [array_literal(schemas.read)]
-    ):
+    rows = session.rows(_RELATIONS, [array_literal(schemas.read)])
+    bare = {row[2] for row in rows if row[1] == schemas.default}
+    for oid, schema, table, kind, readable, comment, file in rows:
         name = schemas.public_name(schema, table)
-        # A table of the default schema may carry a dot in its name, and then goes first.
-        if name in found and schema != schemas.default:
-            continue
+        # A dot in a name can make two tables look the same.
+        if name in found or (schema != schemas.default and name in bare):
+            name = f"{quote(schema)}.{quote(table)}"
         found[name] = CatalogTable(
             oid=oid,
             schema=schema,

@@ -4,6 +4,7 @@ import re
 
 from export_assets.errors import (
     ExportError,
+    RemotePermanent,
     RemoteTransient,
     SourceBusy,
     SourceChanged,
@@ -21,6 +22,7 @@ _BY_STATE: tuple[tuple[str, Kind, str], ...] = (
     ("40", SourceBusy, "the server gave up on a conflict with other work"),
     ("53300", SourceBusy, "the server has no connection left"),
     ("57P03", SourceBusy, "the server is starting up or shutting down"),
+    ("53200", RemotePermanent, "the server is out of memory or locks: max_locks_per_transaction"),
     ("53", RemoteTransient, "the server is out of resources"),
     ("57", RemoteTransient, "the server ended the connection"),
     ("08", RemoteTransient, "the connection was lost"),

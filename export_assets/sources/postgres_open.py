@@ -25,19 +25,25 @@ from export_assets.sources.sql import quote, select, table_relation
 OLDEST = 13_00_00
 BEGIN = "begin isolation level repeatable read read only"
 _ATTEMPTS = 5
-# Taken before the snapshot: what it then shows is at least as new. Only a standby replays.
 _REPLAYED = "select case when pg_is_in_recovery() then pg_last_wal_replay_lsn()::text end"
 # Every commit that wrote anything moves the snapshot's text. It does not move when a crash empties
-# unlogged tables (the checkpoint after it does), nor when another server's tables change.
+# unlogged tables (the start or the checkpoint after it does), nor with another server's tables.
 _STAMP = """
-select concat_ws(' ', (select system_identifier from pg_control_system()),
-(select timeline_id from pg_control_checkpoint()),
-(select oid from pg_database where datname = current_database()), pg_current_snapshot(),
-case when exists (select from pg_class where relpersistence = 'u')
-then (select checkpoint_lsn from pg_control_checkpoint()) end,
-case when exists (select from pg_foreign_table) then clock_timestamp() end),
+select concat_ws(' ', (select oid from pg_database where datname = current_database()),
+pg_current_snapshot(), case when exists (select from pg_foreign_table) then clock_timestamp() end),
 clock_timestamp()
 """
+# Which server it is, and since when its rows may differ without a commit.
+_MAY_IDENTIFY = """
+select has_function_privilege('pg_control_system()', 'execute')
+and has_function_privilege('pg_control_checkpoint()', 'execute')
+"""
+_IDENTITY = """
+select concat_ws(' ', (select system_identifier from pg_control_system()), c.timeline_id,
+case when exists (select from pg_class where relpersistence = 'u') then c.checkpoint_lsn end)
+from pg_control_checkpoint() c
+"""
+_START = "select pg_postmaster_start_time()::text"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +62,7 @@ class Moment:
 def fingerprint(session: Session, name: str, schemas: Sequence[str]) -> str:
     """Return the stamp of the database now; see `Source.fingerprint`."""
     _server_version(session, name)
-    return _stamp(session, schemas, _replayed(session))[0]
+    return _stamp(session, schemas, _state(session))[0]
 
 
 def take_moment(session: Session, name: str, schemas: Sequence[str]) -> Moment:
@@ -71,10 +77,10 @@ def take_moment(session: Session, name: str, schemas: Sequence[str]) -> Moment:
     session.search(chosen.path)
     for _ in range(_ATTEMPTS):
         found = find_relations(session, chosen)
-        replayed = _replayed(session)
+        state = _state(session)
         session.run(BEGIN)
         closed = _lock(session, name, found)
-        stamp, taken_at = _stamp(session, schemas, replayed)
+        stamp, taken_at = _stamp(session, schemas, state)
         types = TypeBook(version)
         catalog = read_catalog(session, chosen, types)
         closed |= _hold_materialised(session, name, catalog)
@@ -102,13 +108,22 @@ def _server_version(session: Session, name: str) -> int:
     return int(version)
 
 
-def _replayed(session: Session) -> str:
-    return str(session.rows(_REPLAYED)[0][0] or "")
+def _state(session: Session) -> tuple[str, ...]:
+    """Return which server this is and how far it has replayed another one's log.
+
+    Asked before the snapshot is taken, which then is at least as new.
+    """
+    [(allowed,)] = session.rows(_MAY_IDENTIFY)
+    [(identity,)] = session.rows(_IDENTITY if allowed else _START)
+    [(replayed,)] = session.rows(_REPLAYED)
+    return identity, replayed or ""
 
 
-def _stamp(session: Session, schemas: Sequence[str], replayed: str) -> tuple[str, datetime]:
+def _stamp(
+    session: Session, schemas: Sequence[str], state: tuple[str, ...]
+) -> tuple[str, datetime]:
     [(text, taken_at)] = session.rows(_STAMP)
-    whole = "\n".join((text, replayed, *schemas)).encode("utf-8", "surrogatepass")
+    whole = "\n".join((text, *state, *schemas)).encode("utf-8", "surrogatepass")
     return f"postgres:{hashlib.sha256(whole).hexdigest()[:32]}", taken_at.astimezone(UTC)
 
 

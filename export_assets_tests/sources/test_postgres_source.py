@@ -99,6 +99,19 @@ def test_tables_of_other_schemas_carry_their_schema(catalogue: Database) -> None
     assert keys == (ForeignKey(columns=("id",), ref_table="customers", ref_columns=("id",)),)
 
 
+def test_tables_that_look_the_same_by_name_are_told_apart(postgres: Database) -> None:
+    postgres.run(
+        "create schema app",
+        "create table app.orders as select 1 as n",
+        'create table "app.orders" as select 2 as n',
+    )
+
+    with postgres.source(schemas=("app", "public")).snapshot() as snapshot:
+        found = {table: read(snapshot, table) for table in snapshot.tables()}
+
+    assert found == {"app.orders": [(2,)], '"app"."orders"': [(1,)]}
+
+
 def test_a_schema_that_does_not_exist_is_named_with_the_nearest(catalogue: Database) -> None:
     source = catalogue.source(schemas=("publik",))
 
@@ -263,6 +276,21 @@ def test_an_open_transaction_moves_the_stamp_when_it_commits(stamped: Database) 
             stamps.append(source.fingerprint())
 
     assert len(set(stamps)) == 3
+
+
+def test_a_role_that_may_not_ask_which_server_it_is_has_a_stamp(postgres: Database) -> None:
+    postgres.run(
+        "create table t (id int)",
+        "revoke execute on function pg_control_system() from public",
+    )
+    source = postgres.source(postgres.server.url(postgres.name, user="reader"))
+    before = source.fingerprint()
+
+    with source.snapshot() as snapshot:
+        assert snapshot.info.id == before
+    postgres.run("insert into t values (1)")
+
+    assert source.fingerprint() != before
 
 
 def test_the_stamp_tells_databases_and_schemas_apart(stamped: Database, postgres: Database) -> None:
