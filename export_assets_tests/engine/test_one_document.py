@@ -136,7 +136,11 @@ def test_a_table_called_metadata_is_no_metadata(tmp_path: Path) -> None:
 def test_what_cannot_be_one_document_is_refused(
     tmp_path: Path, request_changes: dict[str, Any], fact: str
 ) -> None:
-    asked: dict[str, Any] = {"formats": ("json",), "output_dir": tmp_path, "one_file": True} | request_changes
+    asked: dict[str, Any] = {
+        "formats": ("json",),
+        "output_dir": tmp_path,
+        "one_file": True,
+    } | request_changes
 
     with pytest.raises(UsageError, match=fact):
         ExportRequest(**asked)
