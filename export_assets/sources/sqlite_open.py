@@ -22,7 +22,8 @@ def database_files(path: Path) -> tuple[Path, ...]:
 
 def uri(path: Path, **options: str) -> str:
     """Return the SQLite URI of *path*, whatever characters it holds."""
-    absolute = percent(str(path.absolute()), safe="/")
+    # By its bytes: a name need not be text.
+    absolute = percent(bytes(path.absolute()), safe="/")
     return f"file:{absolute}?" + "&".join(f"{key}={value}" for key, value in options.items())
 
 

@@ -244,7 +244,7 @@ def _integer(chance: Random) -> int:
 def _real(chance: Random) -> float:
     if chance.random() < 0.4:
         return chance.choice(REALS)
-    return chance.uniform(-1, 1) * 10 ** chance.randint(-20, 20)
+    return float(chance.uniform(-1, 1) * 10.0 ** chance.randint(-20, 20))
 
 
 def _text(chance: Random) -> str:
