@@ -11,9 +11,10 @@ import polars as pl
 import pyarrow as pa
 
 from export_assets.errors import UsageError
-from export_assets.sources.base import KeySet, Scan, Snapshot, SnapshotInfo, TableFacts
+from export_assets.sources.base import Scan, Snapshot, SnapshotInfo, TableFacts
 from export_assets.sources.duckdb_catalog import CatalogTable, read_catalog
 from export_assets.sources.duckdb_errors import translate
+from export_assets.sources.duckdb_keys import key_filter, key_values
 from export_assets.sources.duckdb_types import (
     Natural,
     describe_column,
@@ -25,8 +26,6 @@ from export_assets.sources.names import check_columns, check_name
 from export_assets.sources.sql import (
     Relation,
     alias,
-    all_of,
-    any_of,
     count_of,
     query,
     quote,
@@ -181,8 +180,8 @@ class DuckDbSnapshot(Snapshot):
                 where.append(f"{quote(name)} = cast(? as {declared[name]})")
                 values.append(value)
         if scan.among is not None:
-            where.append(_key_filter(scan.among, declared))
-            values += [value for key in scan.among.values for value in key]
+            where.append(key_filter(scan.among, declared))
+            values += key_values(scan.among, declared, scan.assume_timezone)
         if scan.at_least is not None:
             name = quote(scan.at_least.column)
             where.append(f"({name} >= cast(? as hugeint) or {name} is null)")
@@ -346,22 +345,6 @@ def _time_filter(scan: Scan) -> tuple[list[str], list[object]]:
             values.append(bound)
     unjudged = f"{name} is null" + (f" or {how.misfit.format(c=name)}" if how.misfit else "")
     return [f"({' and '.join(parts)}) or {unjudged}"], values
-
-
-def _key_filter(keys: KeySet, declared: Mapping[str, str]) -> str:
-    """Return the condition that a row has one of *keys*, their values to be bound in order.
-
-    A value that is none of its column's type is no key of any row.
-    """
-    if not keys.values:
-        return "false"
-    casts = [f"try_cast(? as {declared[column]})" for column in keys.columns]
-    if len(casts) == 1:
-        return f"{quote(keys.columns[0])} in ({', '.join(casts * len(keys.values))})"
-    same = all_of(
-        [f"{quote(column)} = {cast}" for column, cast in zip(keys.columns, casts, strict=True)]
-    )
-    return any_of([same] * len(keys.values))
 
 
 _EPOCH_MARGIN = 0.001

@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -315,6 +317,52 @@ def test_mixed_values_in_a_reference_widen_it_and_still_join(tmp_path: Path) -> 
 
     assert report.tables == {"a": 2, "b": 2}
     assert [len(one["b"]) for one in tree_of(report.path)["a"]] == [1, 1]
+
+
+def test_keys_of_another_type_than_declared_are_found_as_well(tmp_path: Path) -> None:
+    bundles = Bundles(tmp_path)
+    bundles.sql(
+        "create table a (id integer primary key desc, v integer);"
+        "create table b (n integer, a_id integer references a (id));"
+        "insert into a values (1, 10), ('one', 11);"
+        "insert into b values (1, 1), (2, 'one'), (3, 'One'), (4, 2), (5, null);"
+    )
+
+    data = bundles.bundler("a", "one", "two").collect()
+
+    assert [row["v"] for row in data.roots] == [11]
+    assert [row["n"] for row in data.related["b"]] == [2]
+    assert data.missing == ("two",)
+
+
+@pytest.mark.parametrize("column", ["u", "d", "t", "z", "n", "e", "h", "b", "f"])
+def test_keys_of_every_type_of_duckdb(column: str, tmp_path: Path) -> None:
+    columns = (
+        "i integer, u uuid, d date, t timestamp, z timestamptz, n decimal(10, 2), "
+        "e enum ('x', 'y'), h hugeint, b blob, f double"
+    )
+    first = (
+        "'3b0e5ee2-0000-4000-8000-000000000001', '2020-01-01', '2020-01-01 10:00:00.123456', "
+        "'2020-01-01 10:00:00+02', 1.10, 'x', 170141183460469231731687303715884105727, "
+        "'\\x01'::blob, 0.1"
+    )
+    other = (
+        "'3b0e5ee2-0000-4000-8000-000000000002', '2020-01-02', '2020-01-01 09:00:00.123456', "
+        "'2020-01-01 11:00:00+02', 1.11, 'y', 170141183460469231731687303715884105726, "
+        "'\\x02'::blob, 0.2"
+    )
+    yaml = (
+        "source: shop\nurl: duckdb:///shop.duckdb\nassume_timezone: Europe/Berlin\n"
+        f"relations: [{{from: q.{column}, to: p.{column}}}]\n"
+    )
+    with closing(duckdb.connect(str(tmp_path / "shop.duckdb"))) as database:
+        database.execute(f"create table p ({columns}); create table q ({columns})")
+        database.execute(f"insert into p values (1, {first})")
+        database.execute(f"insert into q values (1, {first}), (2, {other})")
+
+    data = Bundles(tmp_path, yaml=yaml).bundler("p", "1", key=("i",)).collect()
+
+    assert [row["i"] for row in data.related["q"]] == [1]
 
 
 def test_keys_of_several_columns_and_ids_with_commas(tmp_path: Path) -> None:

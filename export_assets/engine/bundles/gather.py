@@ -55,6 +55,8 @@ class Gatherer:
     snapshot: Snapshot
     request: BundleRequest
     warnings: list[str] = field(default_factory=list)
+    settled: set[str] = field(default_factory=set)
+    """Tables whose types hold for every value, because all of them were looked at."""
 
     def __post_init__(self) -> None:
         """Find the tables and their references, and plan those that can be reached.
@@ -134,14 +136,13 @@ class Gatherer:
 
     def _settled(self, action: Callable[[], Result]) -> Result:
         """Run *action*, again with wider types for each table whose values do not fit."""
-        profiled: set[str] = set()
         while True:
             try:
                 found = action()
             except ValueMismatch as error:
-                if error.table in profiled or error.table not in self.tables:
+                if error.table in self.settled or error.table not in self.tables:
                     raise
-                profiled.add(error.table)
+                self.settled.add(error.table)
                 table = self.tables[error.table]
                 plan = self.exporter.tables.profiled(table.plan, self.snapshot)
                 self.tables[error.table] = replace(table, plan=plan)
@@ -168,8 +169,8 @@ class Gatherer:
         )
 
     def _walk(self, ids: Sequence[str]) -> Walk:
-        walk = Walk(self.route, self.tables, self.reader)
-        walk.run(self.key, self._keys_of(ids))
+        walk = Walk(self.route, self.tables, self.reader, settled=self.settled)
+        walk.run(self.key, typed_keys(ids, self.key))
         return walk
 
     def _keys_of(self, ids: Sequence[str]) -> pl.DataFrame:

@@ -40,6 +40,15 @@ def coerced(keys: pl.DataFrame, dtypes: Sequence[pl.DataType]) -> pl.DataFrame:
     )
 
 
+def unlike(keys: pl.DataFrame, found: pl.DataFrame) -> int | None:
+    """Return the first column in which *keys* has a value that `coerced` lost in *found*."""
+    pairs = zip(keys.get_columns(), found.get_columns(), strict=True)
+    for index, (before, after) in enumerate(pairs):
+        if after.null_count() > before.null_count():
+            return index
+    return None
+
+
 def distinct(keys: pl.DataFrame) -> pl.DataFrame:
     """Return each key once, in order; a key with a null in it refers to nothing."""
     return keys.drop_nulls().unique().sort(keys.columns)

@@ -71,14 +71,14 @@ class Reader:
     ) -> Iterator[tuple[pl.DataFrame, Wanted, Wanted]]:
         """Yield raw rows, the keys they may have, and those whose rows came already."""
         if not self._looks_up(table.name, wanted):
-            scan = Scan(table=table.name, schema=schema)
+            scan = Scan(table=table.name, schema=schema, assume_timezone=self.zone)
             for raw in self._counted(scan, self.count(table.name)):
                 yield raw, wanted, {}
             return
         taken: dict[tuple[str, ...], pl.DataFrame] = {}
         for columns, keys in wanted.items():
             for piece in key_sets(columns, keys):
-                scan = Scan(table=table.name, schema=schema, among=piece)
+                scan = Scan(table=table.name, schema=schema, assume_timezone=self.zone, among=piece)
                 for raw in self._counted(scan, None):
                     yield raw, {columns: keys}, taken
             taken[columns] = keys

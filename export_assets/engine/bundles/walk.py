@@ -4,15 +4,16 @@ What is kept are keys, never rows: for each table and for each group of its colu
 that rows of the bundle refer to. Each value is followed once, so cycles end by themselves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
-from export_assets.engine.bundles.keys import coerced, distinct, key_frame, without
+from export_assets.engine.bundles.keys import coerced, distinct, key_frame, unlike, without
 from export_assets.engine.bundles.reader import Reader
 from export_assets.engine.bundles.route import Mode, Route, Step
 from export_assets.engine.bundles.tables import BundleTable
+from export_assets.tables.mismatch import ValueMismatch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +28,19 @@ class Place:
 class Walk:
     """Follows one route from the root rows to the end."""
 
-    def __init__(self, route: Route, tables: Mapping[str, BundleTable], reader: Reader) -> None:
+    def __init__(
+        self,
+        route: Route,
+        tables: Mapping[str, BundleTable],
+        reader: Reader,
+        *,
+        settled: Collection[str],
+    ) -> None:
+        """Prepare to walk; the types of the tables *settled* hold for all their values."""
         self._route = route
         self._tables = tables
         self._reader = reader
+        self._settled = settled
         self._known: dict[Place, pl.DataFrame] = {}
 
     def run(self, columns: tuple[str, ...], keys: pl.DataFrame) -> None:
@@ -79,9 +89,17 @@ class Walk:
         return found
 
     def _add(self, place: Place, keys: pl.DataFrame) -> pl.DataFrame:
-        """Note *keys* of *place*; return those that were not known."""
+        """Note *keys* of *place*; return those that were not known.
+
+        Raises:
+            ValueMismatch: A key is of another type than the column, which may hold such values
+                nevertheless: nobody has looked at all of them yet.
+        """
         dtypes = self._tables[place.table].key_dtypes(place.columns)
-        keys = distinct(coerced(keys, dtypes))
+        found = coerced(keys, dtypes)
+        if place.table not in self._settled and (odd := unlike(keys, found)) is not None:
+            raise ValueMismatch(place.table, place.columns[odd], "may hold values of another type")
+        keys = distinct(found)
         known = self._known.get(place)
         if known is None:
             self._known[place] = keys
