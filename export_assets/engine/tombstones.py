@@ -19,7 +19,7 @@ from export_assets.engine.published import has_its_files, read_part
 from export_assets.engine.table_pass import Observer
 from export_assets.engine.tables import TablePlan
 from export_assets.errors import IntegrityError
-from export_assets.sources.base import Scan, Snapshot
+from export_assets.sources.base import KeySet, Scan, Snapshot
 from export_assets.store.manifest import Manifest
 from export_assets.tables.batch import Batch
 from export_assets.tables.conform import Conformer
@@ -40,6 +40,10 @@ _AS_THEY_ARE = frozenset(
         LogicalType.JSON,
     }
 )
+
+_TOLD_BY_JSON = frozenset({LogicalType.INTEGER, LogicalType.TEXT})
+_MOST_ASKED = 1_000
+"""Keys that a source is asked for one by one; for more, all of its keys are read."""
 
 
 class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,12 +226,28 @@ class Undertaker:
         schema = replace(self.plan.schema.select(key), primary_key=())
         conformer = Conformer(schema, assume_timezone=self.zone)
         wanted, alive = pl.Series(sorted(suspects), dtype=pl.String).implode(), set[str]()
-        scan = Scan(table=self.plan.name, schema=schema, assume_timezone=self.zone)
+        among = self._asked_for(suspects)
+        scan = Scan(table=self.plan.name, schema=schema, assume_timezone=self.zone, among=among)
         for raw in self.snapshot.batches(scan):
             frame = self.redactor.apply(conformer.conform_batch(raw).frame)
             texts = key_texts(frame, self.redactor.schema, key)
             alive.update(texts.filter(texts.is_in(wanted)).to_list())
         return alive
+
+    def _asked_for(self, suspects: set[str]) -> KeySet | None:
+        """Return *suspects* as the source can look them up; None where all keys are read instead.
+
+        Pseudonyms it does not know, and of many types a text does not tell the value.
+        """
+        key = self.plan.tombstone_key
+        plain = all(self.plan.schema.column(name).logical in _TOLD_BY_JSON for name in key)
+        if self.redactor.hides or not plain or len(suspects) > _MOST_ASKED:
+            return None
+        found = [
+            msgspec.json.decode(text, type=dict[str, int | str | None]) for text in sorted(suspects)
+        ]
+        values = tuple(tuple(one[name] for name in key) for one in found)
+        return None if any(None in one for one in values) else KeySet(columns=key, values=values)
 
     def _stones(
         self,
