@@ -75,13 +75,13 @@ class MySqlSource(Source):
                 session,
                 catalog,
                 shape=shape,
-                shape_now=lambda: self._shape_now(schemas),
+                shape_now=lambda tables: self._shape_now(schemas, tables),
             )
 
-    def _shape_now(self, schemas: Sequence[str]) -> Shape:
+    def _shape_now(self, schemas: Sequence[str], tables: Sequence[str] | None) -> Shape:
         # Inside the snapshot, some servers show shapes as they were.
         with self._session() as session:
-            return shape_of(session, schemas)
+            return shape_of(session, schemas, tables)
 
     @cached_property
     def _url(self) -> sa.URL:

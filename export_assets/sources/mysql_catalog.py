@@ -26,6 +26,11 @@ select table_schema, table_name, column_name, column_type, is_nullable, column_c
 from information_schema.columns where table_schema in :schemas
 order by table_schema, table_name, ordinal_position
 """).bindparams(sa.bindparam("schemas", expanding=True))
+_SOME_COLUMNS = sa.text("""
+select table_schema, table_name, column_name, column_type, is_nullable, column_comment
+from information_schema.columns where table_schema in :schemas and table_name in :tables
+order by table_schema, table_name, ordinal_position
+""").bindparams(*(sa.bindparam(name, expanding=True) for name in ("schemas", "tables")))
 _KEYS = sa.text("""
 select table_schema, table_name, constraint_name, column_name,
 referenced_table_schema, referenced_table_name, referenced_column_name
@@ -86,10 +91,16 @@ def schema_names(session: Session) -> set[str]:
     return {text(row[0]) for row in session.rows(_SCHEMAS)}
 
 
-def shape_of(session: Session, schemas: Sequence[str]) -> dict[tuple[str, str], str]:
-    """Return a hash of the columns of every table of *schemas*, as they are right now."""
+def shape_of(
+    session: Session, schemas: Sequence[str], tables: Sequence[str] | None = None
+) -> dict[tuple[str, str], str]:
+    """Return a hash of the columns of tables as they are right now, by database and table.
+
+    Of those called one of *tables*, in whichever of the *schemas*, or of all.
+    """
     hashes: dict[tuple[str, str], Any] = {}
-    for schema, table, *column in _rows(session, _COLUMNS, schemas):
+    statement = _COLUMNS if tables is None else _SOME_COLUMNS.bindparams(tables=list(tables))
+    for schema, table, *column in _rows(session, statement, schemas):
         known = hashes.setdefault((text(schema), text(table)), hashlib.sha256())
         known.update(repr([text(part) for part in column]).encode("utf-8", "surrogatepass"))
     return {key: str(known.hexdigest()) for key, known in hashes.items()}

@@ -24,7 +24,7 @@ _BY_CODE: dict[int, type[ExportError]] = {
     # Another definition than the one the statement was made for.
     **dict.fromkeys((1054, 1146, 1051, 1412, 3617), SourceChanged),
     # The connection, or what answers it, went away.
-    **dict.fromkeys((1053, 1077, 1152, 1153, 1158, 1159, 1160, 1161, 1184), RemoteTransient),
+    **dict.fromkeys((1053, 1077, 1152, 1158, 1159, 1160, 1161, 1184), RemoteTransient),
     **dict.fromkeys((1317, 1927, 2006, 2013, 2014, 2055, 1021, 1037, 1041), RemoteTransient),
     # Damage.
     **dict.fromkeys((126, 127, 134, 144, 145, 1030, 1033, 1034, 1035, 1194, 1195), SourceCorrupt),

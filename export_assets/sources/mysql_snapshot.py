@@ -1,6 +1,6 @@
 """One moment of a MySQL or MariaDB server."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -29,32 +29,40 @@ class MySqlSnapshot(ServerSnapshot):
         catalog: Catalog,
         *,
         shape: Shape,
-        shape_now: Callable[[], Shape],
+        shape_now: Callable[[Sequence[str] | None], Shape],
     ) -> None:
         super().__init__(name, info, session, catalog)
         self._shape = dict(shape)
         self._shape_now = shape_now
 
     def check(self) -> None:
-        """Look whether a table read so far has another shape now than when the moment began.
+        """Look whether a table read since the last look has another shape than at the moment.
 
         Raises:
             SourceChanged: One has.
         """
-        now = dict(self._shape_now())
-        if now == self._shape:
-            return
-        changed = {key for key in {*now, *self._shape} if now.get(key) != self._shape.get(key)}
-        for table in sorted(self.read):
-            known = self._known(table)
-            plain = known is not None and not known.is_view
-            # What a view is made of is nowhere told by every server.
-            if plain and known is not None and (known.schema or "", known.table) not in changed:
-                continue
-            others = ", ".join(sorted(table for _, table in changed))
-            what = "its columns were" if plain else f"columns were (of {others})"
-            msg = f"{self._name}: {table}: {what} changed while it was read"
-            raise SourceChanged(msg)
+        # Once looked at: a table that was read cannot change until the transaction ends, and one
+        # that has changed is no matter of the next.
+        read, self.read = self.read, set()
+        pending = [(table, self._known(table)) for table in sorted(read)]
+        plain = [known for _, known in pending if known is not None and not known.is_view]
+        # What a view is made of is nowhere told by every server.
+        names = [known.table for known in plain] if len(plain) == len(pending) else None
+        now = self._shape_now(names)
+        changed = {
+            key
+            for key in {*now, *self._shape}
+            if (names is None or key[1] in names) and now.get(key) != self._shape.get(key)
+        }
+        for table, known in pending:
+            if known is None or known.is_view:
+                if changed:
+                    others = ", ".join(sorted(name for _, name in changed))
+                    msg = f"{self._name}: {table}: columns of {others} changed while it was read"
+                    raise SourceChanged(msg)
+            elif (known.schema or "", known.table) in changed:
+                msg = f"{self._name}: {table}: its columns changed while it was read"
+                raise SourceChanged(msg)
 
     def consistency_of(self, table: str) -> Consistency:
         """See `Snapshot.consistency_of`; a view is as good as the worst table it may read."""

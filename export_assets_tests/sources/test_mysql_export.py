@@ -1,6 +1,8 @@
 """Exports of a real MariaDB database, as a person asks for them and as they go wrong."""
 
 import json
+import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -104,8 +106,8 @@ def engine_world(home: Path, url: str) -> World:
 
 
 def test_a_table_changed_during_the_run_fails_alone(mariadb: MariaDb, tmp_path: Path) -> None:
-    made = [f"create table {name} (id int primary key)" for name in "ab"]
-    made += [f"insert into {name} values (1)" for name in "ab"]
+    made = [f"create table {name} (id int primary key)" for name in "abc"]
+    made += [f"insert into {name} values (1)" for name in "abc"]
 
     def change(table: str, rows: int) -> None:
         if table == "a" and rows:
@@ -117,10 +119,24 @@ def test_a_table_changed_during_the_run_fails_alone(mariadb: MariaDb, tmp_path: 
         again = world.export()
 
     assert record_of(report, "a/parquet/all").status == "success"
+    assert record_of(report, "c/parquet/all").status == "success"
     for name in ("b/parquet/all", "b/csv/all"):
         record = record_of(report, name)
         assert (record.status, record.exit_code, record.retriable) == ("failed", 13, True)
     assert {record_of(again, f"b/{fmt}/all").status for fmt in ("parquet", "csv")} == {"success"}
+
+
+def kill_reader(server: MariaDb, database: str) -> None:
+    """Wait until somebody reads the table called big, then kill that connection."""
+    question = "select id from information_schema.processlist where db = %s and info like %s"
+    with closing(server.connect()) as connection, connection.cursor() as cursor:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if cursor.execute(question, (database, "select%`big`%")):
+                ((number,),) = cursor.fetchall()
+                cursor.execute(f"kill {number}")
+                return
+            time.sleep(0.005)
 
 
 def test_a_connection_killed_during_the_run_publishes_nothing(
@@ -131,18 +147,11 @@ def test_a_connection_killed_during_the_run_publishes_nothing(
         "insert into big select seq, repeat('x', 400) from seq_1_to_150000",
     )
 
-    def kill(table: str, rows: int) -> None:
-        del table, rows
-        with closing(mariadb.connect()) as connection, connection.cursor() as cursor:
-            cursor.execute(
-                "select id from information_schema.processlist"
-                " where db = 'killed' and info like 'select%'"
-            )
-            for (number,) in cursor.fetchall():
-                cursor.execute(f"kill {number}")
-
     with mariadb.database(*made, name="killed") as url:
-        report = engine_world(tmp_path, url).export(progress=kill)
+        killer = threading.Thread(target=kill_reader, args=(mariadb, "killed"))
+        killer.start()
+        report = engine_world(tmp_path, url).export()
+        killer.join()
 
     assert report.exit_code == 60
     assert {record.retriable for record in report.records} == {True}

@@ -260,6 +260,19 @@ def test_a_change_of_a_table_that_was_not_read_is_no_matter(mariadb: MariaDb) ->
         snapshot.check()
 
 
+def test_a_view_is_refused_where_a_table_changed(mariadb: MariaDb) -> None:
+    made = ("create table t (id int)", "create view v as select id from t")
+
+    with mariadb.database(*made, name="changing") as url, source(url).snapshot() as snapshot:
+        snapshot.define({"w": "select 1 as one"})
+        mariadb.execute("alter table t add column z int", database="changing")
+
+        for view in ("v", "w"):
+            scan = Scan(table=view, schema=snapshot.describe(view))
+            with pytest.raises(SourceChanged, match=f"shop: {view}: columns of t changed"):
+                read_and_check(snapshot, scan)
+
+
 def test_a_table_emptied_since_the_moment_is_not_taken_for_empty(mariadb: MariaDb) -> None:
     made = ("create table t (id int)", "insert into t values (1)")
 
