@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from export_assets.errors import SourceBusy, SourceError, SourceMissing, UsageError
+from export_assets.errors import ExportError, SourceBusy, SourceError, SourceMissing, UsageError
 from export_assets.sources.postgres_catalog import (
     CatalogTable,
     Schemas,
@@ -55,7 +55,7 @@ class Moment:
     schemas: Schemas
     catalog: dict[str, CatalogTable]
     types: TypeBook
-    closed: Mapping[str, SourceError]
+    closed: Mapping[str, ExportError]
     """Why single tables cannot be read, by name."""
 
 
@@ -127,13 +127,13 @@ def _stamp(
     return f"postgres:{hashlib.sha256(whole).hexdigest()[:32]}", taken_at.astimezone(UTC)
 
 
-def _lock(session: Session, name: str, found: Mapping[str, CatalogTable]) -> dict[str, SourceError]:
+def _lock(session: Session, name: str, found: Mapping[str, CatalogTable]) -> dict[str, ExportError]:
     """Lock every table of *found*; return why those that could not be locked cannot be read.
 
     All are locked by one statement, which waits no longer than the busy timeout as a whole. Only
     where that fails they are tried one by one, without waiting.
     """
-    closed: dict[str, SourceError] = {
+    closed: dict[str, ExportError] = {
         table: SourceMissing(f"{name}: {table}: permission denied")
         for table, one in found.items()
         if not one.readable
@@ -156,12 +156,12 @@ def _lock_statement(places: Iterable[str]) -> str:
     return f"lock table {', '.join(places)} in access share mode"
 
 
-def _refusal(session: Session, name: str, table: str, statement: str) -> SourceError | None:
+def _refusal(session: Session, name: str, table: str, statement: str) -> ExportError | None:
     """Run *statement*; return why that is not possible, the transaction unharmed."""
     try:
         with session.undone():
             session.rows(statement, subject=table)
-    except SourceError as error:
+    except (SourceError, UsageError) as error:
         if isinstance(error, SourceBusy):
             fact = "locked by another session for longer than the busy timeout"
             return SourceBusy(f"{name}: {table}: {fact}")
@@ -171,9 +171,9 @@ def _refusal(session: Session, name: str, table: str, statement: str) -> SourceE
 
 def _hold_materialised(
     session: Session, name: str, catalog: Mapping[str, CatalogTable]
-) -> dict[str, SourceError]:
+) -> dict[str, ExportError]:
     """Lock materialised views, which LOCK TABLE does not take, by naming them in a statement."""
-    closed: dict[str, SourceError] = {}
+    closed: dict[str, ExportError] = {}
     for table, one in catalog.items():
         if one.kind == "m" and one.readable:
             probe = select(table_relation(one.schema, one.table), ["1"], limit="limit 0")

@@ -10,6 +10,8 @@ from export_assets.config.urls import SourceUrl
 from export_assets.errors import UsageError
 
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]*://")
+_PORTS = re.compile(r"\d*(,.*)?", re.DOTALL)
+"""What follows the first host where no user does: its port, and further hosts."""
 # A dead peer is noticed within a minute, not after the two hours of the operating system.
 _KEEPALIVES = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
 _OF_OTHER_DRIVERS = {"ssl": "sslmode", "unix_sock": "host"}
@@ -49,6 +51,7 @@ def address_of(url: SourceUrl, *, busy_timeout: float) -> Address:
     parameters = dict(_parameter(name, value) for name, value in given)
     secrets = {password, unquote(password)}
     secrets |= {value for name, value in parameters.items() if "password" in name}
+    secrets |= {one.partition("=")[2] for one in query.split("&") if "password" in one}
     defaults = {
         "connect_timeout": str(max(2, math.ceil(busy_timeout))),
         "fallback_application_name": "export-assets",
@@ -70,14 +73,15 @@ def address_of(url: SourceUrl, *, busy_timeout: float) -> Address:
 def _split_userinfo(rest: str) -> tuple[str, str]:
     """Part user and password from the rest, also where nobody encoded what the password holds."""
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    if "@" in authority:
-        cut = authority.rindex("@")
-        return rest[:cut], rest[cut + 1 :]
-    user, colon, after = authority.partition(":")
-    if colon and user and not after.isdigit() and "@" in rest:
-        userinfo, _, rest = rest.rpartition("@")
-        return userinfo, rest
-    return "", rest
+    first = re.match(r"[^/@:?#]*([@:])", rest)
+    if first is None or ("@" not in authority and _PORTS.fullmatch(authority[first.end() :])):
+        return "", rest
+    if first[1] == "@":
+        return rest[: first.end() - 1], rest[first.end() :]
+    # As passwords are masked: up to the last @, though not one of a parameter.
+    head = rest.partition("?")[0]
+    userinfo, at, _ = (head if "@" in head else rest).rpartition("@")
+    return (userinfo, rest[len(userinfo) + 1 :]) if at else ("", rest)
 
 
 def _parameter(name: str, value: str) -> tuple[str, str]:
