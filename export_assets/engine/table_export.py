@@ -12,6 +12,7 @@ from export_assets.engine.destination import Opener
 from export_assets.engine.following import Following, Guide, RowsLeft
 from export_assets.engine.manifests import effective_hash
 from export_assets.engine.memory import PassMemory
+from export_assets.engine.nulls import count_nulls
 from export_assets.engine.report import ExportRecord, failure
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.scope import vanished_keys
@@ -241,6 +242,7 @@ class TableExporter:
         """
         zone = self.source.config.assume_timezone
         profiled = snapshot.profile(plan.name, plan.schema, assume_timezone=zone)
+        profiled = count_nulls(snapshot, profiled, assume_timezone=zone)
         for name in plan.pinned & set(profiled.names):
             found = replace(profiled.column(name), fidelity=plan.schema.column(name).fidelity)
             if found != plan.schema.column(name):

@@ -78,7 +78,7 @@ def profile_values(
         if not judged:
             return schema
         try:
-            found = _count_misfits(scan, schema.select(judged), assume_timezone=assume_timezone)
+            misfits = _count_misfits(scan, schema.select(judged), assume_timezone=assume_timezone)
         except ValueMismatch as mismatch:
             # Only text that is no UTF-8 gets here; it stays so as binary, so this ends.
             column = schema.column(mismatch.column)
@@ -86,13 +86,8 @@ def profile_values(
                 raise
             schema = schema.with_column(_not_utf8(column, classes[column.name]))
             continue
-        misfits, nulled = found
-        for name in judged:
-            column, lost = schema.column(name), misfits[name]
-            if lost + nulled[name] and _may_lose(column, lost):
-                schema = schema.with_column(_with_nulls(column, lost, nulled[name]))
-            elif lost:
-                schema = schema.with_column(_demote(column, classes[name], lost))
+        for name, count in misfits.items():
+            schema = schema.with_column(_demote(schema.column(name), classes[name], count))
         return schema
 
 
@@ -109,25 +104,12 @@ def _count_misfits(
     schema: TableSchema,
     *,
     assume_timezone: str,
-) -> tuple[Counter[str], Counter[str]]:
-    """Count values that do not convert, and those that stand for no value, as configured."""
+) -> Counter[str]:
     conformer = Conformer(schema, assume_timezone=assume_timezone)
     misfits: Counter[str] = Counter()
     for frame in scan(schema):
         misfits.update(conformer.count_misfits(frame))
-    return misfits, conformer.nulled
-
-
-def _may_lose(column: Column, misfits: int) -> bool:
-    rules = column.reading
-    return rules is not None and (not misfits or rules.on_mismatch == "null")
-
-
-def _with_nulls(column: Column, misfits: int, nulled: int) -> Column:
-    what = f"values that are no {_wish(column)}" if misfits else "texts that stand for no value"
-    reason = f"{what} are null, as configured"
-    fidelity = Fidelity(verdict="lossy", reason=reason, count=misfits + nulled)
-    return replace(column, fidelity=fidelity)
+    return misfits
 
 
 def _demote(column: Column, classes: Classes, count: int) -> Column:

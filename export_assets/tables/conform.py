@@ -38,6 +38,9 @@ _AS_THEY_ARE: dict[pa.DataType, pl.DataType] = {
 
 
 _PLAIN_NAME = "values"
+_TEMPORAL = frozenset(
+    {LogicalType.DATE, LogicalType.TIME, LogicalType.TIMESTAMP, LogicalType.NAIVE_TIMESTAMP}
+)
 
 
 class Conformer:
@@ -51,6 +54,8 @@ class Conformer:
         """How many such values each row of the last frame holds, None where no row holds any."""
         self.nulled: Counter[str] = Counter()
         """Per column, texts that stand for no value, as configured."""
+        self.unread: Counter[str] = Counter()
+        """Per column, values that `count_misfits` found may be exported as null, as configured."""
         self._zone = assume_timezone
 
     def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -86,7 +91,9 @@ class Conformer:
                 lost -= self.nulled[column.name] - before
             except (pl.exceptions.PolarsError, OverflowError):
                 lost = len(raw) - raw.null_count()
-            if lost:
+            if lost and column.reading is not None and column.reading.on_mismatch == "null":
+                self.unread[column.name] += lost
+            elif lost:
                 found[column.name] = lost
         return found
 
@@ -135,7 +142,7 @@ class Conformer:
         self.nulled[column.name] += texts.null_count() - raw.null_count()
         if column.logical is LogicalType.BOOLEAN and rules.true_values:
             return rules.booleans(texts)
-        if not rules.format:
+        if not rules.format or column.logical not in _TEMPORAL:
             read = self._by_type(texts, column)
             return exact_integers(texts, read) if column.logical is LogicalType.FLOAT else read
         if column.logical is LogicalType.TIME:

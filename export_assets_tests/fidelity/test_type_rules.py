@@ -1,8 +1,10 @@
 """Types configured per column: forms, zones, words for null and booleans, what does not fit."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -162,3 +164,27 @@ def test_what_does_not_fit_fails_the_table_by_default(
 def test_rules_that_make_no_sense_are_refused(rules: dict[str, Any], fact: str) -> None:
     with pytest.raises(ValueError, match=fact):
         ColumnType.model_validate(rules)
+
+
+def test_the_rules_hold_for_a_source_of_another_kind(tmp_path: Path) -> None:
+    with duckdb.connect(tmp_path / "shop.duckdb") as connection:
+        connection.execute(
+            "create table t as select * from (values ('31.12.2024', 'n/a', 'ja'),"
+            " ('soon', '7', 'nein')) as v(day, number, said)"
+        )
+    world = World(tmp_path)
+    world.config(
+        "source: shop\nurl: shop.duckdb\ntables:\n  t:\n    types:\n"
+        "      day: {type: date, format: '%d.%m.%Y', on_mismatch: 'null'}\n"
+        "      number: {type: integer, null_values: [n/a]}\n"
+        "      said: {type: boolean, true_values: [ja], false_values: [nein]}\n"
+    )
+
+    report = world.export()
+
+    assert [record.error for record in report.records if record.error] == []
+    manifest = world.manifest("t", "parquet", "all")
+    frame = pl.read_parquet(world.partition("t", "parquet", "all") / manifest.files[0].path)
+    assert frame.sort("said").rows() == [(None, 7, False), (date(2024, 12, 31), None, True)]
+    assert [one.fidelity for one in manifest.columns] == ["lossy", "lossy", "exact"]
+    assert [one.fidelity_count for one in manifest.columns] == [1, 1, 0]
