@@ -8,7 +8,14 @@ from typing import TypeVar
 import polars as pl
 
 from export_assets.engine.bundle_request import BundleRequest
-from export_assets.engine.bundles.keys import coerced, distinct, key_frame, positions, typed_keys
+from export_assets.engine.bundles.keys import (
+    coerced,
+    distinct,
+    key_frame,
+    positions,
+    typed_keys,
+    uuids,
+)
 from export_assets.engine.bundles.reader import Reader
 from export_assets.engine.bundles.relations import Broken, Link, find_links
 from export_assets.engine.bundles.route import Route
@@ -22,7 +29,7 @@ from export_assets.engine.tables import TablePlan, check_table_name, plan_schema
 from export_assets.errors import ExportError, UsageError
 from export_assets.sources.base import Snapshot
 from export_assets.tables.mismatch import ValueMismatch
-from export_assets.tables.schema import TableSchema
+from export_assets.tables.schema import LogicalType, TableSchema
 
 Result = TypeVar("Result")
 
@@ -170,13 +177,24 @@ class Gatherer:
 
     def _walk(self, ids: Sequence[str]) -> Walk:
         walk = Walk(self.route, self.tables, self.reader, settled=self.settled)
-        walk.run(self.key, typed_keys(ids, self.key))
+        walk.run(self.key, self._typed(ids))
         return walk
+
+    def _typed(self, ids: Sequence[str]) -> pl.DataFrame:
+        """Return *ids* as keys, those of a real UUID column as it writes them."""
+        keys = typed_keys(ids, self.key)
+        if self.exporter.source.url.kind == "sqlite":
+            return keys  # where any text may stand in such a column
+        schema = self.tables[self.request.table].key_schema
+        for name, column in zip(keys.columns, self.key, strict=True):
+            if schema.column(column).logical is LogicalType.UUID:
+                keys = keys.with_columns(uuids(keys.get_column(name)))
+        return keys
 
     def _keys_of(self, ids: Sequence[str]) -> pl.DataFrame:
         """Return *ids* as the root's columns compare them, in their order."""
         dtypes = self.tables[self.request.table].key_dtypes(self.key)
-        return coerced(typed_keys(ids, self.key), dtypes)
+        return coerced(self._typed(ids), dtypes)
 
     def _key(self, schema: TableSchema, plan: TablePlan) -> tuple[str, ...]:
         """Return the columns the ids are values of.

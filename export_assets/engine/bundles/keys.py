@@ -6,6 +6,7 @@ means anything to Polars.
 
 import csv
 from collections.abc import Iterator, Sequence
+from uuid import UUID
 
 import polars as pl
 
@@ -85,6 +86,18 @@ def typed_keys(ids: Sequence[str], columns: Sequence[str]) -> pl.DataFrame:
             raise UsageError(msg)
     names = key_names(columns)
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String()), orient="row")
+
+
+def uuids(texts: pl.Series) -> pl.Series:
+    """Return *texts* as UUIDs are written, null where one is none."""
+    return pl.Series(texts.name, [_uuid(text) for text in texts], dtype=pl.String)
+
+
+def _uuid(text: str) -> str | None:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return None
 
 
 def _split(text: str, number: int) -> list[str]:
