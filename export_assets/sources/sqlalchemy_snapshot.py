@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 import polars as pl
 import sqlalchemy as sa
@@ -69,7 +70,8 @@ class ServerSnapshot(Snapshot):
         known = self._catalog.get(table)
         if known is None:
             return ()
-        self.load(known)
+        with suppress(UsageError):  # of a view of what is gone
+            self.load(known)
         return tuple(known.columns)
 
     def define(self, views: Mapping[str, str]) -> None:

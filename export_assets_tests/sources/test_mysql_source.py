@@ -388,6 +388,7 @@ def test_a_view_of_what_is_gone_says_so_and_leaves_the_others(mariadb: MariaDb) 
         source(url).snapshot() as snapshot,
     ):
         assert list(snapshot.tables()) == ["t", "v"]
+        assert [list(snapshot.columns(name)) for name in ("t", "v", "w")] == [["id"], [], []]
         with pytest.raises(UsageError, match=r"shop: View 'broken\.v' references invalid"):
             snapshot.describe("v")
         assert read(snapshot, "t") == []
