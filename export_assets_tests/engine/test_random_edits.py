@@ -32,7 +32,7 @@ UNPARTITIONED = BY_DIGEST.replace("{partition_by: {column: at}}", "{cursor: upda
 
 @pytest.mark.parametrize(
     ("yaml", "seed", "steps"),
-    [(BY_DIGEST, 1, 70), (BY_CURSOR, 2, 60), (UNPARTITIONED, 3, 30)],
+    [(BY_DIGEST, 1, 65), (BY_CURSOR, 2, 55), (UNPARTITIONED, 3, 30)],
     ids=["digests", "cursor", "unpartitioned"],
 )
 def test_after_every_edit_exactly_what_it_touched_is_published(
