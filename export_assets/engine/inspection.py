@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from export_assets.engine.nulls import count_nulls
 from export_assets.engine.privacy import Treatment, treatment
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.tables import (
@@ -123,6 +124,7 @@ def _inspect(
     schema = plan.schema
     if profile:
         schema = snapshot.profile(plan.name, schema, assume_timezone=zone)
+        schema = count_nulls(snapshot, schema, assume_timezone=zone)
     facts = snapshot.facts(plan.name, plan.time_column, zone)
     partitions = plan.partitions
     anonymized = config.table(plan.name).anonymize

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from export_assets.config.rules import ColumnType
+from export_assets.engine.inspection import inspect_source
 from export_assets.errors import ContractViolation
 from export_assets.store.manifest import ColumnRecord
 from export_assets_tests.engine.engine_world import World
@@ -188,3 +189,17 @@ def test_the_rules_hold_for_a_source_of_another_kind(tmp_path: Path) -> None:
     assert frame.sort("said").rows() == [(None, 7, False), (date(2024, 12, 31), None, True)]
     assert [one.fidelity for one in manifest.columns] == ["lossy", "lossy", "exact"]
     assert [one.fidelity_count for one in manifest.columns] == [1, 1, 0]
+
+
+def test_inspecting_shows_what_will_be_lost(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.sql("create table t (c text); insert into t values ('1'), ('n/a');")
+    world.config(
+        "source: shop\nurl: shop.db\n"
+        "tables: {t: {types: {c: {type: integer, null_values: [n/a]}}}}\n"
+    )
+
+    (table,) = inspect_source(world.workspace().source("shop")).tables
+
+    found = table.columns[0].column
+    assert (found.logical, found.fidelity.verdict, found.fidelity.count) == ("integer", "lossy", 1)
