@@ -1,35 +1,38 @@
-"""The sensor of a source: when its file changed, say so and export what may have changed.
+"""The sensor of a source: when its data changed, say so and export it, until it is exported.
 
-It looks at the cheap fingerprint only. Every decision can be made twice: exports of unchanged rows
-change nothing, so a lost cursor costs a run and never loses one.
+It looks at the cheap fingerprint, and at what is known to be published of it. A run it asks for
+reads every table once and publishes what differs, be it late edits of old partitions; tables with a
+`cursor` are read where that says. Whether a change is done is decided from manifests: a run that
+failed is asked for again, later and later, and a lost cursor costs a look.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from export_assets.defs.freshness import NAME as FRESHNESS
+from export_assets.defs.freshness import fresh_tables
 from export_assets.defs.names import source_table_key
-from export_assets.defs.partitions import keys_between
-from export_assets.defs.runs import CHUNK, requests_for
+from export_assets.defs.relations import check_name, checked_relations
+from export_assets.defs.runs import requests_for
 from export_assets.defs.schedules import default_tables
 from export_assets.defs.shapes import TableShape
 from export_assets.defs.source_tables import observed_tables, step_keys
 from export_assets.defs.table import TableExport
+from export_assets.engine.memory import PassMemory
+from export_assets.engine.request import ExportRequest
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import ExportError
-from export_assets.tables.partitions import ALL, UNDATED, TimePartitions
+from export_assets.tables.partitions import ALL
 
 SECONDS = 60
+_LONGEST_WAIT = timedelta(hours=1)
+_MOST_ATTEMPTS = 20
 _TAG = "export_assets/changes"
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
+_AT = "export_assets/fingerprint"
 
 
 def build_changes_sensor(
@@ -43,60 +46,105 @@ def build_changes_sensor(
     chosen = default_tables(tables)
     keys = [key for table in chosen for key in table.keys]
     observed = [source_table_key(source.name, name) for name in observed_tables(source, shapes)]
+    checks = following_checks(source, chosen)
 
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        now = datetime.now(UTC)
         try:
             fingerprint = source.source.fingerprint()
         except ExportError as error:
             return dg.SkipReason(str(error))
         if fingerprint == read_cursor(context.cursor):
             return dg.SkipReason(f"{source.name}: unchanged")
-        if _is_busy(context.instance, source.name):
-            # The change is kept for later: a source that never rests must not fill the queue.
-            return dg.SkipReason(f"{source.name}: changed, and the export before is not done")
-        now = datetime.now(UTC)
-        wanted = {table.name: keys_to_export(table, now) for table in chosen}
-        tags = {_TAG: source.name}
+        if is_exported(source, chosen, fingerprint, now=now):
+            return dg.SensorResult(
+                # Checks of several tables and of the clock speak of what is published by now.
+                run_requests=[dg.RunRequest(asset_selection=[], asset_check_keys=checks)]
+                if checks
+                else [],
+                asset_events=_observations(observed, fingerprint),
+                cursor=write_cursor(fingerprint),
+            )
+        reason = why_wait(context.instance, source.name, fingerprint, now=now)
+        if reason is not None:
+            return dg.SkipReason(f"{source.name}: changed, {reason}")
+        tags = {_TAG: source.name, _AT: _tag_value(fingerprint)}
+        wanted = {table.name: [ALL] for table in chosen}
         return dg.SensorResult(
             # Without run keys: a request made twice changes nothing, one dropped as already made
             # would lose a change that was undone and done again.
             run_requests=list(requests_for(wanted, chosen, step_keys(source), tags=tags)),
-            asset_events=[
-                dg.AssetObservation(key, tags={"dagster/data_version": fingerprint})
-                for key in observed
-            ],
-            cursor=write_cursor(fingerprint),
+            asset_events=_observations(observed, fingerprint),
+            cursor=context.cursor,
         )
 
     return dg.SensorDefinition(
         name=f"{source.name}_changes",
         evaluation_fn=look,
-        asset_selection=dg.AssetSelection.assets(*keys, *step_keys(source)),
+        asset_selection=dg.AssetSelection.assets(*keys, *step_keys(source))
+        | dg.AssetSelection.checks(*checks),
         minimum_interval_seconds=SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
-        description=f"Exports the newest partitions of {source.name} when its data changed.",
+        description=f"Exports what changed in {source.name}: every table is read once, and the "
+        "partitions that differ are published.",
     )
 
 
-def keys_to_export(table: TableExport, now: datetime) -> list[str]:
-    """Return the partitions from the last one published in every format to the present one.
-
-    Returns:
-        Their keys, or `all` alone where the whole table is cheaper to read once: where a format
-        has nothing yet, or is more than a run's worth of partitions behind.
-    """
-    partitions = table.partitions
-    last = [
-        max((key for key in table.published_keys(fmt) if key != UNDATED), default="")
+def following_checks(
+    source: ConfiguredSource, tables: Sequence[TableExport]
+) -> list[dg.AssetCheckKey]:
+    """Return the checks that a run over whole tables leaves out: of relations, and of the clock."""
+    relations = [
+        dg.AssetCheckKey(child.key(child.formats[0]), check_name(relation))
+        for child, relation, _ in checked_relations(tables, source.config.relations)
+    ]
+    return relations + [
+        dg.AssetCheckKey(table.key(fmt), FRESHNESS)
+        for table in fresh_tables(tables)
         for fmt in table.formats
     ]
-    if not isinstance(partitions, TimePartitions) or not all(last):
-        return [ALL]
-    # Rows may lie in the future, and so may partitions; the present one is always due.
-    present = partitions.window(partitions.key_of(now)).start or now
-    start = min(present, *(partitions.window(key).start or now for key in last))
-    keys = keys_between(partitions, start, now + timedelta(microseconds=1))
-    return keys if len(keys) <= CHUNK else [ALL]
+
+
+def is_exported(
+    source: ConfiguredSource, tables: Sequence[TableExport], fingerprint: str, *, now: datetime
+) -> bool:
+    """Whether all of *tables* are known to be published as they are at *fingerprint*."""
+    if not tables:
+        return True
+    memory = PassMemory(tables[0].store, source, ExportRequest(), now=now)
+    return all(
+        memory.recall(table.name, table.formats, fingerprint) is not None for table in tables
+    )
+
+
+def why_wait(
+    instance: dg.DagsterInstance, source: str, fingerprint: str, *, now: datetime
+) -> str | None:
+    """Return why no run is asked for now: one is under way, or has just ended without success.
+
+    A source that never rests must not fill the queue, nor one that cannot be exported.
+    """
+    records = instance.get_run_records(dg.RunsFilter(tags={_TAG: source}), limit=_MOST_ATTEMPTS)
+    if any(not record.dagster_run.is_finished for record in records):
+        return "and the export before is not done"
+    at = _tag_value(fingerprint)
+    tried = [record for record in records if record.dagster_run.tags.get(_AT) == at]
+    if not tried:
+        return None
+    wait = min(timedelta(seconds=SECONDS) * 2 ** (len(tried) - 1), _LONGEST_WAIT)
+    left = tried[0].update_timestamp.astimezone(UTC) + wait - now
+    if left <= timedelta(0):
+        return None
+    times = "once" if len(tried) == 1 else f"{len(tried)} times"
+    return f"tried {times} without success; again in {int(left.total_seconds()) + 1} s"
+
+
+def _observations(keys: Sequence[dg.AssetKey], fingerprint: str) -> list[dg.AssetObservation]:
+    return [dg.AssetObservation(key, tags={"dagster/data_version": fingerprint}) for key in keys]
+
+
+def _tag_value(fingerprint: str) -> str:
+    return hashlib.sha256(fingerprint.encode()).hexdigest()[:16]
 
 
 def read_cursor(text: str | None) -> str | None:
@@ -112,8 +160,3 @@ def read_cursor(text: str | None) -> str | None:
 def write_cursor(fingerprint: str) -> str:
     """Return the cursor that remembers *fingerprint*."""
     return json.dumps({"fingerprint": fingerprint})
-
-
-def _is_busy(instance: dg.DagsterInstance, source: str) -> bool:
-    unfinished = dg.RunsFilter(tags={_TAG: source}, statuses=_UNFINISHED)
-    return bool(instance.get_run_records(unfinished, limit=1))

@@ -36,13 +36,24 @@ def build_relation_checks(
         relations: The relations configured for it; those of tables not among *tables* are left
             out.
     """
-    known = {table.name: table for table in tables}
     built = []
-    for name, child in known.items():
-        own = [one for one in relations if one.child_table == name and one.parent_table in known]
+    for name in dict.fromkeys(table.name for table in tables):
+        own = [one for one in checked_relations(tables, relations) if one[0].name == name]
         if own:
-            built.append(_build(child, [(one, known[one.parent_table]) for one in own]))
+            built.append(_build(own[0][0], [(relation, parent) for _, relation, parent in own]))
     return built
+
+
+def checked_relations(
+    tables: Sequence[TableExport], relations: Sequence[Relation]
+) -> list[tuple[TableExport, Relation, TableExport]]:
+    """Return those of *relations* that are between two of *tables*, with child and parent."""
+    known = {table.name: table for table in tables}
+    return [
+        (known[one.child_table], one, known[one.parent_table])
+        for one in relations
+        if one.child_table in known and one.parent_table in known
+    ]
 
 
 def _build(
