@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC
 
 import polars as pl
+from polars import selectors
 
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.tables import TablePlan
@@ -89,7 +90,7 @@ class Slicer:
         if self.wanted is not None:
             frame = frame.filter(key.is_in(list(self.wanted)))
         frame = self._counted(frame)
-        keys = frame.select(key).to_series()
+        keys = frame.select(key).to_series().alias("key")
         runs = keys.rle().struct.unnest()
         if runs.get_column("value").n_unique() != runs.height:
             order = frame.select(pl.arg_sort_by(keys, maintain_order=True)).to_series()
@@ -105,7 +106,7 @@ class Slicer:
         window = self._window
         if self._time_column is None or not window.bounded:
             return frame
-        time = pl.col(self._time_column).cast(pl.Datetime("us"))
+        time = selectors.by_name(self._time_column).cast(pl.Datetime("us"))
         if window.start is not None:
             frame = frame.filter(time >= window.start.astimezone(UTC).replace(tzinfo=None))
         if window.end is not None:

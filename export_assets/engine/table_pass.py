@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import polars as pl
+
 from export_assets.engine.lane import Lane
 from export_assets.engine.prefetch import reading_ahead
 from export_assets.engine.request import ExportRequest
@@ -205,10 +207,15 @@ class _Intake:
         return True
 
 
+def _only(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """Return the columns called *names*, which Polars may take for patterns, in that order."""
+    return pl.DataFrame({name: frame.get_column(name) for name in names})
+
+
 def _leaving(inside: Batch, plan: TablePlan, redactor: Redactor) -> Batch:
     if not redactor.hides and len(plan.exported) == len(plan.schema.columns):
         return inside
-    return Batch(redactor.apply(inside.frame.select(plan.exported)))
+    return Batch(redactor.apply(_only(inside.frame, plan.exported)))
 
 
 def _scan(plan: TablePlan, request: ExportRequest, slicer: Slicer, assume_timezone: str) -> Scan:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 import polars as pl
+from polars import selectors
 
 from export_assets.errors import UsageError
 
@@ -99,7 +100,12 @@ class TimePartitions:
 
     def key_expr(self) -> pl.Expr:
         """Return the expression that gives each row's key, null where the column is null."""
-        return pl.col(self.column).cast(pl.Datetime("us")).dt.strftime(_KEY_FORMATS[self.every])
+        # Not `col`, which takes some names for patterns.
+        return (
+            selectors.by_name(self.column)
+            .cast(pl.Datetime("us"))
+            .dt.strftime(_KEY_FORMATS[self.every])
+        )
 
     def _parse(self, key: str) -> datetime:
         try:

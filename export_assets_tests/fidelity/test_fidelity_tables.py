@@ -162,3 +162,22 @@ def test_one_table_of_no_use_stops_no_other(tmp_path: Path) -> None:
 
     said = {record.table: record.status for record in report.records}
     assert said == {"broken": "failed", "sound": "success"}
+
+
+@pytest.mark.parametrize("name", ["*", "^a.*$"])
+def test_a_table_is_sliced_by_a_column_whose_name_is_a_pattern_to_polars(
+    name: str, tmp_path: Path
+) -> None:
+    world = World(tmp_path)
+    world.sql(
+        f"create table t (id integer primary key, {quote(name)} timestamp, ab text);"
+        "insert into t values (1, '2026-01-01T00:00:00', 'x'), (2, null, 'y'),"
+        " (3, '2026-01-02T00:00:00', 'z');"
+    )
+    rules = {"partition_by": {"column": name, "every": "day"}, "exclude_columns": ["ab"]}
+
+    report = export_all(world, {"t": rules})
+
+    keys = {record.partition for record in report.records if record.status == "success"}
+    assert keys == {"2026-01-01", "2026-01-02", "__HIVE_DEFAULT_PARTITION__"}
+    assert world.ids("t")["day=2026-01-02"] == [3]
