@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from export_assets.errors import ExportError, UsageError
+from export_assets.sources.interruptible import interruptibly
 from export_assets.sources.postgres_errors import translate
 from export_assets.sources.postgres_url import Address
 from export_assets.sources.sql import quote
@@ -67,7 +68,10 @@ class Session:
         self._address = address
         self._streaming: driver.Cursor | None = None
         try:
-            self._connection: Any = driver.connect(address.uri, autocommit=True)
+            self._connection: Any = interruptibly(
+                lambda: driver.connect(address.uri, autocommit=True),
+                discard=lambda connection: connection.close(),
+            )
         except DriverError as error:
             # Without its cause: libpq quotes the address, and a traceback would print it.
             raise translate(error, name) from None
@@ -125,10 +129,12 @@ class Session:
         """
         try:
             with closing(self._connection.cursor()) as cursor:
-                cursor.execute(statement, tuple(values) or None)
-                if cursor.description is None:
-                    return []
-                return list(cursor.fetchall())
+
+                def ask() -> list[tuple[Any, ...]]:
+                    cursor.execute(statement, tuple(values) or None)
+                    return [] if cursor.description is None else list(cursor.fetchall())
+
+                return interruptibly(ask, cancel=lambda: _cancel(cursor))
         except DriverError as error:
             raise self.translated(error, subject) from error
 
@@ -178,8 +184,7 @@ class Session:
         """Ask the server, from another thread, to stop whatever is streamed now."""
         cursor = self._streaming
         if cursor is not None:
-            with suppress(*DriverError):
-                cursor.adbc_cancel()
+            _cancel(cursor)
 
     def translated(self, error: Exception, subject: str) -> ExportError:
         """Return *error* in this package's classes, about *subject* of this source."""
@@ -205,6 +210,10 @@ def _cancelled(cursor: driver.Cursor) -> Iterator[None]:
     try:
         yield
     except GeneratorExit:
-        with suppress(*DriverError):
-            cursor.adbc_cancel()
+        _cancel(cursor)
         raise
+
+
+def _cancel(cursor: driver.Cursor) -> None:
+    with suppress(*DriverError):
+        cursor.adbc_cancel()
