@@ -17,6 +17,7 @@ from export_assets.store.manifest import Manifest
 from export_assets.tables.batch import Batch
 from export_assets.tables.conform import Conformer
 from export_assets.tables.digest import Digest, DigestBuilder
+from export_assets.tables.partition_keys import key_expr
 from export_assets.tables.partitions import ALL, UNDATED, TimePartitions, Window
 from export_assets.tables.redaction import Redactor
 from export_assets.tables.schema import LogicalType, TableSchema
@@ -143,7 +144,7 @@ def look_for_newer(
     for frame in _rows_from(plan, snapshot, start, names, assume_timezone=assume_timezone):
         newest.look(frame)
         if isinstance(plan.partitions, TimePartitions):
-            keys = frame.select(plan.partitions.key_expr().fill_null(UNDATED).unique())
+            keys = frame.select(key_expr(plan.partitions).fill_null(UNDATED).unique())
             found.keys.update(keys.to_series().to_list())
         elif frame.height:
             found.keys.add(ALL)

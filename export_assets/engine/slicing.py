@@ -9,6 +9,7 @@ from polars import selectors
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.tables import TablePlan
 from export_assets.tables.batch import Batch
+from export_assets.tables.partition_keys import key_expr
 from export_assets.tables.partitions import ALL, UNDATED, TimePartitions, Window
 
 
@@ -86,7 +87,7 @@ class Slicer:
                 batch = Batch(self._counted(self._within(batch.frame)))
             return batch, [Slice(key=ALL, offset=0, rows=batch.rows)] if batch.rows else []
         frame = self._within(batch.frame)
-        key = self._partitions.key_expr().fill_null(UNDATED)
+        key = key_expr(self._partitions).fill_null(UNDATED)
         if self.wanted is not None:
             frame = frame.filter(key.is_in(list(self.wanted)))
         frame = self._counted(frame)

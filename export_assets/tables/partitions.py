@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
-import polars as pl
-from polars import selectors
-
 from export_assets.errors import UsageError
 
 Every = Literal["hour", "day", "month", "year"]
@@ -19,14 +16,16 @@ UNDATED = "__HIVE_DEFAULT_PARTITION__"
 """Rows whose partition column is null: Hive's own name for that partition."""
 
 # The minutes are written and never read: a key names the start of its hour.
-_KEY_FORMATS: dict[str, str] = {
+KEY_FORMATS: dict[str, str] = {
     "hour": "%Y-%m-%d-%H:00",
     "day": "%Y-%m-%d",
     "month": "%Y-%m",
     "year": "%Y",
 }
+"""How keys are written, by length of the partitions."""
+
 # A colon in a path is refused or converted by several tools, so only the key carries it.
-_DIRECTORY_FORMATS: dict[str, str] = _KEY_FORMATS | {"hour": "%Y-%m-%dT%H"}
+_DIRECTORY_FORMATS: dict[str, str] = KEY_FORMATS | {"hour": "%Y-%m-%dT%H"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +58,7 @@ class TimePartitions:
 
     def key_of(self, moment: datetime) -> str:
         """Return the key of the partition that holds *moment* (aware)."""
-        return _written(moment.astimezone(UTC), _KEY_FORMATS[self.every])
+        return _written(moment.astimezone(UTC), KEY_FORMATS[self.every])
 
     def window(self, key: str) -> Window:
         """Return the window of *key*.
@@ -98,18 +97,9 @@ class TimePartitions:
             yield self.key_of(moment)
             moment = self._next(moment)
 
-    def key_expr(self) -> pl.Expr:
-        """Return the expression that gives each row's key, null where the column is null."""
-        # Not `col`, which takes some names for patterns.
-        return (
-            selectors.by_name(self.column)
-            .cast(pl.Datetime("us"))
-            .dt.strftime(_KEY_FORMATS[self.every])
-        )
-
     def _parse(self, key: str) -> datetime:
         try:
-            moment = datetime.strptime(key, _KEY_FORMATS[self.every]).replace(tzinfo=UTC)
+            moment = datetime.strptime(key, KEY_FORMATS[self.every]).replace(tzinfo=UTC)
         except ValueError as error:
             msg = f"partition {key!r}: not a key of partitions by {self.every}"
             raise UsageError(msg) from error
