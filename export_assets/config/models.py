@@ -135,7 +135,8 @@ class TableConfig(Model):
         _refuse_overlap("redact", self.redact, "expose", self.expose)
         _refuse_overlap("columns", self.columns or (), "exclude_columns", self.exclude_columns)
         for name in ("lag", "full_every"):
-            if self.cursor is None and name in self.model_fields_set:
+            chosen = getattr(self, name) != type(self).model_fields[name].default
+            if self.cursor is None and chosen:
                 msg = f"{name} belongs to a cursor, and the table has none"
                 raise ValueError(msg)
         return self

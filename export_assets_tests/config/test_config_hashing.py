@@ -70,6 +70,7 @@ def test_the_hash_is_the_same_in_another_process() -> None:
         orders(description="x", column_descriptions={"a": "b"}, formats=["json"], freshness=2),
         orders(cadence={"column": "t", "minutes": 5}, monotone=["n"], keep={"daily": 1}),
         orders(by_default=False, max_rows_per_file=None),
+        orders(cursor="updated_at", lag="1h", full_every="7d", tombstones=True, drift="allow"),
         orders(format_options={"csv": {"delimiter": ";"}}),
     ],
 )
@@ -138,11 +139,16 @@ def test_every_key_of_a_table_was_decided_upon() -> None:
         "by_default",
         "cadence",
         "column_descriptions",
+        "cursor",
         "description",
+        "drift",
         "formats",
         "freshness",
+        "full_every",
         "keep",
+        "lag",
         "monotone",
+        "tombstones",
     }
 
     assert set(TableConfig.model_fields) == shaping | silent

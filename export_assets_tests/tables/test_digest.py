@@ -276,8 +276,14 @@ def test_a_row_dropped_or_doubled_shows(rows: list[tuple[Any, ...]]) -> None:
 
     fewer, more = digest_of(frame_of(rows[1:])), digest_of(frame_of([*rows, rows[0]]))
 
+    # One value in 2^64 counts as nothing in its column; the number of rows tells of it.
+    told = [
+        column.name
+        for column, value in zip(SCHEMA.columns, rows[0], strict=True)
+        if value_hash(value, column)
+    ]
     assert whole.row_digest not in (fewer.row_digest, more.row_digest)
-    assert whole.differing(fewer) == whole.differing(more) == list(SCHEMA.names)
+    assert whole.differing(fewer) == whole.differing(more) == told
 
 
 def test_values_that_changed_places_between_rows_show_in_the_row_digest_only() -> None:
