@@ -1,0 +1,196 @@
+r"""A stream of bytes cut into records: lines that end with `\n`, and what is too large to hold.
+
+Only `\n` parts lines. One `\r` before it belongs to the terminator; a byte order mark counts as
+such at offset 0 alone. A record's bytes are `[offset, offset + length)` with its terminator, so
+that the lengths of all records add up to the bytes consumed.
+"""
+
+import hashlib
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final, Literal
+
+from export_assets.sources.logs.streams import Stream
+
+BOM: Final = b"\xef\xbb\xbf"
+MAX_LINE_BYTES: Final = 16 << 20
+BLOCK_BYTES: Final = 4 << 20
+HEAD_BYTES: Final = 4096
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lines:
+    """A stretch of whole lines."""
+
+    offset: int
+    data: bytes
+    """The lines as they are in the file; the last one may lack its terminator if it was sealed."""
+
+    def split(self) -> list[bytes]:
+        """Return the content of each line, without terminator and byte order mark."""
+        lines = self.data.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        if b"\r" in self.data:
+            lines = [line.removesuffix(b"\r") for line in lines]
+        if self.offset == 0 and lines[0].startswith(BOM):
+            lines[0] = lines[0][len(BOM) :]
+        return lines
+
+    def lengths(self) -> list[int]:
+        """Return the bytes of each line with its terminator; they add up to those of `data`."""
+        lines = self.data.split(b"\n")
+        last = len(lines.pop())
+        lengths = [len(line) + 1 for line in lines]
+        return [*lengths, last] if last else lengths
+
+    def offsets(self) -> list[int]:
+        """Return where each line begins."""
+        return list(accumulate(self.lengths(), initial=self.offset))[:-1]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unread:
+    """A record known by its place alone: a line too long to hold, or a run of NUL bytes."""
+
+    offset: int
+    length: int
+    reason: Literal["too_long", "nul_run"]
+    sha256: str | None
+    """Of all its bytes; None for NULs, which are known without."""
+    head: bytes
+    """Its first 4 KB; empty for NULs."""
+
+
+class Framer:
+    """Cuts *stream* into records; what is left over at the end is `pending`.
+
+    Args:
+        stream: The bytes.
+        offset: Where in the file the stream begins.
+        max_line_bytes: Longer lines are passed by reference, in bounded memory.
+        block_bytes: How much is read at once.
+        sealed: Nothing will be appended any more: the last line counts without its `\\n`.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        *,
+        offset: int = 0,
+        max_line_bytes: int = MAX_LINE_BYTES,
+        block_bytes: int = BLOCK_BYTES,
+        sealed: bool = False,
+    ) -> None:
+        self.offset = offset
+        """The end of the last record given out: how far the file is consumed."""
+        self.pending = 0
+        """Bytes after `offset` that are no whole record yet; known at the end."""
+        self._stream = stream
+        self._longest = max_line_bytes
+        self._block = block_bytes
+        self._sealed = sealed
+
+    def __iter__(self) -> Iterator[Lines | Unread]:
+        """Give out the records in order of offset."""
+        carry = b""
+        while chunk := self._stream.read(self._block):
+            carry = yield from self._take(carry + chunk if carry else chunk)
+        while b"\n" in carry or carry.startswith(b"\0") or len(carry) > self._longest:
+            carry = yield from self._take(carry)
+        if not carry:
+            return
+        if self._sealed:
+            yield self._lines(carry)
+        else:
+            self.pending += len(carry)
+
+    def _take(self, data: bytes) -> Generator[Lines | Unread, None, bytes]:
+        """Give out the whole records in *data* and return the rest, a line's beginning."""
+        cut = data.rfind(b"\n") + 1
+        if cut:
+            whole, data = data[:cut], data[cut:]
+            if len(whole) > self._longest or b"\0" in whole:
+                yield from self._one_by_one(whole)
+            else:
+                yield self._lines(whole)
+        if data.startswith(b"\0"):
+            data = yield from self._pass_nuls(data)
+        elif len(data) > self._longest:
+            data = yield from self._pass_line(data)
+        return data
+
+    def _one_by_one(self, whole: bytes) -> Iterator[Lines | Unread]:
+        begin = at = 0
+        while at < len(whole):
+            end = whole.index(b"\n", at) + 1
+            body = whole[at:end].lstrip(b"\0")
+            nuls = end - at - len(body)
+            if nuls or len(body) > self._longest:
+                if begin < at:
+                    yield self._lines(whole[begin:at])
+                if nuls:
+                    yield self._nuls(nuls)
+                begin = at + nuls
+            if len(body) > self._longest:
+                yield self._too_long(len(body), hashlib.sha256(body), body)
+                begin = end
+            at = end
+        if begin < len(whole):
+            yield self._lines(whole[begin:])
+
+    def _pass_nuls(self, data: bytes) -> Generator[Lines | Unread, None, bytes]:
+        rest = data.lstrip(b"\0")
+        count = len(data) - len(rest)
+        if not rest:
+            count += self._stream.skip_nuls()
+            rest = self._stream.read(self._block)
+        if rest or self._sealed:
+            yield self._nuls(count)
+        else:
+            self.pending = count
+        return rest
+
+    def _pass_line(self, data: bytes) -> Generator[Lines | Unread, None, bytes]:
+        digest, head, length = hashlib.sha256(data), data, len(data)
+        while chunk := self._stream.read(self._block):
+            end = chunk.find(b"\n") + 1
+            digest.update(chunk[:end] if end else chunk)
+            length += end or len(chunk)
+            if end:
+                yield self._too_long(length, digest, head)
+                return chunk[end:]
+        if self._sealed:
+            yield self._too_long(length, digest, head)
+        else:
+            self.pending = length
+        return b""
+
+    def _lines(self, data: bytes) -> Lines:
+        lines = Lines(offset=self.offset, data=data)
+        self.offset += len(data)
+        return lines
+
+    def _nuls(self, count: int) -> Unread:
+        at, self.offset = self.offset, self.offset + count
+        return Unread(offset=at, length=count, reason="nul_run", sha256=None, head=b"")
+
+    def _too_long(self, length: int, digest: "hashlib._Hash", head: bytes) -> Unread:
+        at, self.offset = self.offset, self.offset + length
+        return Unread(
+            offset=at,
+            length=length,
+            reason="too_long",
+            sha256=digest.hexdigest(),
+            head=head[:HEAD_BYTES],
+        )
+
+
+def lines_of(framer: Framer) -> Iterator[tuple[int, int, bytes | Unread]]:
+    """Give out offset, length and content of each record of *framer*."""
+    for record in framer:
+        if isinstance(record, Unread):
+            yield record.offset, record.length, record
+        else:
+            yield from zip(record.offsets(), record.lengths(), record.split(), strict=True)

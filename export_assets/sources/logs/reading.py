@@ -1,0 +1,244 @@
+"""A log file read from one offset on: batches of records, what is quarantined, and the count.
+
+Every byte consumed is accounted for: what is exported, quarantined, blank (a CSV header too) and
+pending adds up to what was read.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from export_assets.sources.logs.framing import (
+    BLOCK_BYTES,
+    BOM,
+    MAX_LINE_BYTES,
+    Framer,
+    Lines,
+    Unread,
+)
+from export_assets.sources.logs.judge import Judged, Rejected, judge_lines
+from export_assets.sources.logs.quarantine import (
+    Quarantined,
+    quarantine_line,
+    quarantine_unread,
+)
+from export_assets.sources.logs.streams import Stream
+
+Judge = Callable[[Sequence[bytes]], Judged]
+"""What tells records from other lines: `judge_lines`, or one of `csv_judge`."""
+
+_TERMINATORS: Final = (b"", b"\n", b"\r\n")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogFile:
+    """The file that is read, as its records name it."""
+
+    name: str
+    """Path below the log directory, with `/`."""
+    identity: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """Some records of one file, in order of offset."""
+
+    file: LogFile
+    lines: list[bytes]
+    """Content of each line, without terminator."""
+    records: list[Any]
+    """An object of JSON, or the list of CSV fields, of each."""
+    offsets: list[int]
+    lengths: list[int]
+    numbers: list[int]
+    """Line numbers, from 1."""
+
+    def __len__(self) -> int:
+        """Return the number of records."""
+        return len(self.records)
+
+
+@dataclass(kw_only=True, slots=True)
+class Account:
+    """Where the bytes and lines of a range went."""
+
+    exported_bytes: int = 0
+    quarantined_bytes: int = 0
+    blank_bytes: int = 0
+    """Blank lines, and headers of CSV files."""
+    pending_bytes: int = 0
+    """After the last whole record; read again next time."""
+    exported: int = 0
+    quarantined: int = 0
+    blank: int = 0
+    duplicate_keys: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    """Records quarantined, by reason."""
+
+    @property
+    def bytes_seen(self) -> int:
+        """All bytes accounted for."""
+        return self.exported_bytes + self.quarantined_bytes + self.blank_bytes + self.pending_bytes
+
+    def quarantine(self, record: Quarantined) -> None:
+        """Count *record*."""
+        self.quarantined += 1
+        self.quarantined_bytes += record.length
+        self.reasons[record.reason] = self.reasons.get(record.reason, 0) + 1
+
+
+class LogReader:
+    """Reads the records of *stream*; iterate once, then look at `account`.
+
+    Args:
+        stream: The content of the file from *offset* on.
+        file: How its records name it.
+        judge: What tells records from other lines.
+        offset: Where the stream begins in the content.
+        line: Number of the first line there, from 1.
+        sealed: Nothing will be appended any more.
+        max_line_bytes: Longer lines are quarantined by reference.
+        block_bytes: How much is read at once; bounds the size of batches.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        file: LogFile,
+        *,
+        judge: Judge = judge_lines,
+        offset: int = 0,
+        line: int = 1,
+        sealed: bool = False,
+        max_line_bytes: int = MAX_LINE_BYTES,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        self.account = Account()
+        self.next_line = line
+        """Number of the line that begins where the range ends."""
+        self._file = file
+        self._judge = judge
+        self._stream = stream
+        self._quarantine: list[Quarantined] = []
+        self._framer = Framer(
+            stream,
+            offset=offset,
+            max_line_bytes=max_line_bytes,
+            block_bytes=block_bytes,
+            sealed=sealed,
+        )
+
+    @property
+    def end(self) -> int:
+        """The end of the range consumed so far."""
+        return self._framer.offset
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Give out the batches, none of them empty."""
+        for record in self._framer:
+            if isinstance(record, Unread):
+                self._hold(
+                    quarantine_unread(
+                        record,
+                        file=self._file.name,
+                        identity=self._file.identity,
+                        line=self.next_line,
+                    )
+                )
+                self.next_line += record.reason == "too_long"
+                continue
+            batch = self._read(record)
+            if batch.records:
+                yield batch
+        self.account.pending_bytes = self._framer.pending
+        self._note_damage()
+
+    def refuse(self, batch: Batch, rejected: Sequence[Rejected]) -> None:
+        """Quarantine records of *batch* after all, which their reader could not use."""
+        for one in rejected:
+            length = batch.lengths[one.index]
+            self.account.exported -= 1
+            self.account.exported_bytes -= length
+            self._hold(
+                quarantine_line(
+                    _as_in_file(batch.lines[one.index], length),
+                    file=self._file.name,
+                    identity=self._file.identity,
+                    offset=batch.offsets[one.index],
+                    line=batch.numbers[one.index],
+                    reason=one.reason,
+                    detail=one.detail,
+                )
+            )
+
+    def take_quarantine(self) -> list[Quarantined]:
+        """Return what was quarantined since the last call."""
+        taken, self._quarantine = self._quarantine, []
+        return taken
+
+    def _read(self, record: Lines) -> Batch:
+        lines, lengths, offsets = record.split(), record.lengths(), record.offsets()
+        judged = self._judge(lines)
+        first, account = self.next_line, self.account
+        self.next_line += len(lines)
+        for one in judged.rejected:
+            begin = offsets[one.index] - record.offset
+            self._hold(
+                quarantine_line(
+                    record.data[begin : begin + lengths[one.index]],
+                    file=self._file.name,
+                    identity=self._file.identity,
+                    offset=offsets[one.index],
+                    line=first + one.index,
+                    reason=one.reason,
+                    detail=one.detail,
+                )
+            )
+        account.blank += len(judged.blank)
+        account.blank_bytes += sum(lengths[index] for index in judged.blank)
+        account.duplicate_keys += judged.duplicate_keys
+        numbers = list(range(first, first + len(lines)))
+        if len(judged.kept) < len(lines):
+            lines = [lines[index] for index in judged.kept]
+            lengths = [lengths[index] for index in judged.kept]
+            offsets = [offsets[index] for index in judged.kept]
+            numbers = [numbers[index] for index in judged.kept]
+        account.exported += len(judged.kept)
+        account.exported_bytes += sum(lengths)
+        return Batch(
+            file=self._file,
+            lines=lines,
+            records=judged.records,
+            offsets=offsets,
+            lengths=lengths,
+            numbers=numbers,
+        )
+
+    def _note_damage(self) -> None:
+        damage = self._stream.damage
+        if damage is not None:
+            self._hold(
+                Quarantined(
+                    file=self._file.name,
+                    identity=self._file.identity,
+                    offset=self.end + self.account.pending_bytes,
+                    length=0,
+                    line=self.next_line,
+                    sha256=None,
+                    reason=damage.reason,
+                    detail=damage.detail,
+                    head=b"",
+                )
+            )
+
+    def _hold(self, record: Quarantined) -> None:
+        self.account.quarantine(record)
+        self._quarantine.append(record)
+
+
+def _as_in_file(line: bytes, length: int) -> bytes:
+    """Return the *length* bytes of which *line* is the content."""
+    missing = length - len(line)
+    if missing >= len(BOM):
+        line, missing = BOM + line, missing - len(BOM)
+    return line + _TERMINATORS[missing]
