@@ -28,7 +28,7 @@ from export_assets.store.manifest import (
 from export_assets.tables.digest import ALGORITHM
 from export_assets.tables.partitions import UNDATED, TimePartitions
 from export_assets.tables.schema import VERDICTS, Column, Fidelity, TableSchema
-from export_assets.tables.statistics import render_bound
+from export_assets.tables.statistics import ColumnStatistics, render_bound
 
 LAYOUT = 1
 """Raised when this package starts writing other bytes for equal rows and configuration."""
@@ -119,7 +119,12 @@ def column_records(
     """Describe the columns of one partition, with what *by_format* says of them."""
     digests, verdicts = facts.digest.digest().columns, by_format or {}
     return tuple(
-        _column(column, facts, digests[column.name], verdicts.get(column.name))
+        column_record(
+            column,
+            facts.statistics.of(column.name),
+            digests[column.name],
+            verdicts.get(column.name),
+        )
         for column in schema.columns
     )
 
@@ -131,10 +136,10 @@ def _window(plan: TablePlan, key: str) -> WindowRecord | None:
     return WindowRecord(column=plan.partitions.column, start=window.start, end=window.end)
 
 
-def _column(
-    column: Column, facts: PartitionFacts, digest: str, by_format: Fidelity | None
+def column_record(
+    column: Column, found: ColumnStatistics, digest: str, by_format: Fidelity | None
 ) -> ColumnRecord:
-    found = facts.statistics.of(column.name)
+    """Return what a manifest says of *column*: the graver verdict of the source and the format."""
     fidelity = worst(column.fidelity, by_format or Fidelity())
     return ColumnRecord(
         name=column.name,

@@ -4,17 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export_assets.engine.bundles.rows import BundleRows
-from export_assets.engine.manifests import worst
+from export_assets.engine.manifests import column_record
 from export_assets.errors import IntegrityError
 from export_assets.formats.base import Format, FormatOptions
 from export_assets.store.layout import hashed_name, safe_names
-from export_assets.store.manifest import TREE, BundledTable, ColumnRecord
+from export_assets.store.manifest import TREE, BundledTable
 from export_assets.tables.digest import DigestBuilder
-from export_assets.tables.schema import Column, Fidelity
-from export_assets.tables.statistics import render_bound
+from export_assets.tables.schema import Fidelity
 from export_assets.translate import translating
-
-_NO_FIDELITY = Fidelity()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +72,12 @@ def describe_bundled(
     """Return the record of one table of a bundle."""
     digest = rows.digest.digest()
     columns = tuple(
-        _column(column, rows, digest.columns[column.name], fidelity.get(column.name))
+        column_record(
+            column,
+            rows.statistics.of(column.name),
+            digest.columns[column.name],
+            fidelity.get(column.name),
+        )
         for column in rows.schema.columns
     )
     return BundledTable(
@@ -86,25 +88,4 @@ def describe_bundled(
         primary_key=rows.table.order,
         nested=nested,
         files=files,
-    )
-
-
-def _column(
-    column: Column, rows: BundleRows, digest: str, by_format: Fidelity | None
-) -> ColumnRecord:
-    found = rows.statistics.of(column.name)
-    fidelity = worst(column.fidelity, by_format or _NO_FIDELITY)
-    return ColumnRecord(
-        name=column.name,
-        logical_type=str(column.logical),
-        physical_type=str(column.dtype),
-        declared_type=column.declared,
-        nullable=column.nullable,
-        nulls=found.nulls,
-        min=render_bound(found.min),
-        max=render_bound(found.max),
-        digest=digest,
-        fidelity=fidelity.verdict,
-        fidelity_reason=fidelity.reason,
-        fidelity_count=fidelity.count,
     )
