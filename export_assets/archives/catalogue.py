@@ -1,0 +1,120 @@
+"""What archives there are, and whether they are what they were."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from export_assets.archives.metadata import ArchiveMetadata, MatchMetadata, OffloadMetadata
+from export_assets.archives.offload.ledger import read_ledger
+from export_assets.archives.offload.recovery import verify_entry
+from export_assets.archives.zip_reader import open_archive
+from export_assets.errors import ExportError, IntegrityError, UsageError
+from export_assets.store.filesystem import REAL
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedArchive:
+    """One archive, from its own list; its content was not read."""
+
+    path: Path
+    kind: Literal["match", "offload", "unreadable"]
+    bytes: int
+    """Of the zip."""
+    created_at: datetime | None = None
+    members: int = 0
+    unpacked_bytes: int = 0
+    match_id: str | None = None
+    counts: dict[str, int] | None = None
+    entered: bool = False
+    """Whether the ledger vouches for it; of offload archives only."""
+    problem: str | None = None
+    """Why it cannot be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifiedArchive:
+    """What was read of an archive and found to be as it was written."""
+
+    path: Path
+    members: int
+    of: int
+    bytes: int
+    """Unpacked, of the members read."""
+
+
+def list_archives(root: Path) -> Iterator[ListedArchive]:
+    """Yield every archive in the directory *root*, in order of name; none of them is unpacked.
+
+    Raises:
+        OSError: The directory or its ledger cannot be read.
+    """
+    entered = {entry.archive for entry in read_ledger(root, filesystem=REAL).archived()}
+    for path in sorted(root.glob("*.zip")):
+        if path.name.startswith(".") or path.is_symlink() or not path.is_file():
+            continue
+        size = path.stat().st_size
+        try:
+            with open_archive(path) as archive:
+                yield _listed(archive.metadata, path, size, entered=path.name in entered)
+        except ExportError as error:
+            yield ListedArchive(path=path, kind="unreadable", bytes=size, problem=str(error))
+
+
+def verify_archive(path: Path, subset: tuple[int, int] | None = None) -> VerifiedArchive:
+    """Read an archive and compare each member with what was archived.
+
+    Args:
+        path: The zip.
+        subset: `(k, n)`: only the k-th of n parts of the members, counted from 1, so that n days
+            read all of it. The structure, the list and, of offload archives that are in the
+            ledger beside them, the SHA-256 of the whole file are looked at in the k = 1 part
+            and where there is no subset.
+
+    Raises:
+        IntegrityError: It is not what was written.
+        SourceMissing: It is not there.
+        UnsafeArchive: It must not be unpacked.
+        UsageError: There is no such part.
+    """
+    part, parts = subset or (1, 1)
+    if not 1 <= part <= parts:
+        msg = f"{path}: there is no part {part} of {parts}"
+        raise UsageError(msg)
+    with open_archive(path) as archive:
+        members = archive.metadata.members
+        chosen = members[part - 1 :: parts]
+        archive.verify(chosen)
+    if part == 1 and isinstance(archive.metadata, OffloadMetadata):
+        _compare_with_ledger(path)
+    return VerifiedArchive(
+        path=path,
+        members=len(chosen),
+        of=len(members),
+        bytes=sum(member.bytes for member in chosen),
+    )
+
+
+def _compare_with_ledger(path: Path) -> None:
+    ledger = read_ledger(path.parent, filesystem=REAL)
+    if ledger.damage is not None:
+        raise IntegrityError(ledger.damage)
+    for entry in ledger.archived():
+        if entry.archive == path.name:
+            verify_entry(path.parent, entry)
+
+
+def _listed(metadata: ArchiveMetadata, path: Path, size: int, *, entered: bool) -> ListedArchive:
+    match = metadata if isinstance(metadata, MatchMetadata) else None
+    return ListedArchive(
+        path=path,
+        kind="match" if match else "offload",
+        bytes=size,
+        created_at=metadata.created_at,
+        members=len(metadata.members),
+        unpacked_bytes=metadata.total_bytes,
+        match_id=match.match_id if match else None,
+        counts=match.counts if match else None,
+        entered=entered,
+    )

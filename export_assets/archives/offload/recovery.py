@@ -1,0 +1,103 @@
+"""What killed runs left: finished archives and removals are entered into the ledger."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from export_assets.archives.member_names import encoded_path
+from export_assets.archives.metadata import OffloadMetadata
+from export_assets.archives.offload.ledger import Ledger, LedgerEntry, LedgerMember, removal_entry
+from export_assets.archives.offload.plan import MATCH_PREFIX
+from export_assets.archives.offload.request import TRASH
+from export_assets.archives.offload.trash import files_below
+from export_assets.archives.zip_reader import OpenArchive, open_archive, true_path
+from export_assets.errors import IntegrityError, UnsafeArchive
+
+
+def adopt(
+    archives: Path, ledger: Ledger, *, run_id: str, moment: datetime
+) -> tuple[list[LedgerEntry], list[str]]:
+    """Enter every sound offload archive that has no entry; return the entries, and what is wrong.
+
+    Into a damaged ledger nothing is entered; the entries are only returned.
+    """
+    known = {entry.archive for entry in ledger.archived()}
+    adopted, problems = [], []
+    for path in offload_archives(archives):
+        if path.name in known:
+            continue
+        try:
+            with open_archive(path) as archive:
+                if isinstance(archive.metadata, OffloadMetadata):
+                    archive.verify()
+                    adopted.append(entry_of(archive, run_id=run_id, moment=moment))
+        except (IntegrityError, UnsafeArchive) as error:
+            problems.append(str(error))
+    if ledger.damage is None:
+        for entry in adopted:
+            ledger.append(entry)
+    return adopted, problems
+
+
+def settle(root: Path, ledger: Ledger, *, run_id: str, moment: datetime) -> None:
+    """Enter what killed runs had moved to the trash below *root*, so that its time there counts."""
+    for entry in list(ledger.archived()):
+        if entry.source_dir != encoded_path(str(root)):
+            continue
+        noted = {
+            one.path for done in ledger.entries_of("DONE", entry.archive) for one in done.members
+        }
+        there = set(files_below(root / TRASH / entry.archive))
+        moved = [
+            member
+            for path, member in entry.by_path().items()
+            if path in there and member.path not in noted
+        ]
+        if moved:
+            ledger.append(removal_entry(entry, "DONE", moved, run_id=run_id, moment=moment))
+
+
+def offload_archives(archives: Path) -> Iterator[Path]:
+    """Yield the zips in *archives* that may be offload archives, in order of name."""
+    for path in sorted(archives.glob("*.zip")):
+        if not path.name.startswith((".", MATCH_PREFIX)) and not path.is_symlink():
+            yield path
+
+
+def entry_of(archive: OpenArchive, *, run_id: str, moment: datetime) -> LedgerEntry:
+    """Return what the ledger says of an *archive* that was just proven."""
+    metadata = archive.metadata
+    assert isinstance(metadata, OffloadMetadata)  # noqa: S101  # for the type; callers looked
+    size, digest = archive.hash()
+    return LedgerEntry(
+        event="ARCHIVED",
+        at=moment,
+        run_id=run_id,
+        archive=archive.path.name,
+        source_dir=metadata.source_dir,
+        bytes=size,
+        sha256=digest,
+        members=tuple(
+            LedgerMember(
+                path=encoded_path(true_path(member)), bytes=member.bytes, sha256=member.sha256
+            )
+            for member in metadata.members
+        ),
+    )
+
+
+def verify_entry(archives: Path, entry: LedgerEntry) -> None:
+    """Prove again, from the disk, that the archive of *entry* is the one that was entered.
+
+    Raises:
+        IntegrityError: It is not, or its content is damaged.
+        SourceMissing: It is gone.
+        UnsafeArchive: It must not be unpacked.
+    """
+    path = archives / entry.archive
+    with open_archive(path) as archive:
+        now = entry_of(archive, run_id=entry.run_id, moment=entry.at)
+        if (now.bytes, now.sha256, now.members) != (entry.bytes, entry.sha256, entry.members):
+            msg = f"{path}: is not the archive that the ledger knows"
+            raise IntegrityError(msg)
+        archive.verify()

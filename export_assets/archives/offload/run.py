@@ -1,0 +1,248 @@
+"""Offloading: archive old files, prove the archive, and only then move the files away.
+
+Everything before the removal can be repeated; the removal goes by the ledger alone. A run that was
+killed anywhere is finished by the next one.
+"""
+
+import os
+from collections import defaultdict
+from pathlib import Path
+
+import msgspec
+
+from export_assets.archives.content import Content, open_below
+from export_assets.archives.fingerprint import hash_descriptor
+from export_assets.archives.member_names import encoded_path
+from export_assets.archives.metadata import OffloadMetadata
+from export_assets.archives.offload.ledger import Ledger, LedgerEntry, read_ledger, removal_entry
+from export_assets.archives.offload.plan import (
+    OffloadPlan,
+    archive_names,
+    check_request,
+    plan_offload,
+)
+from export_assets.archives.offload.recovery import (
+    adopt,
+    entry_of,
+    settle,
+    verify_entry,
+)
+from export_assets.archives.offload.removal import Remover
+from export_assets.archives.offload.request import TRASH, OffloadReport, OffloadRequest
+from export_assets.archives.offload.trash import remove_empty
+from export_assets.archives.temporary import sweep
+from export_assets.archives.zip_reader import open_archive, true_path
+from export_assets.archives.zip_writer import StagedZip, stage_zip
+from export_assets.errors import ExportError, SourceMissing
+from export_assets.store.durable import directory, make_directory
+from export_assets.store.lock import partition_lock
+from export_assets.store.space import check_space
+from export_assets.translate import translating
+
+LOCK_NAME = ".offload.lock"
+KIND = "offload"
+
+
+def offload(request: OffloadRequest) -> OffloadReport:
+    """Archive the candidates that are old enough; with permission, move them to the trash.
+
+    Damage found on the way, in the ledger or in an archive, never ends the run: it is in
+    `OffloadReport.problems`, and nothing that relies on it is removed.
+
+    Raises:
+        DestinationError: The archive could not be written; no file was moved.
+        DestConflict: An archive has the name asked for.
+        DestLocked: Another offload into the same directory is running.
+        IntegrityError: The archive, read back, does not hold what was read.
+        SourceMissing: There is no source directory.
+        UsageError: The request names what cannot be.
+    """
+    check_request(request)
+    if not request.source_dir.is_dir():
+        msg = f"{request.source_dir}: no such directory"
+        raise SourceMissing(msg)
+    with translating(str(request.archives)):
+        make_directory(request.archives)
+        lock = request.archives / LOCK_NAME
+        with partition_lock(lock, holder=request.run_id, subject=f"offload to {request.archives}"):
+            return _offload(request)
+
+
+def _offload(request: OffloadRequest) -> OffloadReport:
+    report = OffloadReport()
+    archives, filesystem = request.archives, request.filesystem
+    sweep(archives, kind=KIND, filesystem=filesystem)
+    ledger = read_ledger(archives, filesystem=filesystem)
+    if ledger.damage is not None:
+        report.problems.append(f"{ledger.damage}; nothing is removed until it is moved away")
+    adopted, problems = adopt(archives, ledger, run_id=request.run_id, moment=request.now())
+    report.adopted = [entry.archive for entry in adopted]
+    report.problems += problems
+    standing = [one for one in ledger.archived() if _stands(archives, one)]
+    if ledger.damage is not None:
+        standing += adopted
+    plan = plan_offload(request, _sound(request, standing, report))
+    report.skipped += plan.skipped
+    report.known = {path: entry.archive for path, entry in plan.known.items()}
+    entries = dict(plan.known)
+    if plan.new:
+        entry = _archive(request, plan, ledger, report)
+        entries |= dict.fromkeys(report.archived, entry)
+    if ledger.damage is None:
+        root, moment = request.source_dir.resolve(), request.now()
+        settle(root, ledger, run_id=request.run_id, moment=moment)
+        if request.allow_delete:
+            _remove(request, ledger, entries, report)
+    return report
+
+
+def _stands(archives: Path, entry: LedgerEntry) -> bool:
+    path = archives / entry.archive
+    return path.is_file() and path.stat().st_size == entry.bytes
+
+
+def _sound(
+    request: OffloadRequest, standing: list[LedgerEntry], report: OffloadReport
+) -> list[LedgerEntry]:
+    """Return the entries whose archives are sound, where files are to be removed by them.
+
+    What a damaged archive held is archived once more. Without permission to remove, nothing
+    depends on it, and reading all archives at each run would cost too much.
+    """
+    if not request.allow_delete:
+        return standing
+    wanted = plan_offload(request, standing).known.values() if standing else ()
+    damaged = set()
+    for entry in {entry.archive: entry for entry in wanted}.values():
+        try:
+            verify_entry(request.archives, entry)
+        except ExportError as error:
+            report.problems.append(str(error))
+            damaged.add(entry.archive)
+    return [entry for entry in standing if entry.archive not in damaged]
+
+
+def _archive(
+    request: OffloadRequest, plan: OffloadPlan, ledger: Ledger, report: OffloadReport
+) -> LedgerEntry:
+    """Write, prove, publish and enter the archive of what is new."""
+    root, moment = request.source_dir.resolve(), request.now()
+    metadata = OffloadMetadata(
+        created_at=moment,
+        run_id=request.run_id,
+        code_version=request.code_version,
+        source_dir=encoded_path(str(root)),
+        cutoff=request.cutoff,
+    )
+    contents = [
+        Content(
+            path=path,
+            data=root / path,
+            root=root,
+            content_start=candidate.content_start,
+            content_end=candidate.content_end,
+        )
+        for path, candidate in plan.new.items()
+    ]
+    with directory(request.archives) as dir_fd:
+        check_space(dir_fd, subject=str(request.archives), estimated_bytes=plan.bytes)
+    with stage_zip(
+        request.archives,
+        contents,
+        metadata,
+        kind=KIND,
+        run_id=request.run_id,
+        filesystem=request.filesystem,
+    ) as staged:
+        entry = prove(staged, root, request, report)
+        path = staged.publish(archive_names(request, moment))
+    entry = msgspec.structs.replace(entry, archive=path.name)
+    if ledger.damage is None:
+        ledger.append(entry)
+    report.archive = path
+    return entry
+
+
+def prove(
+    staged: StagedZip, root: Path, request: OffloadRequest, report: OffloadReport
+) -> LedgerEntry:
+    """Read the closed archive back, and its sources again; note what changed meanwhile.
+
+    Raises:
+        IntegrityError: It does not hold what was read.
+    """
+    with open_archive(staged.path) as archive:
+        archive.verify(staged.metadata.members)
+        entry = entry_of(archive, run_id=request.run_id, moment=request.now())
+    for member in staged.metadata.members:
+        path = true_path(member)
+        report.archived.append(path)
+        if _read_again(root, path) != (member.bytes, member.sha256):
+            report.skip(path, "changed")
+    return entry
+
+
+def _read_again(root: Path, path: str) -> tuple[int, str] | None:
+    try:
+        fd = open_below(root, path)
+    except OSError:
+        return None
+    try:
+        return hash_descriptor(fd)
+    finally:
+        os.close(fd)
+
+
+def _remove(
+    request: OffloadRequest,
+    ledger: Ledger,
+    entries: dict[str, LedgerEntry],
+    report: OffloadReport,
+) -> None:
+    """Move away what the archives hold, each proven once more just before."""
+    changed = {skipped.path for skipped in report.skipped}
+    by_archive = defaultdict(list)
+    for path, entry in entries.items():
+        if path not in changed:
+            by_archive[entry.archive].append(path)
+    for _, paths in sorted(by_archive.items()):
+        entry = entries[paths[0]]
+        try:
+            verify_entry(request.archives, entry)
+        except ExportError as error:
+            report.problems.append(str(error))
+            for path in paths:
+                report.skip(path, "archive_damaged")
+        else:
+            _remove_of(request, ledger, entry, paths, report)
+
+
+def _remove_of(
+    request: OffloadRequest,
+    ledger: Ledger,
+    entry: LedgerEntry,
+    paths: list[str],
+    report: OffloadReport,
+) -> None:
+    remover = Remover(
+        root=request.source_dir.resolve(),
+        archive=entry.archive,
+        ingested=request.ingested,
+        grace=request.grace,
+        filesystem=request.filesystem,
+    )
+    members, gone = entry.by_path(), []
+    for path in sorted(paths):
+        reason = remover.remove(path, members[path])
+        if reason is not None:
+            report.skip(path, reason)
+        else:
+            gone.append(members[path])
+            report.removed.append(path)
+    remover.sync()
+    if not request.grace:
+        remove_empty(remover.root / TRASH, entry.archive)
+    if gone:
+        ledger.append(
+            removal_entry(entry, "DONE", gone, run_id=request.run_id, moment=request.now())
+        )

@@ -1,0 +1,154 @@
+"""Reading an archive as if an enemy had written it; nothing is unpacked before all of this.
+
+with open_archive(path) as archive:
+    archive.metadata                       # proven by its checksum, and equal to what is there
+    archive.verify()                       # every member read and hashed
+    for chunk in archive.read(member): …   # raises at the end where the content is not the one
+"""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from export_assets.archives.content import CHUNK, open_file
+from export_assets.archives.member_names import check_name, check_portable, decoded_path, folded
+from export_assets.archives.metadata import KINDS, ArchivedMember, ArchiveMetadata, decode_metadata
+from export_assets.archives.unpacking import unpack
+from export_assets.archives.zip_layout import Stored, read_layout
+from export_assets.errors import IntegrityError, UnsafeArchive
+from export_assets.translate import translating
+
+_ALARM_RATIO = 200
+_ALARM_BYTES = 100_000_000
+# What the metadata may hold at most: a page, and for each member two names as long as they can be.
+_METADATA_BYTES = 1 << 20
+_METADATA_BYTES_PER_MEMBER = 1 << 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenArchive:
+    """An archive of sound structure and metadata; its content is proven when it is read."""
+
+    path: Path
+    metadata: ArchiveMetadata
+    _fd: int
+    _stored: dict[str, Stored]
+
+    def read(self, member: ArchivedMember) -> Iterator[bytes]:
+        """Yield the content of *member* in pieces.
+
+        Raises:
+            IntegrityError: After the last piece: it is not the content that was archived.
+            UnsafeArchive: It unpacks to more than it claims.
+        """
+        digest = hashlib.sha256()
+        for chunk in unpack(self._fd, self._stored[member.name], subject=str(self.path)):
+            digest.update(chunk)
+            yield chunk
+        if digest.hexdigest() != member.sha256:
+            msg = f"{self.path}: member {member.name!r} is not what was archived"
+            raise IntegrityError(msg)
+
+    def verify(self, members: "tuple[ArchivedMember, ...] | None" = None) -> int:
+        """Read and hash *members*, or all; return how many.
+
+        Raises:
+            IntegrityError: The content of one is not what was archived.
+            UnsafeArchive: One unpacks to more than it claims.
+        """
+        chosen = self.metadata.members if members is None else members
+        for member in chosen:
+            for _ in self.read(member):
+                pass
+        return len(chosen)
+
+    def hash(self) -> tuple[int, str]:
+        """Return size in bytes and SHA-256 of the archive itself."""
+        digest, size = hashlib.sha256(), 0
+        while chunk := os.pread(self._fd, CHUNK, size):
+            digest.update(chunk)
+            size += len(chunk)
+        return size, digest.hexdigest()
+
+
+@contextmanager
+def open_archive(path: Path) -> Iterator[OpenArchive]:
+    """Open the archive at *path* after refusing everything that must not be unpacked.
+
+    Raises:
+        SourceMissing: There is no such file, or it may not be read.
+        IntegrityError: It is incomplete or damaged.
+        UnsafeArchive: Its members could leave the target, hide each other, or are a bomb.
+    """
+    subject = str(path)
+    with translating(subject, side="source"):
+        fd = open_file(path)
+    try:
+        with translating(subject, side="source"):
+            stored = read_layout(fd, subject=subject)
+            metadata = _metadata(fd, stored, subject)
+        _refuse(stored, metadata, subject)
+        by_name = {one.name: one for one in stored}
+        yield OpenArchive(path=path, metadata=metadata, _fd=fd, _stored=by_name)
+    finally:
+        os.close(fd)
+
+
+def true_path(member: ArchivedMember) -> str:
+    """Return the relative path that *member* is restored to."""
+    return decoded_path(member.path) if member.path else member.name
+
+
+def _metadata(fd: int, stored: list[Stored], subject: str) -> ArchiveMetadata:
+    last = stored[-1] if stored else None
+    kind = KINDS.get(last.name) if last else None
+    if last is None or kind is None:
+        msg = f"{subject}: its last member is not the list of what it holds"
+        raise UnsafeArchive(msg)
+    most = _METADATA_BYTES + _METADATA_BYTES_PER_MEMBER * len(stored)
+    if last.size > most or (last.size > _METADATA_BYTES and last.size > last.packed * _ALARM_RATIO):
+        msg = f"{subject}: {last.size:,} bytes of metadata for {len(stored):,} members"
+        raise UnsafeArchive(msg)
+    data = b"".join(unpack(fd, last, subject=subject))
+    return decode_metadata(data, kind, subject=subject)
+
+
+def _refuse(stored: list[Stored], metadata: ArchiveMetadata, subject: str) -> None:
+    """Refuse members that are not the ones listed, or must not be unpacked."""
+    for one in stored:
+        check_portable(one.name, subject=subject)
+        if one.size > _ALARM_BYTES and one.size > one.packed * _ALARM_RATIO:
+            msg = (
+                f"{subject}: member {one.name!r} would unpack {one.packed:,} bytes to {one.size:,}"
+            )
+            raise UnsafeArchive(msg)
+    paths = [true_path(member) for member in metadata.members]
+    for path in paths:
+        check_name(path, subject=subject)
+    _refuse_twins([folded(one.name) for one in stored], subject)
+    _refuse_twins(paths, subject)
+    _refuse_files_as_directories(paths, subject)
+    listed = [(member.name, member.bytes) for member in metadata.members]
+    if listed != [(one.name, one.size) for one in stored[:-1]]:
+        msg = f"{subject}: its members are not those it lists"
+        raise UnsafeArchive(msg)
+
+
+def _refuse_twins(names: list[str], subject: str) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        msg = f"{subject}: member {twice[0]!r} is there twice"
+        raise UnsafeArchive(msg)
+
+
+def _refuse_files_as_directories(paths: list[str], subject: str) -> None:
+    files = set(paths)
+    for path in paths:
+        parts = path.split("/")
+        if any("/".join(parts[:length]) in files for length in range(1, len(parts))):
+            msg = f"{subject}: member {path!r} is inside another member"
+            raise UnsafeArchive(msg)
