@@ -111,8 +111,11 @@ class Newest(Observer):
             self.look(inside.frame)
 
     def look(self, frame: pl.DataFrame) -> None:
-        """Look at the rows of *frame*."""
-        found = frame.select(_comparable(frame.schema[self._column], self._column).max()).item()
+        """Look at the rows of *frame*; values that made the column another type tell nothing."""
+        dtype = frame.schema[self._column]
+        if not (dtype.is_integer() or dtype in (pl.Date, pl.Datetime)):
+            return
+        found = frame.select(_comparable(dtype, self._column).max()).item()
         if found is not None:
             self.value = found if self.value is None else max(self.value, found)
 

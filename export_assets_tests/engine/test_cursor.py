@@ -331,3 +331,28 @@ def test_a_lag_without_a_cursor_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ExportError, match="lag belongs to a cursor, and the table has none"):
         world.workspace()
+
+
+@pytest.mark.parametrize(
+    ("kind", "odd"), [("timestamp", "'tomorrow'"), ("integer", "'abc'"), ("integer", "1.5")]
+)
+def test_a_cursor_whose_values_make_it_another_type_is_followed_no_further(
+    tmp_path: Path, kind: str, odd: str
+) -> None:
+    create = CREATE.replace("changed timestamp", f"changed {kind}")
+    if kind == "integer":
+        create = create.replace(" 1, '2026-02-01T10:00:00')", " 1, 1)")
+        create = create.replace(" 2, '2026-02-02T10:00:00')", " 2, 2)")
+        create = create.replace(" 3, '2026-02-03T10:00:00')", " 3, 3)")
+    world = shop(tmp_path, YAML, create)
+    world.sql(f"insert into orders values (4, '2026-02-04', 4, {odd})")
+
+    first, _ = reading(world)
+    world.sql("update orders set total = 9 where id = 1")
+    second, _ = reading(world)
+
+    assert first["2026-02-04"] == "success"
+    assert second["2026-02-01"] == "success"
+    assert totals(world) == {1: 9, 2: 2, 3: 3, 4: 4}
+    root = world.exports / "shop" / "orders" / "parquet"
+    assert all(not world.manifest("orders", "parquet", p.name).watermark for p in root.iterdir())
