@@ -327,7 +327,8 @@ def test_durations_that_are_none_are_refused_in_one_line(
 
 
 def test_a_lag_without_a_cursor_is_refused(tmp_path: Path) -> None:
-    world = shop(tmp_path, YAML.replace("cursor: changed, ", ""), CREATE)
+    yaml = YAML.replace("cursor: changed, lag: 1h", "lag: 2h")
+    world = shop(tmp_path, yaml, CREATE)
 
     with pytest.raises(ExportError, match="lag belongs to a cursor, and the table has none"):
         world.workspace()
