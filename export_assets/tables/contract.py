@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ from export_assets.errors import InternalError, UsageError
 from export_assets.tables.batch import Batch
 from export_assets.tables.conform import conform
 from export_assets.tables.mismatch import ValueMismatch
+from export_assets.tables.numeric import compare_numbers
 from export_assets.tables.schema import Column, LogicalType, TableSchema
 from export_assets.tables.statistics import StatisticsBuilder
 from export_assets.tables.value_hashes import Hashes, hash_column
@@ -220,6 +222,9 @@ def _comparing(
 ) -> "Callable[[pa.PolarsData], pl.LazyFrame]":
     def compare(data: "pa.PolarsData") -> pl.LazyFrame:
         values = pl.col(data.key)
+        if column.logical in _TEXTS and isinstance(bound, Decimal):
+            inside = partial(compare_numbers, comparison=comparison, bound=bound)
+            return data.lazyframe.select(values.map_batches(inside, return_dtype=pl.Boolean))
         kept: pl.Expr = getattr(values, comparison)(bound)
         # Polars takes NaN for greater than every number; it is within no bound.
         if column.logical is LogicalType.FLOAT:
@@ -236,7 +241,8 @@ def _typed(bound: object, column: Column, table: str, *, ordered: bool) -> objec
         UsageError: It cannot be.
     """
     if column.logical in _TEXTS and not isinstance(bound, bool):
-        return str(bound)
+        # Numbers that no type holds are text, and are no greater for a greater first digit.
+        return str(bound) if isinstance(bound, str) or not ordered else Decimal(repr(bound))
     if column.logical is LogicalType.BOOLEAN and isinstance(bound, bool) and not ordered:
         return bound
     if (

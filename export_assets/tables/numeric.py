@@ -1,5 +1,6 @@
 """Numbers from raw columns: the same number in another type, or null where there is none."""
 
+import operator
 from decimal import Context, Decimal, DecimalException
 
 import numpy as np
@@ -135,3 +136,21 @@ def _is_scalar(raw: pl.Series) -> bool:
 
 def _none(raw: pl.Series, dtype: pl.DataType) -> pl.Series:
     return pl.Series(raw.name, [None] * len(raw), dtype=dtype)
+
+
+def compare_numbers(texts: pl.Series, *, comparison: str, bound: Decimal) -> pl.Series:
+    """Say which of *texts* are numbers within *bound*: null for nulls, false for what is none.
+
+    Args:
+        comparison: `ge`, `gt`, `le` or `lt`.
+    """
+    floats = texts.cast(pl.Float64, strict=False)
+    nearest = float(bound)
+    kept: pl.Series = getattr(floats, comparison)(nearest) & floats.is_not_nan()
+    # A double does not tell these from the bound.
+    close = texts.filter((floats == nearest).fill_null(value=False)).unique()
+    if len(close):
+        compare = getattr(operator, comparison)
+        exact = pl.Series([compare(Decimal(one), bound) for one in close], dtype=pl.Boolean)
+        kept = texts.replace_strict(close, exact, default=kept, return_dtype=pl.Boolean)
+    return kept.fill_null(value=False).set(texts.is_null(), None)
