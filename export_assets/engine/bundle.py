@@ -81,8 +81,8 @@ class BundleData:
     related: dict[str, list[dict[str, Any]]]
     """Rows by table, of every table that a reference leads to; of the root's, the other rows."""
     missing: tuple[str, ...]
-    tree: list[dict[str, Any]] = field(default_factory=list)
-    """The roots with everything that hangs on them inside, as `bundle.json` holds them."""
+    tree: msgspec.Raw = field(default_factory=lambda: msgspec.Raw(b"[]"))
+    """JSON: the roots with everything that hangs on them inside, as `bundle.json` holds them."""
     files: dict[str, dict[str, bytes]] = field(default_factory=dict)
     """The content of each table's file, by format, then table."""
     warnings: tuple[str, ...] = ()
@@ -170,7 +170,7 @@ class Bundler:
             writer = self._writer(gatherer, gathered, spool)
             written = writer.write(lambda stem, suffix: spool / f"{stem}{suffix}")
             roots, related = writer.records()
-            tree = msgspec.json.decode((spool / TREE).read_bytes())
+            tree = msgspec.json.decode((spool / TREE).read_bytes(), type=dict[str, msgspec.Raw])
             files: dict[str, dict[str, bytes]] = {}
             for table in written.record.tables:
                 for fmt, name in table.files.items():

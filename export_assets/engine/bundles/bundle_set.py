@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from export_assets.engine.bundle_request import BundleRequest
 from export_assets.engine.bundles.files import TableFile, describe_bundled, file_stems
 from export_assets.engine.bundles.gather import Gathered
@@ -18,6 +16,7 @@ from export_assets.engine.bundles.tree import Tree
 from export_assets.engine.choices import Choices
 from export_assets.engine.manifests import worst
 from export_assets.errors import IntegrityError
+from export_assets.formats.json_values import decode_json
 from export_assets.formats.records import RecordEncoder
 from export_assets.formats.registry import resolve_formats
 from export_assets.store.hashing import hash_file
@@ -138,7 +137,7 @@ class SetWriter:
             lines = [
                 line for batch in rows.batches() for line in encoder.lines(batch.frame).splitlines()
             ]
-            found = [msgspec.json.decode(line) for line in lines]
+            found = [decode_json(line) for line in lines]
             if name != self.request.table:
                 related[name] = found
                 continue

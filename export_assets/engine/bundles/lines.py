@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from export_assets.engine.bundles.rows import BundleRows
+from export_assets.formats.json_values import decode_json
 from export_assets.formats.records import RecordEncoder
 
 _LINE_FEED = 10
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Lines:
 
     def record(self, number: int) -> dict[str, Any]:
         """Return the object of the row *number*."""
-        found: dict[str, Any] = _decode(self.text(number))
+        found: dict[str, Any] = decode_json(self.text(number))
         return found
 
 
@@ -58,7 +58,7 @@ def json_lines(rows: BundleRows, path: Path) -> Iterator[Lines]:
             feeds = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == _LINE_FEED)
             ends.append(feeds.astype(np.int64) + offset + 1)
             offset += len(text)
-            total += sum(content_hash(_decode(line)) for line in text.splitlines())
+            total += sum(content_hash(decode_json(line)) for line in text.splitlines())
             file.write(text)
     together, total = np.concatenate(ends), total % 2**64
     if not offset:

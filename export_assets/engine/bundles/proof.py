@@ -13,9 +13,8 @@ from export_assets.engine.bundles.lines import content_hash
 from export_assets.engine.bundles.names import CONTINUED, root_name
 from export_assets.engine.bundles.tree import REFERENCE
 from export_assets.errors import IntegrityError
+from export_assets.formats.json_values import decode_json
 from export_assets.store.manifest import BundleRecord
-
-_decode = msgspec.json.Decoder().decode
 
 
 @dataclass(kw_only=True)
@@ -45,9 +44,9 @@ def _read(data: bytes, root: str, record: BundleRecord) -> Counted:
     reader = _TreeReader(record)
     members = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
     for text in msgspec.json.decode(members[root_name(root)], type=list[msgspec.Raw]):
-        reader.take(root, _decode(text))
+        reader.take(root, decode_json(text))
     for text in msgspec.json.decode(members.get(CONTINUED, b"[]"), type=list[msgspec.Raw]):
-        found = _decode(text)
+        found = decode_json(text)
         reader.take(found["table"], found["row"])
     return reader.counted
 

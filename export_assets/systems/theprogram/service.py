@@ -29,9 +29,18 @@ from export_assets.engine.run import Exporter
 from export_assets.engine.tables import UnknownTables
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import UsageError, class_of
+from export_assets.formats.json_values import decode_json
 from export_assets.sources.private_temp import private_directory
 from export_assets.systems.registry import load_workspace
 from export_assets.systems.theprogram.record_pieces import binary_pieces, text_pieces
+from export_assets.systems.theprogram.service_arguments import (
+    csv_options,
+    equality_filters,
+    export_format,
+    filters_as_json,
+    names,
+    whole_number,
+)
 from export_assets.systems.theprogram.service_models import (
     ChartsExport,
     ClientsExport,
@@ -45,7 +54,6 @@ from export_assets.systems.theprogram.service_models import (
 from export_assets.systems.theprogram.service_validation import Validated, validate
 
 SOURCE = "theprogram"
-FORMATS: tuple[ExportFormat, ...] = ("json", "csv", "ndjson", "parquet")
 WHOLE = "*"
 """The name of a file that holds several tables."""
 
@@ -96,8 +104,9 @@ class ExportService:
             UsageError: There is no such format or table, or no table is left.
             ExportError: A table cannot be read, or was not written as it is.
         """
-        fmt = _format(format)
-        if include_tables is not None and not include_tables:
+        fmt = export_format(format)
+        include = names("include_tables", include_tables)
+        if include_tables is not None and not include:
             msg = "include_tables: is empty; leave it out for the default tables"
             raise UsageError(msg)
         one_file = fmt == "json"
@@ -105,8 +114,8 @@ class ExportService:
             fmt,
             pretty=pretty,
             delimiter=csv_delimiter,
-            tables=tuple(include_tables or ()),
-            exclude=tuple(exclude_tables),
+            tables=include,
+            exclude=names("exclude_tables", exclude_tables),
             one_file=one_file,
             document_metadata=include_metadata,
         )
@@ -163,27 +172,31 @@ class ExportService:
             UsageError: There is no such format, table or column, or a value is none of its column.
             ExportError: The table cannot be read, or was not written as it is.
         """
-        fmt = _format(format)
+        fmt = export_format(format)
+        where = equality_filters(table_name, filters)
+        if limit is not None:
+            whole_number("limit", limit)
+        whole_number("offset", offset)
         request = self._request(
             fmt,
             pretty=pretty,
             delimiter=csv_delimiter,
             tables=(table_name,),
-            where=dict(filters or {}),
+            where=where,
             limit=limit,
             offset=offset,
-            columns=tuple(columns),
-            order_by=tuple(order_by),
+            columns=names("columns", columns),
+            order_by=names("order_by", order_by),
             records=True,
         )
         with self._exported_table(table_name, request) as done:
             data = _content(done.paths[table_name, fmt], fmt)
-            records: list[Record] = msgspec.json.decode(done.paths[table_name, "json"].read_bytes())
+            records: list[Record] = decode_json(done.paths[table_name, "json"].read_bytes())
         return TableExport(
             format=fmt,
             table=table_name,
             record_count=len(records),
-            filters=dict(filters or {}),
+            filters=filters_as_json(where),
             records=records,
             data=data,
             hashes=_hashes({table_name: data}),
@@ -207,13 +220,13 @@ class ExportService:
             UsageError: There is no such format, table or column, or *chunk_size* is below 1.
             ExportError: The table cannot be read, or was not written as it is.
         """
-        fmt = _format(format)
+        fmt = export_format(format)
+        whole_number("chunk_size", chunk_size)
         if chunk_size < 1:
             msg = f"chunk_size: must be 1 or more, not {chunk_size}"
             raise UsageError(msg)
-        request = self._request(
-            fmt, delimiter=csv_delimiter, tables=(table_name,), where=dict(filters or {})
-        )
+        where = equality_filters(table_name, filters)
+        request = self._request(fmt, delimiter=csv_delimiter, tables=(table_name,), where=where)
         return self._streamed(table_name, fmt, request, chunk_size)
 
     def export_clients(
@@ -276,10 +289,7 @@ class ExportService:
     ) -> _Request:
         options: dict[str, FormatOptionsConfig] = {"json": FormatOptionsConfig(pretty=pretty)}
         if fmt == "csv":
-            if len(delimiter) != 1:
-                msg = "CSV delimiter must be a single character"
-                raise UsageError(msg)
-            options["csv"] = FormatOptionsConfig(delimiter=delimiter)
+            options["csv"] = csv_options(delimiter)
         formats = dict.fromkeys((fmt, "json") if records else (fmt,))
         return partial(ExportRequest, formats=tuple(formats), options=options, **chosen)
 
@@ -319,13 +329,14 @@ class ExportService:
     def _bundle(
         self, table: str, ids: Sequence[str], name: str, *, related: bool
     ) -> tuple[ExportFormat, BundleData]:
-        fmt = _format(name)
-        if not ids:
+        fmt = export_format(name)
+        chosen = names("ids", ids)
+        if not chosen:
             msg = f"{table}: give the id of a row"
             raise UsageError(msg)
         request = BundleRequest(
             table=table,
-            ids=tuple(str(one) for one in ids),
+            ids=chosen,
             include_related=related,
             formats=() if fmt == "json" else (fmt,),
             computed=self._computed,
@@ -361,14 +372,6 @@ def _bundled(root: str, fmt: ExportFormat, found: BundleData, *, pretty: bool) -
         "data": data,
         "hashes": _hashes(files),
     }
-
-
-def _format(name: str) -> ExportFormat:
-    for fmt in FORMATS:
-        if name.strip().lower() == fmt:
-            return fmt
-    msg = f"Unsupported export format: {name}; choose one of {', '.join(FORMATS)}"
-    raise UsageError(msg)
 
 
 def _run() -> Run:

@@ -1,9 +1,13 @@
-"""What the export service returns: pydantic models, so that a program can pass them on as JSON."""
+"""What the export service returns: pydantic models, so that a program can pass them on as JSON.
 
+In JSON the bytes of a Parquet file are base64; read back, they are bytes again.
+"""
+
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_serializer, field_validator
 
 ExportFormat = Literal["json", "csv", "ndjson", "parquet"]
 
@@ -19,6 +23,29 @@ class _Result(BaseModel):
     format: ExportFormat
     hashes: Mapping[str, str]
     """SHA-256 of the content of each file in `data`, in hexadecimal; `*` for a single one."""
+
+    @field_validator("data", mode="before", check_fields=False)
+    @classmethod
+    def _bytes_of_text(cls, data: object, info: ValidationInfo) -> object:
+        if info.data.get("format") != "parquet":
+            return data
+        if isinstance(data, Mapping):
+            return {name: _decoded(content) for name, content in data.items()}
+        return _decoded(data)
+
+    @field_serializer("data", when_used="json", check_fields=False)
+    def _text_of_bytes(self, data: Content | dict[str, Content]) -> str | dict[str, str]:
+        if isinstance(data, dict):
+            return {name: _encoded(content) for name, content in data.items()}
+        return _encoded(data)
+
+
+def _decoded(content: object) -> object:
+    return b64decode(content, validate=True) if isinstance(content, str) else content
+
+
+def _encoded(content: Content) -> str:
+    return b64encode(content).decode("ascii") if isinstance(content, bytes) else content
 
 
 class FullDatabaseExport(_Result):
@@ -39,6 +66,7 @@ class TableExport(_Result):
     table: str
     record_count: int
     filters: dict[str, Any]
+    """The filters as JSON has their values."""
     records: list[Record]
     """The rows as JSON has them, whatever the format of `data`."""
     data: Content

@@ -28,6 +28,9 @@ Validated = FullDatabaseExport | TableExport | ClientsExport | ChartsExport | Pa
 _Result = FullDatabaseExport | TableExport | ClientsExport | ChartsExport
 _Files = Mapping[str, Content]
 
+_RECORD = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_RECORDS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
+
 
 def validate(result: Validated) -> ExportValidation:
     """Return what is odd (a table without records) and what is wrong about *result*."""
@@ -73,7 +76,7 @@ def _changed(files: _Files, hashes: Mapping[str, str]) -> Iterator[str]:
             yield f"{_named(name)}: its file is missing"
             continue
         content = files[name]
-        data = content.encode("utf-8") if isinstance(content, str) else content
+        data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
         if hashlib.sha256(data).hexdigest() != sha256:
             yield f"{_named(name)}: the content is not what was exported"
     yield from (f"{_named(name)}: is no part of the export" for name in files if name not in hashes)
@@ -141,12 +144,19 @@ def _found(name: str, content: Content, fmt: ExportFormat) -> dict[str, int]:
         lines = io.BytesIO(content.encode("utf-8"))
         return {name: sum(1 for _ in csv_records(lines)) - 1}
     if fmt == "ndjson":
-        return {name: sum(1 for line in content.split("\n") if line and msgspec.json.decode(line))}
-    document = msgspec.json.decode(content)
-    if isinstance(document, list):
-        return {name: len(document)}
-    lists = {table: rows for table, rows in document.items() if isinstance(rows, list)}
-    return {table: len(rows) for table, rows in lists.items()}
+        return {name: sum(1 for line in content.split("\n") if line and _is_record(line))}
+    if name != "*":
+        return {name: len(_RECORDS.decode(content))}
+    members = _RECORD.decode(content)
+    return {table: len(_RECORDS.decode(rows)) for table, rows in members.items() if _is_list(rows)}
+
+
+def _is_record(line: str) -> bool:
+    return isinstance(_RECORD.decode(line), dict)
+
+
+def _is_list(value: msgspec.Raw) -> bool:
+    return bytes(value).lstrip().startswith(b"[")
 
 
 def _named(name: str) -> str:

@@ -6,15 +6,17 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import polars as pl
 import pytest
 
 from export_assets.errors import SourceMissing, UsageError
 from export_assets.systems.theprogram.service import ExportService
-from export_assets.systems.theprogram.service_models import FullDatabaseExport
+from export_assets.systems.theprogram.service_models import FullDatabaseExport, TableExport
 from export_assets_tests.systems.theprogram.theprogram_world import LATER_TABLES, TABLES, Project
 
 every_format = pytest.mark.parametrize("fmt", ["json", "csv", "ndjson", "parquet"])
@@ -305,3 +307,91 @@ def test_an_output_directory_is_compared_with_its_record(earlier: Project) -> No
     assert not verdict.valid
     assert len(verdict.errors) == 2
     assert files[0].name in " ".join(verdict.errors)
+
+
+@every_format
+def test_results_are_themselves_again_out_of_json(earlier: Project, fmt: str) -> None:
+    service = service_of(earlier)
+    client = rows_of(earlier, "select id from clients order by id limit 1")[0][0]
+    chart = rows_of(earlier, "select id from charts order by id limit 1")[0][0]
+
+    results = [
+        service.export_full_database(fmt, include_tables=["clients", "charts"]),
+        service.export_table("charts", fmt, limit=3),
+        service.export_clients([client], fmt),
+        service.export_charts([chart], fmt),
+    ]
+
+    for result in results:
+        again = type(result).model_validate_json(result.model_dump_json())
+        assert again == result
+        assert service.validate_export(again).valid
+
+
+def test_filters_come_back_as_json_has_them(earlier: Project) -> None:
+    identity, created = rows_of(
+        earlier, "select id, created_at from birth_data order by id limit 1"
+    )[0]
+    filters = {"id": UUID(identity), "created_at": datetime.fromisoformat(created)}
+
+    found = service_of(earlier).export_table("birth_data", filters=filters)
+
+    assert [record["id"] for record in found.records] == [identity]
+    assert found.filters == {"id": identity, "created_at": created}
+    assert TableExport.model_validate_json(found.model_dump_json()) == found
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda s: s.export_table("charts", None), "Unsupported export format: None"),
+        (lambda s: s.export_table("charts", limit=1.5), "limit: must be a whole number, not 1.5"),
+        (lambda s: s.export_table("charts", limit="3"), "limit: must be a whole number, not '3'"),
+        (lambda s: s.export_table("charts", offset=None), "offset: must be a whole number"),
+        (lambda s: s.stream_table_export("charts", "csv", "7"), "chunk_size: must be a whole"),
+        (
+            lambda s: s.export_table("charts", filters={"chart_type": ["natal"]}),
+            r"charts\.chart_type: a filter is a single value or None, not a list",
+        ),
+        (lambda s: s.export_table("charts", columns="id"), "columns: must be a list, not a text"),
+        (lambda s: s.export_clients("abc"), "ids: must be a list, not a text"),
+        (lambda s: s.export_clients([None]), "ids: None is none of text, number and UUID"),
+        (lambda s: s.export_full_database(include_tables="charts"), "include_tables: must be a li"),
+        (
+            lambda s: s.export_full_database("csv", csv_delimiter="\n"),
+            "CSV delimiter must be a single character, and neither the quote nor a line end",
+        ),
+        (
+            lambda s: s.export_table("charts", "csv", csv_delimiter='"'),
+            "CSV delimiter must be a single character, and neither the quote nor a line end",
+        ),
+    ],
+)
+def test_an_argument_of_another_kind_is_named(
+    earlier: Project, call: Callable[[ExportService], object], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        call(service_of(earlier))
+
+
+def test_json_that_no_python_value_holds_leaves_as_it_is(earlier: Project) -> None:
+    stored = '{"a":1e400,"b":0.10000000000000000000001,"c":1,"c":2}'
+    chart, client = rows_of(
+        earlier, "select id, client_id from charts where client_id is not null limit 1"
+    )[0]
+    earlier.sql(f"update charts set chart_data = '{stored}' where id = '{chart}'")
+    service = service_of(earlier)
+
+    results = [
+        service.export_table("charts", filters={"id": chart}),
+        service.export_charts([chart]),
+        service.export_clients([client], pretty=True),
+        service.export_full_database(),
+    ]
+
+    for result in results:
+        assert isinstance(result.data, str)
+        assert '"a":1e400,"b":0.10000000000000000000001,"c":1,"c":2' in "".join(result.data.split())
+        assert service.validate_export(result).errors == []
+    assert isinstance(results[0], TableExport)
+    assert results[0].records[0]["chart_data"]["a"] == "1e400"
