@@ -40,8 +40,6 @@ class Remover:
         except OSError:
             return "changed"
         try:
-            if os.fstat(fd).st_size != member.bytes:
-                return "changed"
             with lease(fd) as held:
                 return "in_use" if held is None else self._remove(fd, path, member, held)
         finally:
@@ -94,6 +92,8 @@ class Remover:
 
 def still_the_same(fd: int, member: LedgerMember, held: Lease) -> SkipReason | None:
     """Return why the file open at *fd* is not *member*, or may not be; None where it is."""
+    if os.fstat(fd).st_size != member.bytes:
+        return "changed"
     found = hash_descriptor(fd, go_on=held.is_ours_alone if held.leased else lambda: True)
     if not held.is_ours_alone():
         return "in_use"

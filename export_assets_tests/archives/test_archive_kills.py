@@ -1,0 +1,74 @@
+"""What kill -9 leaves behind of offloads, purges and restores."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+SERVER = Path(__file__).with_name("archive_kill_server.py")
+SEED = 20260208
+
+
+def serve(root: Path, mode: str, *, kills: int = 0, fault: str = "") -> list[dict[str, Any]]:
+    command = [sys.executable, str(SERVER), str(root), mode, str(SEED), str(kills)]
+    done = subprocess.run(
+        [*command, fault] if fault else command,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        cwd=Path(__file__).parents[2],
+        env={"PYTHONPATH": ".", "PATH": "/usr/bin:/bin"},
+    )
+    assert done.returncode == 0, f"replay: {' '.join(command)}\n{done.stderr}"
+    answer = json.loads(done.stdout)
+    # Forking a process that has run Polars can hang.
+    assert not answer["polars"]
+    results: list[dict[str, Any]] = answer["results"]
+    return results
+
+
+def wrong(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [result for result in results if result["faults"]][:3]
+
+
+def test_500_kills_during_offload_lose_no_line_and_the_next_run_finishes(tmp_path: Path) -> None:
+    results = serve(tmp_path, "offload-random", kills=500)
+
+    hits = sum(result["killed"] for result in results)
+    assert len(results) == 500
+    assert hits >= 250, "too few kills met an offload under way"
+    assert wrong(results) == []
+
+
+def test_an_offload_killed_at_any_point_loses_no_line(tmp_path: Path) -> None:
+    results = serve(tmp_path, "offload-points")
+
+    passed = {result["point"].partition(":")[0] for result in results}
+    assert {"closed", "published", "ledger_archived", "trashed", "unlinked", "ledger_done"} <= passed
+    assert all(result["killed"] for result in results)
+    assert wrong(results) == []
+
+
+def test_a_purge_killed_at_any_point_removes_nothing_that_is_not_archived(tmp_path: Path) -> None:
+    results = serve(tmp_path, "purge-points")
+
+    assert len(results) > 10
+    assert all(result["killed"] for result in results)
+    assert wrong(results) == []
+
+
+def test_a_restore_killed_at_random_moments_leaves_whole_files_and_can_be_repeated(
+    tmp_path: Path,
+) -> None:
+    results = serve(tmp_path, "restore-random", kills=100)
+
+    assert sum(result["killed"] for result in results) >= 30
+    assert wrong(results) == []
+
+
+def test_kills_find_an_offload_that_deletes_while_it_archives(tmp_path: Path) -> None:
+    results = serve(tmp_path, "offload-points", fault="delete-while-archiving")
+
+    lost = [one for one in results if any(fault.startswith("lost") for fault in one["faults"])]
+    assert len(lost) > 10

@@ -1,0 +1,392 @@
+"""Offloading old files: what is archived, what is moved away, and what stays."""
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from export_assets.archives.offload import lease as leases
+from export_assets.archives.offload import removal, run
+from export_assets.archives.offload.ledger import LEDGER_NAME, read_ledger
+from export_assets.archives.offload.plan import plan_offload
+from export_assets.archives.offload.request import TRASH, Candidate, Skipped
+from export_assets.archives.offload.run import offload
+from export_assets.archives.zip_reader import open_archive
+from export_assets.errors import DestConflict, DestLocked, SourceMissing, UsageError
+from export_assets.store.filesystem import REAL
+from export_assets.store.lock import partition_lock
+from export_assets_tests.archives.offload_world import NOW, OLD, OLD_FILES, Hooked, World, flip
+
+FLIPS = 300
+APPENDS = 500
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path).make()
+
+
+def reasons(skipped: list[Skipped]) -> dict[str, str]:
+    return {one.path: one.reason for one in skipped}
+
+
+def test_old_files_go_to_an_archive_and_to_the_trash(world: World) -> None:
+    before = world.in_place()
+
+    report = world.offload()
+
+    assert report.archive == world.archives / "offload_before_20260201_20260208_103000.zip"
+    assert sorted(report.removed) == sorted(OLD_FILES)
+    assert reasons(report.skipped) == {"today.jsonl": "too_new"}
+    assert world.left_behind() == ["today.jsonl"]
+    assert {path: before[path] for path in OLD_FILES} == {
+        path: content for (_, path), content in world.archived().items()
+    }
+    assert report.problems == []
+
+
+def test_without_permission_nothing_is_moved_and_nothing_is_archived_twice(world: World) -> None:
+    before = world.in_place()
+
+    first = world.offload(allow_delete=False)
+    second = world.offload(allow_delete=False)
+
+    assert first.archive is not None
+    assert sorted(first.archived) == sorted(OLD_FILES)
+    assert (second.archive, sorted(second.known)) == (None, sorted(OLD_FILES))
+    assert world.in_place() == before
+
+
+def test_permission_given_later_moves_what_is_archived_already(world: World) -> None:
+    world.offload(allow_delete=False)
+
+    report = world.offload()
+
+    assert report.archive is None
+    assert sorted(report.removed) == sorted(OLD_FILES)
+    assert len(list(world.archives.glob("*.zip"))) == 1
+
+
+def test_without_grace_files_are_gone_at_once_and_no_trash_is_left(world: World) -> None:
+    report = world.offload(grace=False)
+
+    assert sorted(report.removed) == sorted(OLD_FILES)
+    assert sorted(world.in_place()) == ["today.jsonl"]
+    assert not (world.logs / TRASH).exists()
+
+
+def test_planning_writes_nothing(world: World) -> None:
+    before = sorted(world.root.rglob("*"))
+
+    plan = plan_offload(world.request())
+
+    assert sorted(plan.new) == sorted(OLD_FILES)
+    assert sorted(world.root.rglob("*")) == before
+
+
+def test_what_may_not_be_archived_stays_with_its_reason(world: World) -> None:
+    request = world.request(ingested=lambda path, _size: path != "c.log")
+    (world.logs / "link.log").symlink_to(world.logs / "c.log")
+    (world.logs / "away").symlink_to(world.root)
+    (world.root / "outside.log").write_text("x\n", encoding="utf-8")
+    os.mkfifo(world.logs / "pipe.log")
+    odd = ("link.log", "pipe.log", "gone.log", "../outside.log", "away/outside.log", ".trash/x")
+    busy = Candidate(path=Path("a.jsonl"), content_end=OLD, idle=timedelta(hours=1))
+    more = (*(Candidate(path=Path(p), content_end=OLD, idle=timedelta(9)) for p in odd), busy)
+    kept = tuple(one for one in request.candidates if one.path.name != "a.jsonl")
+
+    report = offload(replace(request, candidates=(*kept, *more)))
+
+    assert reasons(report.skipped) == {
+        "../outside.log": "outside",
+        ".trash/x": "excluded",
+        "a.jsonl": "not_idle",
+        "away/outside.log": "not_regular",
+        "c.log": "not_ingested",
+        "gone.log": "missing",
+        "link.log": "not_regular",
+        "pipe.log": "not_regular",
+        "today.jsonl": "too_new",
+    }
+    assert sorted(report.removed) == ["bay/b.csv"]
+
+
+def test_the_directory_of_archives_inside_the_logs_is_left_out(world: World) -> None:
+    inside = world.logs / "exports"
+    inside.mkdir()
+    (inside / "older.zip").write_bytes(b"x")
+    old = Candidate(path=inside / "older.zip", content_end=OLD, idle=timedelta(days=9))
+    request = replace(world.request(), archives=inside)
+
+    report = offload(replace(request, candidates=(*request.candidates, old)))
+
+    assert reasons(report.skipped)["exports/older.zip"] == "excluded"
+    assert (inside / "older.zip").exists()
+
+
+def test_a_file_that_a_writer_has_open_is_left_alone(world: World) -> None:
+    held = world.logs / "c.log"
+    script = f"import sys; f = open({str(held)!r}, 'a'); print('open', flush=True); sys.stdin.read()"
+    writer = subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert writer.stdout is not None
+    writer.stdout.readline()
+
+    report = world.offload()
+
+    writer.communicate()
+    assert reasons(report.skipped)["c.log"] == "in_use"
+    assert held.exists()
+    assert sorted(world.offload().removed) == ["c.log"]
+
+
+def test_a_file_that_a_writer_opens_while_it_is_moved_comes_back(world: World) -> None:
+    target = world.logs / "a.jsonl"
+    writers: list[subprocess.Popen[bytes]] = []
+
+    def open_it(point: str, _number: int) -> None:
+        if point == "rename_new" and not writers and world.archives.joinpath(LEDGER_NAME).exists():
+            script = f"f = open({str(target)!r}, 'ab'); f.write(b'late\\n'); f.close()"
+            writers.append(subprocess.Popen([sys.executable, "-c", script]))
+            time.sleep(0.5)  # the writer now waits for the lease
+
+    report = world.offload(filesystem=Hooked(open_it))
+
+    assert writers[0].wait(20) == 0
+    assert reasons(report.skipped)["a.jsonl"] == "in_use"
+    assert target.read_bytes().endswith(b"late\n")
+
+
+def test_where_there_are_no_leases_open_files_are_found_in_proc(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(22, "no leases here")
+
+    monkeypatch.setattr(leases.fcntl, "fcntl", refuse)
+
+    with (world.logs / "c.log").open("a", encoding="utf-8"):
+        report = world.offload()
+
+    assert reasons(report.skipped)["c.log"] == "in_use"
+    assert "a.jsonl" in report.removed
+
+
+MOMENTS = (
+    ("open", 1),
+    ("write", 1),
+    ("closed", 1),
+    ("rename_new", 1),
+    ("published", 1),
+    ("fsync", 2),
+    ("open", 2),
+    ("ledger_archived", 1),
+    # The first file is gone by now; the last one is not looked at yet.
+    ("trashed", 1),
+)
+
+
+def injected_appends(root: Path, *, appends: int) -> tuple[int, int]:
+    """Append to a file at some moment of each run; return runs that lost a line, and deletions."""
+    chance = random.Random(20260208)
+    losses = removed = 0
+    for number in range(appends):
+        world = World(root / str(number)).make(lines=2)
+        written = world.lines()
+        moment = chance.choice(MOMENTS)
+        path = "c.log" if moment[0] == "trashed" else chance.choice(OLD_FILES)
+        appended: list[bytes] = []
+
+        def append(
+            point: str,
+            count: int,
+            *,
+            at: tuple[str, int] = moment,
+            to: tuple[World, str, list[bytes]] = (world, path, appended),
+        ) -> None:
+            if (point, count) == at:
+                to[0].append(to[1], 99)
+                to[2].append(to[0].line(to[1], 99).encode())
+
+        report = world.offload(grace=False, filesystem=Hooked(append))
+        assert len(appended) == 1, moment
+        losses += bool(world.lost(written | set(appended)))
+        removed += len(report.removed)
+        shutil.rmtree(world.root)
+    return losses, removed
+
+
+def test_500_appends_between_plan_and_removal_lose_no_line(tmp_path: Path) -> None:
+    losses, removed = injected_appends(tmp_path, appends=APPENDS)
+
+    assert losses == 0
+    assert removed >= APPENDS * (len(OLD_FILES) - 1)
+
+
+def test_appends_find_an_offload_that_does_not_hash_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removal, "still_the_same", lambda *_: None)
+
+    losses, _ = injected_appends(tmp_path, appends=60)
+
+    assert losses > 10
+
+
+def injected_flips(root: Path, *, flips: int) -> tuple[int, int]:
+    """Flip a bit of each archive between publishing and removing; return losses and removals."""
+    chance = random.Random(20260208)
+    losses = removed = 0
+    for number in range(flips):
+        world = World(root / str(number), files=("a.jsonl", "bay/a.jsonl")).make(lines=2)
+        written = world.lines()
+        at = chance.choice(("published", "ledger_archived"))
+
+        def damage(
+            point: str, _: int, *, where: World = world, moment: str = at, position: int = number
+        ) -> None:
+            if point == moment:
+                [archive] = where.archives.glob("*.zip")
+                flip(archive, position * 7919)
+
+        report = world.offload(grace=False, filesystem=Hooked(damage))
+        assert report.archive is not None
+        losses += bool(world.lost(written))
+        removed += len(report.removed)
+        assert removed or report.problems
+        shutil.rmtree(world.root)
+    return losses, removed
+
+
+def test_300_flips_between_publishing_and_removal_remove_nothing(tmp_path: Path) -> None:
+    assert injected_flips(tmp_path, flips=FLIPS) == (0, 0)
+
+
+def test_flips_find_an_offload_that_does_not_verify_before_it_deletes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "verify_entry", lambda *_: None)
+
+    losses, removed = injected_flips(tmp_path, flips=30)
+
+    assert (losses, removed) == (30, 60)
+
+
+def test_what_a_damaged_archive_held_is_archived_again(world: World) -> None:
+    first = world.offload(allow_delete=False).archive
+    assert first is not None
+    flip(first, 800)
+
+    report = world.offload()
+
+    assert report.archive is not None
+    assert report.archive.name == "offload_before_20260201_20260208_103000_2.zip"
+    assert [problem for problem in report.problems if first.name in problem]
+    assert sorted(report.removed) == sorted(OLD_FILES)
+
+
+def test_an_archive_that_was_never_entered_is_adopted_after_proof(world: World) -> None:
+    world.offload(allow_delete=False)
+    (world.archives / LEDGER_NAME).unlink()
+
+    report = world.offload()
+
+    assert report.adopted == ["offload_before_20260201_20260208_103000.zip"]
+    assert report.archive is None
+    assert sorted(report.removed) == sorted(OLD_FILES)
+
+
+def test_a_damaged_archive_is_not_adopted(world: World) -> None:
+    archive = world.offload(allow_delete=False).archive
+    assert archive is not None
+    (world.archives / LEDGER_NAME).unlink()
+    flip(archive, 400)
+
+    report = world.offload(allow_delete=False)
+
+    assert report.adopted == []
+    assert len(report.problems) == 1
+    assert report.archive is not None
+
+
+def test_what_a_dead_run_was_writing_is_removed_and_what_others_write_is_not(world: World) -> None:
+    world.archives.mkdir()
+    ours, others = ".dead.offload.tmp", ".run.match_offload.tmp"
+    for name in (ours, others):
+        (world.archives / name).write_bytes(b"half")
+
+    world.offload()
+
+    assert world.stray() == [others]
+
+
+def test_a_file_that_changed_since_an_earlier_archive_goes_into_a_new_one(world: World) -> None:
+    world.offload(allow_delete=False)
+    world.append("c.log", 99)
+
+    report = world.offload()
+
+    assert report.archived == ["c.log"]
+    assert sorted(report.removed) == sorted(OLD_FILES)
+    assert world.archived_twice() == []
+
+
+def test_a_name_of_ones_own_is_taken_once(world: World) -> None:
+    report = offload(world.request(name="january", allow_delete=False))
+    world.append("c.log", 99)
+
+    assert report.archive == world.archives / "january.zip"
+    with pytest.raises(DestConflict, match=r"january\.zip: exists already"):
+        offload(world.request(name="january"))
+    assert world.left_behind() == sorted((*OLD_FILES, "today.jsonl"))
+    assert world.stray() == []
+
+
+@pytest.mark.parametrize("name", ["../up", "match_7", "", "a/b", "x" * 65, ".hidden", "a\n"])
+def test_a_name_that_is_none_is_refused(world: World, name: str) -> None:
+    with pytest.raises(UsageError, match="archive name"):
+        offload(world.request(name=name))
+
+    assert not world.archives.exists()
+
+
+def test_two_offloads_into_one_directory_take_turns(world: World) -> None:
+    world.archives.mkdir()
+
+    with (
+        partition_lock(world.archives / run.LOCK_NAME, holder="other"),
+        pytest.raises(DestLocked, match="locked by process"),
+    ):
+        world.offload()
+
+
+def test_a_directory_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(SourceMissing, match="logs: no such directory"):
+        World(tmp_path).offload()
+
+
+def test_files_of_equal_names_in_two_directories_are_two_members(world: World) -> None:
+    archive = world.offload().archive
+
+    assert archive is not None
+    with open_archive(archive) as opened:
+        names = [member.name for member in opened.metadata.members]
+    assert names == ["a.jsonl", "bay/a.jsonl", "bay/b.csv", "c.log"]
+
+
+def test_every_removed_file_has_an_entry_in_the_ledger(world: World) -> None:
+    removed = set(world.offload(grace=False).removed)
+
+    ledger = read_ledger(world.archives, filesystem=REAL)
+    [archived] = ledger.archived()
+    assert removed == set(archived.by_path())
+    assert [entry.event for entry in ledger.entries] == ["ARCHIVED", "DONE"]
+    assert ledger.entries[0].at == NOW
