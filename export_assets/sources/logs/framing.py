@@ -64,14 +64,14 @@ class Unread:
 
 
 class Framer:
-    """Cuts *stream* into records; what is left over at the end is `pending`.
+    r"""Cuts *stream* into records; what is left over at the end is `pending`.
 
     Args:
         stream: The bytes.
         offset: Where in the file the stream begins.
         max_line_bytes: Longer lines are passed by reference, in bounded memory.
         block_bytes: How much is read at once.
-        sealed: Nothing will be appended any more: the last line counts without its `\\n`.
+        sealed: Nothing will be appended any more: the last line counts without its `\n`.
     """
 
     def __init__(

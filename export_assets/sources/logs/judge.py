@@ -91,7 +91,7 @@ class Judged:
 
 
 class _RefusedError(Exception):
-    def __init__(self, reason: Reason, detail: str) -> None:
+    def __init__(self, *, reason: Reason, detail: str) -> None:
         super().__init__(detail)
         self.reason: Reason = reason
         self.detail = detail
@@ -189,20 +189,22 @@ def _judge(line: bytes, duplicate_keys: DuplicateKeys) -> tuple[Record, bool]:
     try:
         line.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _RefusedError("bad_utf8", f"byte {error.start}: {error.reason}") from error
+        raise _RefusedError(
+            reason="bad_utf8", detail=f"byte {error.start}: {error.reason}"
+        ) from error
     if b"\0" in line:
-        raise _RefusedError("nul", f"byte {line.index(0)} is NUL")
+        raise _RefusedError(reason="nul", detail=f"byte {line.index(0)} is NUL")
     if line.count(b"{") + line.count(b"[") > MAX_DEPTH and _depth(line) > MAX_DEPTH:
-        raise _RefusedError("too_deep", f"nested deeper than {MAX_DEPTH}")
+        raise _RefusedError(reason="too_deep", detail=f"nested deeper than {MAX_DEPTH}")
     try:
         record = _DECODER.decode(line)
     except (ValueError, RecursionError) as error:
-        raise _RefusedError(_why(line, str(error)), str(error)) from error
+        raise _RefusedError(reason=_why(line, str(error)), detail=str(error)) from error
     if not isinstance(record, dict):
-        raise _RefusedError("not_object", f"a JSON {_kind(record)}, not an object")
+        raise _RefusedError(reason="not_object", detail=f"a JSON {_kind(record)}, not an object")
     doubled = _count_key_ends(line) != count_keys(record) and _doubled_key(line)
     if doubled and duplicate_keys == "quarantine":
-        raise _RefusedError("duplicate_key", f"key {doubled[:60]} occurs twice")
+        raise _RefusedError(reason="duplicate_key", detail=f"key {doubled[:60]} occurs twice")
     return record, bool(doubled)
 
 

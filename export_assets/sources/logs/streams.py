@@ -104,13 +104,16 @@ class GzipStream:
             data, self._held = self._held[:size], self._held[size:]
             return data
         while self.damage is None:
-            if not self._left and not (self._left := self._inner.read(CHUNK)):
-                if self._in_member:
-                    self._spoil("gzip_truncated", "the file ends within a gzip member")
-                return b""
-            data = self._expand(size)
+            if not self._left:
+                self._left = self._inner.read(CHUNK)
+            ended = not self._left
+            data = self._expand(size) if self._in_member or not ended else b""
             if data:
                 return data
+            if ended:
+                if self._in_member and self.damage is None:
+                    self._spoil("gzip_truncated", "the file ends within a gzip member")
+                break
         return b""
 
     def skip_nuls(self) -> int:

@@ -1,0 +1,144 @@
+"""What a dialect is: how it is recognised, and how its records become rows of `events`."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import msgspec
+import polars as pl
+
+from export_assets.sources.logs.judge import Rejected, judge_lines
+from export_assets.sources.logs.reading import Batch, Judge
+from export_assets.systems.leadville.identity import content_ids, logger_of
+from export_assets.systems.leadville.local_time import LocalTime, Moments
+from export_assets.systems.leadville.model import EVENTS, FAMILY_OF, DialectName
+
+_WHOLE = 2**63
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normalised:
+    """Records as events."""
+
+    events: pl.DataFrame
+    """Of the schema `EVENTS`; ids as `content_ids` gives them."""
+    rejected: list[Rejected]
+    """Records that are no events, by their index in the batch; see `LogReader.refuse`."""
+
+
+class Dialect(ABC):
+    """One way the logs are written."""
+
+    name: ClassVar[DialectName]
+
+    @property
+    def judge(self) -> Judge:
+        """What tells its records from other lines."""
+        return judge_lines
+
+    @abstractmethod
+    def recognises(self, line: bytes, record: Mapping[str, Any] | None) -> bool:
+        """Tell whether a line is of this dialect; *record* is its JSON object, if it is one."""
+
+    @abstractmethod
+    def normalise(self, batch: Batch, clock: LocalTime) -> Normalised:
+        """Turn the records of *batch* into events; *clock* reads local times."""
+
+
+def text_of(value: object) -> str | None:
+    """Return a value as text: texts as they are, null as none, bytes in hex, others as JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.hex()
+    return json.dumps(value, ensure_ascii=False)
+
+
+def texts(records: Sequence[Mapping[str, Any]], key: str) -> list[str | None]:
+    """Return the value at *key* of each record as text; empty texts as none."""
+    values = [record.get(key) for record in records]
+    if not all(map(_is_text, values)):
+        values = [text_of(value) for value in values]
+    return [value or None for value in values]
+
+
+def integers(records: Sequence[Mapping[str, Any]], key: str) -> list[int | None]:
+    """Return the value at *key* of each record where it is an integer of 64 bits."""
+    values = [record.get(key) for record in records]
+    return [value if type(value) is int and -_WHOLE <= value < _WHOLE else None for value in values]
+
+
+def floats(records: Sequence[Mapping[str, Any]], key: str) -> list[float | None]:
+    """Return the value at *key* of each record where it is a number."""
+    values = [record.get(key) for record in records]
+    return [float(value) if type(value) in {int, float} else None for value in values]
+
+
+def raw_texts(batch: Batch) -> list[str]:
+    """Return the JSON text of each record of *batch* as it is in the file."""
+    return [line.decode("utf-8") for line in batch.lines]
+
+
+def raw_objects(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return JSON text for records that were not JSON."""
+    encode = msgspec.json.Encoder().encode
+    return [encode(record).decode("utf-8") for record in records]
+
+
+def build_events(
+    batch: Batch,
+    *,
+    dialect: DialectName,
+    moments: Moments,
+    columns: Mapping[str, Sequence[object]],
+    contents: Sequence[Sequence[str]],
+    raw: Sequence[str],
+    time_texts: Sequence[str | None],
+) -> Normalised:
+    """Put together the events of *batch*; records without a time are rejected.
+
+    Args:
+        batch: The records, one event each.
+        dialect: How they are written.
+        moments: When each happened.
+        columns: Further columns of `EVENTS`; those left out are null.
+        contents: The texts that make up what each record says; see `content_ids`.
+        raw: The original object of each as JSON text.
+        time_texts: The time as it is written, for messages.
+    """
+    family, logger = FAMILY_OF[dialect], logger_of(batch.file.name)
+    rows = len(batch)
+    values: dict[str, object] = {
+        "event_id": content_ids(contents, family=family, logger=logger),
+        "occurred_at": moments.instants,
+        "dialect": pl.repeat(dialect, rows, dtype=pl.String, eager=True),
+        "raw": raw,
+        "source_file": pl.repeat(batch.file.name, rows, dtype=pl.String, eager=True),
+        "source_offset": batch.offsets,
+        "source_line": batch.numbers,
+        **columns,
+    }
+    series = [
+        value.alias(name)
+        if isinstance(value := values.get(name), pl.Series)
+        else pl.Series(name, value if value is not None else [None] * rows, dtype=dtype)
+        for name, dtype in EVENTS.polars.items()
+    ]
+    events = pl.DataFrame(series)
+    rejected = [
+        Rejected(
+            index=index,
+            reason=moments.refused.get(index, "time"),
+            detail=f"time {(time_texts[index] or 'missing')[:80]}",
+        )
+        for index in moments.instants.is_null().arg_true()
+    ]
+    if rejected:
+        events = events.filter(pl.col("occurred_at").is_not_null())
+    return Normalised(events=events, rejected=rejected)
+
+
+def _is_text(value: object) -> bool:
+    return value is None or type(value) is str

@@ -1,0 +1,120 @@
+"""Events in the order they happened, each once, in lanes: what one session or one timer did."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import polars as pl
+
+from export_assets.systems.leadville.identity import without_twins
+from export_assets.systems.leadville.model import FAMILY_OF, Family
+
+START, ACTIVITY, STOP, SUMMARY, SIGN = range(5)
+"""What an event does to a run; a sign of life only keeps it from going idle."""
+
+STARTS: Final = ("timer_start_button", "timer_start_beep", "timer_started")
+NEEDED: Final = (
+    "event_id",
+    "occurred_at",
+    "event_type",
+    "dialect",
+    "device",
+    "device_id",
+    "details",
+    "shot_number",
+    "elapsed_seconds",
+    "session_id",
+    "seq",
+    "source_file",
+    "source_offset",
+)
+"""Columns of events that runs are made from."""
+
+_ROLE = {
+    **dict.fromkeys(STARTS, START),
+    "shot_detected": ACTIVITY,
+    "impact_detected": ACTIVITY,
+    "timer_stopped": STOP,
+    "run_summary": SUMMARY,
+}
+_ORDER = ("occurred_at", "seq", "source_offset")
+# Should two events tie in all of that, what they say decides; never a file's name.
+_TIES = ("role", "event_type", "device_id", "details", "event_id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lanes:
+    """The events of one family that make runs: lane by lane, in order within each."""
+
+    family: Family
+    events: pl.DataFrame
+    """Columns `NEEDED` and `role`, `lane`, `lane_name`, `copies` (repeats of the event)."""
+    end_of_logs: datetime
+    """Time of the last event of the family, of whatever type."""
+
+
+def lanes_of(events: pl.LazyFrame) -> Iterator[Lanes]:
+    """Split *events* by family, for those families that know of shots."""
+    families: tuple[Family, ...] = ("event", "timer")
+    for family in families:
+        dialects = [name for name, of in FAMILY_OF.items() if of == family]
+        lazy = events.select(NEEDED).filter(pl.col("dialect").is_in(dialects))
+        found = lazy.with_columns(_role().alias("role")).collect()
+        end = found["occurred_at"].max()
+        if isinstance(end, datetime):
+            relevant = _each_once(found.filter(pl.col("role").is_not_null()))
+            ordered = _in_order(relevant).with_columns(_lane_name(family).alias("lane_name"))
+            # The codes are of no order; lanes have none among each other.
+            code = ordered["lane_name"].cast(pl.Categorical).to_physical()
+            laned = ordered.with_columns(code.alias("lane"))
+            if laned["lane"].n_unique() > 1:
+                laned = laned.sort("lane", maintain_order=True)
+            yield Lanes(family=family, events=laned, end_of_logs=end)
+
+
+def _role() -> pl.Expr:
+    frames = (pl.col("event_type") == "status") & (
+        pl.col("elapsed_seconds").is_not_null() | pl.col("shot_number").is_not_null()
+    )
+    known = pl.col("event_type").replace_strict(_ROLE, default=None, return_dtype=pl.Int8)
+    return pl.when(frames).then(pl.lit(SIGN, dtype=pl.Int8)).otherwise(known)
+
+
+def _each_once(events: pl.DataFrame) -> pl.DataFrame:
+    """Keep one of each event that is there more than once, with the number of its copies."""
+    events = without_twins(events)
+    repeated = events["event_id"].str.contains(".", literal=True)
+    if not repeated.any():
+        return events.with_columns(copies=pl.lit(0, dtype=pl.UInt32))
+    said = pl.col("event_id").str.split_exact(".", 1)
+    numbered = events.with_columns(
+        said.struct.field("field_0").alias("_said"),
+        said.struct.field("field_1").cast(pl.UInt32).fill_null(1).alias("_nth"),
+    )
+    copies = (pl.len() - 1).over("_said").cast(pl.UInt32).alias("copies")
+    return (
+        numbered.with_columns(copies)
+        .sort("_said", "_nth")
+        .unique("_said", keep="first", maintain_order=True)
+        .drop("_said", "_nth")
+    )
+
+
+def _in_order(events: pl.DataFrame) -> pl.DataFrame:
+    ordered = events.sort(_ORDER)
+    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in _ORDER)
+    # The first row has nothing before it, and no event is without a time.
+    return events.sort(*_ORDER, *_TIES) if ordered.select(same.any()).item() else ordered
+
+
+def _lane_name(family: Family) -> pl.Expr:
+    """Name the session; else the timer, to which what sensors and bridges say is added.
+
+    Neither an impact nor a summary names its timer: it is the one that spoke last.
+    """
+    if family == "timer":
+        return pl.coalesce("session_id", "device_id", pl.lit(""))
+    by_timer = (pl.col("event_type") != "impact_detected") & (pl.col("role") != SUMMARY)
+    speaker = pl.when(by_timer).then("device_id").forward_fill()
+    return pl.coalesce("session_id", speaker, pl.lit(""))
