@@ -97,8 +97,8 @@ class ColumnCheck(Model):
     column: str = Field(min_length=1)
     """Column the check looks at."""
     ge: Bound | None = None
-    """Smallest value allowed: a number, for numbers held as text as well, or ISO 8601 text for dates
-    and times."""
+    """Smallest value allowed: a number, for numbers held as text as well, or ISO 8601 text for
+    dates and times."""
     gt: Bound | None = None
     """Every value is greater than this."""
     le: Bound | None = None

@@ -34,6 +34,7 @@ _BY_STATE: tuple[tuple[str, Kind, str], ...] = (
     ("42P01", SourceChanged, "a table disappeared"),
     ("42703", UsageError, ""),
     ("42704", UsageError, ""),
+    ("55000", SourceMissing, ""),  # a materialised view that was never filled
     ("XX001", SourceCorrupt, "a table is damaged"),
     ("XX002", SourceCorrupt, "an index is damaged"),
     ("58P01", SourceCorrupt, "a file of the database is missing"),
@@ -80,6 +81,8 @@ _BY_WORDS: tuple[tuple[str, Kind, str], ...] = (
     ("no connection", RemoteTransient, "the connection was lost"),
     ("SSL", RemoteTransient, "the secure connection failed"),
 )
+_PRIMARY = ("PG_DIAG_MESSAGE_PRIMARY", b"PG_DIAG_MESSAGE_PRIMARY")
+"""As drivers of different versions name the server's sentence."""
 _ABSENT = re.compile(r'(database|role) "[^"]*" does not exist')
 _NOISE = re.compile(
     r"^(?:[A-Z_]+: )?(?:\[libpq\] )?"
@@ -90,7 +93,7 @@ _NOISE = re.compile(
 def said(error: BaseException) -> str:
     """Return the server's own sentence in *error*, without the statement it is about."""
     for name, value in getattr(error, "details", None) or ():
-        if name == "PG_DIAG_MESSAGE_PRIMARY":
+        if name in _PRIMARY:
             return " ".join(bytes(value).decode("utf-8", "replace").split())
     first = str(error).split("\n", 1)[0]
     first = _NOISE.sub("", first).removeprefix("ERROR:").removeprefix("FATAL:")

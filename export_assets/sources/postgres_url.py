@@ -14,6 +14,8 @@ _PORTS = re.compile(r"\d*(,.*)?", re.DOTALL)
 """What follows the first host where no user does: its port, and further hosts."""
 # A dead peer is noticed within a minute, not after the two hours of the operating system.
 _KEEPALIVES = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
+# The driver reads the names of all columns before anything can be set.
+_ALWAYS = {"client_encoding": "UTF8"}
 _OF_OTHER_DRIVERS = {"ssl": "sslmode", "unix_sock": "host"}
 _SSL = {"true": "require", "1": "require", "false": "disable", "0": "disable"}
 
@@ -56,13 +58,14 @@ def address_of(url: SourceUrl, *, busy_timeout: float) -> Address:
         "connect_timeout": str(max(2, math.ceil(busy_timeout))),
         "fallback_application_name": "export-assets",
         **_KEEPALIVES,
+        **_ALWAYS,
     }
     who = quote(unquote(user), safe="")
     if colon and password:
         who += ":" + quote(unquote(password), safe="")
     uri = f"postgresql://{who}@" if who else "postgresql://"
     # libpq reads a plus sign as itself, not as a blank.
-    uri += f"{location}?{urlencode(defaults | parameters, quote_via=quote)}"
+    uri += f"{location}?{urlencode(defaults | parameters | _ALWAYS, quote_via=quote)}"
     return Address(
         uri=uri,
         secrets=tuple(sorted((one for one in secrets if one), key=len, reverse=True)),

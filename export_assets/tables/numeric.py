@@ -142,7 +142,9 @@ def compare_numbers(texts: pl.Series, *, comparison: str, bound: Decimal) -> pl.
     """Say which of *texts* are numbers within *bound*: null for nulls, false for what is none.
 
     Args:
+        texts: Any texts.
         comparison: `ge`, `gt`, `le` or `lt`.
+        bound: What they are compared with.
     """
     floats = texts.cast(pl.Float64, strict=False)
     nearest = float(bound)

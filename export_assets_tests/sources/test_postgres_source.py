@@ -604,6 +604,40 @@ def test_a_materialised_view_being_refreshed_fails_alone(postgres: Database) -> 
             snapshot.describe("m")
 
 
+def test_a_materialised_view_that_was_never_filled_fails_alone(postgres: Database) -> None:
+    postgres.run(
+        "create table t (id int)", "create materialized view m as select * from t with no data"
+    )
+
+    with postgres.source().snapshot() as snapshot:
+        with pytest.raises(SourceMissing, match=r'^shop: m: .*"m" has not been populated$'):
+            snapshot.describe("m")
+        rows = read(snapshot, "t")
+
+    assert rows == []
+
+
+@pytest.mark.parametrize("where", ["environment", "address", "database"])
+def test_names_are_read_whatever_encoding_a_client_has_otherwise(
+    postgres: Database, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    postgres.run('create table t ("ключ" int, "é" text)', "insert into t values (1, 'ё')")
+    url = postgres.url
+    if where == "environment":
+        monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    elif where == "address":
+        url += "&options=-c%20client_encoding%3DLATIN1&client_encoding=LATIN1"
+    else:
+        postgres.run(f"alter database {postgres.name} set client_encoding = 'LATIN1'")
+
+    with postgres.source(url).snapshot() as snapshot:
+        found = read(snapshot, "t")
+        names = snapshot.columns("t")
+
+    assert found == [(1, "ё")]
+    assert list(names) == ["ключ", "é"]
+
+
 def test_whoever_wants_to_change_a_table_waits_until_it_is_read(postgres: Database) -> None:
     postgres.run("create table t (id int)", "insert into t values (1)")
 
