@@ -32,8 +32,8 @@ def wrong(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [result for result in results if result["faults"]][:3]
 
 
-def test_500_kills_during_offload_lose_no_line_and_the_next_run_finishes(tmp_path: Path) -> None:
-    results = serve(tmp_path, "offload-random", kills=500)
+def test_500_kills_during_offload_lose_no_line_and_the_next_run_finishes(quick: Path) -> None:
+    results = serve(quick, "offload-random", kills=500)
 
     hits = sum(result["killed"] for result in results)
     assert len(results) == 500
@@ -41,8 +41,8 @@ def test_500_kills_during_offload_lose_no_line_and_the_next_run_finishes(tmp_pat
     assert wrong(results) == []
 
 
-def test_an_offload_killed_at_any_point_loses_no_line(tmp_path: Path) -> None:
-    results = serve(tmp_path, "offload-points")
+def test_an_offload_killed_at_any_point_loses_no_line(quick: Path) -> None:
+    results = serve(quick, "offload-points")
 
     passed = {result["point"].partition(":")[0] for result in results}
     assert {"closed", "published", "ledger_archived", "trashed", "unlinked", "ledger_done"} <= passed
@@ -50,8 +50,8 @@ def test_an_offload_killed_at_any_point_loses_no_line(tmp_path: Path) -> None:
     assert wrong(results) == []
 
 
-def test_a_purge_killed_at_any_point_removes_nothing_that_is_not_archived(tmp_path: Path) -> None:
-    results = serve(tmp_path, "purge-points")
+def test_a_purge_killed_at_any_point_removes_nothing_that_is_not_archived(quick: Path) -> None:
+    results = serve(quick, "purge-points")
 
     assert len(results) > 10
     assert all(result["killed"] for result in results)
@@ -59,16 +59,16 @@ def test_a_purge_killed_at_any_point_removes_nothing_that_is_not_archived(tmp_pa
 
 
 def test_a_restore_killed_at_random_moments_leaves_whole_files_and_can_be_repeated(
-    tmp_path: Path,
+    quick: Path,
 ) -> None:
-    results = serve(tmp_path, "restore-random", kills=100)
+    results = serve(quick, "restore-random", kills=100)
 
     assert sum(result["killed"] for result in results) >= 30
     assert wrong(results) == []
 
 
-def test_kills_find_an_offload_that_deletes_while_it_archives(tmp_path: Path) -> None:
-    results = serve(tmp_path, "offload-points", fault="delete-while-archiving")
+def test_kills_find_an_offload_that_deletes_while_it_archives(quick: Path) -> None:
+    results = serve(quick, "offload-points", fault="delete-while-archiving")
 
     lost = [one for one in results if any(fault.startswith("lost") for fault in one["faults"])]
     assert len(lost) > 10

@@ -224,19 +224,19 @@ def injected_appends(root: Path, *, appends: int) -> tuple[int, int]:
     return losses, removed
 
 
-def test_500_appends_between_plan_and_removal_lose_no_line(tmp_path: Path) -> None:
-    losses, removed = injected_appends(tmp_path, appends=APPENDS)
+def test_500_appends_between_plan_and_removal_lose_no_line(quick: Path) -> None:
+    losses, removed = injected_appends(quick, appends=APPENDS)
 
     assert losses == 0
     assert removed >= APPENDS * (len(OLD_FILES) - 1)
 
 
 def test_appends_find_an_offload_that_does_not_hash_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    quick: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(removal, "still_the_same", lambda *_: None)
 
-    losses, _ = injected_appends(tmp_path, appends=60)
+    losses, _ = injected_appends(quick, appends=60)
 
     assert losses > 10
 
@@ -266,16 +266,16 @@ def injected_flips(root: Path, *, flips: int) -> tuple[int, int]:
     return losses, removed
 
 
-def test_300_flips_between_publishing_and_removal_remove_nothing(tmp_path: Path) -> None:
-    assert injected_flips(tmp_path, flips=FLIPS) == (0, 0)
+def test_300_flips_between_publishing_and_removal_remove_nothing(quick: Path) -> None:
+    assert injected_flips(quick, flips=FLIPS) == (0, 0)
 
 
 def test_flips_find_an_offload_that_does_not_verify_before_it_deletes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    quick: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "verify_entry", lambda *_: None)
 
-    losses, removed = injected_flips(tmp_path, flips=30)
+    losses, removed = injected_flips(quick, flips=30)
 
     assert (losses, removed) == (30, 60)
 

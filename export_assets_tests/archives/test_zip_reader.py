@@ -1,0 +1,181 @@
+"""Archives of an enemy, and damaged ones: refused before anything is written."""
+
+import random
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from export_assets.archives.content import Content
+from export_assets.archives.metadata import OffloadMetadata
+from export_assets.archives.restore import plan_restore, restore
+from export_assets.archives.zip_reader import open_archive
+from export_assets.archives.zip_writer import stage_zip
+from export_assets.errors import ExportError, IntegrityError, SourceMissing, UnsafeArchive
+from export_assets_tests.archives.forged_zips import NOW, Forged, forge, listing
+from export_assets_tests.archives.offload_world import flip
+
+GOOD = Forged(name=b"a.log")
+HOSTILE: dict[str, list[Forged]] = {
+    "leads out": [Forged(name=b"../evil")],
+    "leads out deeper": [Forged(name=b"a/../../evil")],
+    "absolute": [Forged(name=b"/etc/evil")],
+    "drive": [Forged(name=b"C:evil")],
+    "backslash": [Forged(name=b"..\\evil")],
+    "nul": [Forged(name=b"a\0.log")],
+    "symbolic link": [Forged(name=b"link", data=b"/etc/passwd", mode=stat.S_IFLNK | 0o777)],
+    "device": [Forged(name=b"null", mode=stat.S_IFCHR | 0o666)],
+    "directory": [Forged(name=b"dir/", data=b"")],
+    "empty part": [Forged(name=b"a//b")],
+    "dot part": [Forged(name=b"./a")],
+    "twice": [GOOD, GOOD],
+    "twice but for case": [GOOD, Forged(name=b"A.LOG")],
+    "twice but for normalisation": [
+        Forged(name="caf\u00e9".encode()),
+        Forged(name="cafe\u0301".encode()),
+    ],
+    "a file as a directory": [GOOD, Forged(name=b"a.log/b")],
+    "two names": [Forged(name=b"a.log", local_name=b"b.log")],
+    "two sizes": [Forged(name=b"a.log", local_size=3)],
+    "no UTF-8": [Forged(name=b"\xff.log")],
+    "newline": [Forged(name=b"a\nb")],
+    "encrypted": [Forged(name=b"a.log", flags=0x801)],
+    "longer than it claims": [Forged(name=b"a.log", data=b"x" * 100, size=10)],
+}
+
+
+@pytest.mark.parametrize("members", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_members_are_refused_before_anything_is_written(
+    tmp_path: Path, members: list[Forged]
+) -> None:
+    archive = forge(tmp_path / "a.zip", members)
+    target = tmp_path / "target"
+
+    with pytest.raises(UnsafeArchive, match=r"a\.zip: "):
+        restore(archive, target, run_id="r")
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [archive]
+
+
+def test_the_forger_can_make_an_honest_zip(tmp_path: Path) -> None:
+    archive = forge(tmp_path / "a.zip", [GOOD])
+
+    with open_archive(archive) as opened:
+        assert opened.verify() == 1
+
+
+@pytest.mark.parametrize("path", ["..%2Fevil", "%2Fetc%2Fevil", "a%2F..%2F..%2Fevil", "a%00b"])
+def test_a_true_path_that_leads_out_is_refused(tmp_path: Path, path: str) -> None:
+    listed = [msgspec.structs.replace(listing(GOOD), path=path)]
+
+    with pytest.raises(UnsafeArchive):
+        plan_restore(forge(tmp_path / "a.zip", [GOOD], listed=listed), tmp_path / "target")
+
+
+@pytest.mark.parametrize("listed", [[], ["b.log"], ["a.log", "b.log"]])
+def test_members_that_are_not_those_listed_are_refused(tmp_path: Path, listed: list[str]) -> None:
+    said = [listing(Forged(name=name.encode())) for name in listed]
+
+    with pytest.raises(UnsafeArchive, match="not those it lists"):
+        plan_restore(forge(tmp_path / "a.zip", [GOOD], listed=said), tmp_path)
+
+
+def test_bytes_that_belong_to_no_member_are_refused(tmp_path: Path) -> None:
+    for number, how in enumerate(({"gap": b"hidden"}, {"comment": b"hidden"})):
+        with pytest.raises((UnsafeArchive, IntegrityError)):
+            plan_restore(forge(tmp_path / f"{number}.zip", [GOOD], **how), tmp_path)  # type: ignore[arg-type]  # both are bytes
+
+
+def honest_bomb(path: Path) -> Path:
+    return forge(path, [Forged(name=b"zeros", data=bytes(101_000_000))])
+
+
+def overlapping_bomb(path: Path) -> Path:
+    core = Forged(name=b"core", data=bytes(1_000_000))
+    return forge(
+        path,
+        [core, *(Forged(name=b"n%d" % n, data=core.data, shares_previous=True) for n in range(50))],
+    )
+
+
+def lying_bomb(path: Path) -> Path:
+    return forge(path, [Forged(name=b"small", data=bytes(50_000_000), size=1_000)])
+
+
+def metadata_bomb(path: Path) -> Path:
+    return forge(path, [], metadata=b'{"x":"' + b"0" * 50_000_000 + b'"}')
+
+
+def crowd(path: Path) -> Path:
+    forge(path, [])
+    data = bytearray(path.read_bytes())
+    data[-14:-10] = b"\xfe\xff\xfe\xff"
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    "bomb", [honest_bomb, overlapping_bomb, lying_bomb, metadata_bomb, crowd], ids=lambda b: b.__name__
+)
+def test_bombs_are_refused_within_a_second(quick: Path, bomb: Callable[[Path], Path]) -> None:
+    archive = bomb(quick / "bomb.zip")
+    start = time.process_time()
+
+    with pytest.raises(UnsafeArchive):
+        restore(archive, quick / "target", run_id="r")
+
+    assert time.process_time() - start < 1
+    assert not [path for path in (quick / "target").rglob("*") if path.is_file()]
+
+
+def sample(directory: Path) -> Path:
+    metadata = OffloadMetadata(created_at=NOW, source_dir="logs", cutoff=NOW)
+    contents = [
+        Content(path=f"{number}.log", data=random.Random(number).randbytes(40) * number)
+        for number in range(4)
+    ]
+    with stage_zip(directory, contents, metadata, kind="t", run_id="r") as staged:
+        return staged.publish(["sample.zip"])
+
+
+def test_no_flipped_bit_changes_what_is_read(tmp_path: Path) -> None:
+    archive = sample(tmp_path)
+    sound = archive.read_bytes()
+    with open_archive(archive) as opened:
+        wanted = [b"".join(opened.read(member)) for member in opened.metadata.members]
+    unnoticed = 0
+
+    for number in range(300):
+        archive.write_bytes(sound)
+        flip(archive, random.Random(number).randrange(len(sound) * 8))
+        try:
+            with open_archive(archive) as opened:
+                found = [b"".join(opened.read(member)) for member in opened.metadata.members]
+        except ExportError:
+            continue
+        assert found == wanted
+        unnoticed += 1
+
+    # Versions, modes and the like: nothing that is unpacked.
+    assert unnoticed < 30
+
+
+@pytest.mark.parametrize("share", [0, 1, 10, 50, 90, 99])
+def test_a_torn_archive_is_incomplete(tmp_path: Path, share: int) -> None:
+    archive = sample(tmp_path)
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[: len(whole) * share // 100])
+
+    with pytest.raises(IntegrityError, match="not a complete archive"):
+        plan_restore(archive, tmp_path)
+
+
+def test_an_archive_that_is_missing_or_a_link_is_named(tmp_path: Path) -> None:
+    (tmp_path / "link.zip").symlink_to(sample(tmp_path))
+
+    for name in ("gone.zip", "link.zip"):
+        with pytest.raises(SourceMissing, match=name):
+            plan_restore(tmp_path / name, tmp_path)
