@@ -11,7 +11,7 @@ from export_assets.engine.bundles.checking import verify_bundles
 from export_assets.engine.report import EXIT_PARTIAL, EXIT_WARNINGS
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.run import Exporter
-from export_assets.engine.verification import WRONG, SourceFinding, verify_source
+from export_assets.engine.verification import WRONG, SourceFinding, verify_published
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import IntegrityError, UsageError
 from export_assets.store.catalogue import Published, list_published
@@ -33,13 +33,13 @@ def compare(
         raise UsageError(msg)
     workspace = workspace_of(home)
     source = source_at(workspace, names["source"], url)
-    listed = list_published(workspace.store.root, **names)
-    everything = {(one.table, one.format) for one in listed if isinstance(one, Published)}
-    published = {(table, fmt) for table, fmt in everything if fmt != BUNDLE}
-    bundles = everything - published
+    listed = [
+        one for one in list_published(workspace.store.root, **names) if isinstance(one, Published)
+    ]
+    bundles = [one for one in listed if one.format == BUNDLE]
     request = ExportRequest(
-        tables=(names["table"],) if "table" in names else tuple(sorted({t for t, _ in published})),
-        formats=tuple(sorted({fmt for _, fmt in published})),
+        tables=(names["table"],) if "table" in names else (),
+        formats=(names["format"],) if "format" in names and names["format"] != BUNDLE else (),
     )
     with progress_bar(output) as progress:
         exporter = Exporter(
@@ -49,12 +49,9 @@ def compare(
             run=new_run(),
             progress=progress.advance,
         )
-        # What was never exported is no export that differs.
-        compared = [
-            one
-            for one in (verify_source(exporter) if published or not everything else ())
-            if one.format == "*" or (one.table, one.format) in published
-        ]
+        # Where only bundles are published, nothing else needs the source.
+        alone = bool(bundles) and len(bundles) == len(listed)
+        compared = [] if alone else list(verify_published(exporter))
         compared += verify_bundles(exporter, table=names.get("table")) if bundles else []
     for one in compared:
         text = f"{source.name}/{one.table}/{one.format}/{one.partition}: {one.fact}"

@@ -8,20 +8,23 @@ unless losing them was permitted. Files of others and files that nobody vouches 
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from export_assets.engine.damage import find_damages
+from export_assets.engine.computed import with_computed
+from export_assets.engine.damage import Damage, find_damages
 from export_assets.engine.destination import StoreDestination, StoreSlot
-from export_assets.engine.repair_options import options_of
+from export_assets.engine.repair_options import computed_exports, options_of
 from export_assets.engine.repair_plan import Repair, Thoroughness, plan_repairs
 from export_assets.engine.report import EXIT_PARTIAL, ExportRecord
 from export_assets.engine.run import Exporter
 from export_assets.engine.tables import TablePlan, plan_table
-from export_assets.engine.verification import prepare
+from export_assets.engine.verification import lost_exports, prepare, published_exports
 from export_assets.errors import DestConflict, ExportError, IntegrityError
 from export_assets.sources.base import Snapshot
+from export_assets.store.layout import hashed_name, safe_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,15 +82,46 @@ def repair(
             store.sweep(name)
         return RepairReport(plan=())
     _refuse_namesake(exporter)
-    with exporter.source.source.snapshot() as snapshot:
-        prepare(exporter, snapshot)
-        plan = plan_repairs(exporter, snapshot, damages, how)
-        wanted = [one for one in plan if one.kept is None]
+    with ExitStack() as snapshots:
+        parts: list[tuple[Exporter, Snapshot, list[Repair]]] = []
+        for one, exports, found in _parted(exporter, damages):
+            snapshot = snapshots.enter_context(one.source.source.snapshot())
+            prepare(one, snapshot)
+            lost = lost_exports(one, snapshot) if one is exporter else set()
+            plan = plan_repairs(one, snapshot, found, exports | lost, how)
+            parts.append((one, snapshot, plan))
+        plan = sorted(
+            (one for _, _, repairs in parts for one in repairs),
+            key=lambda one: (one.table, one.format, one.partition),
+        )
         if not agree(plan):
             return RepairReport(plan=plan)
         store.sweep(name)
-        records = [one for group in _grouped(wanted) for one in _publish(exporter, snapshot, group)]
+        records = [
+            record
+            for one, snapshot, repairs in parts
+            for group in _grouped([repair for repair in repairs if repair.kept is None])
+            for record in _publish(one, snapshot, group)
+        ]
         return RepairReport(plan=plan, records=records)
+
+
+def _parted(
+    exporter: Exporter, damages: Sequence[Damage]
+) -> Iterator[tuple[Exporter, AbstractSet[tuple[str, str]], Sequence[Damage]]]:
+    """Yield what is published, and its damages, with the exporter that publishes it again.
+
+    The first is *exporter*; another is for exports with computed columns that nobody configured.
+    """
+    exports = published_exports(exporter)
+    computed = computed_exports(exporter, exports)
+    places = {
+        (name, fmt) for table, fmt in computed for name in (safe_name(table), hashed_name(table))
+    }
+    theirs = [one for one in damages if (one.table, one.format) in places]
+    yield exporter, exports - computed, [one for one in damages if one not in theirs]
+    if computed:
+        yield replace(exporter, source=with_computed(exporter.source)), computed, theirs
 
 
 def _refuse_namesake(exporter: Exporter) -> None:

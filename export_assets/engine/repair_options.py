@@ -1,9 +1,11 @@
-"""The format options a partition was published with, so that a repair writes the same again."""
+"""The options a partition was published with, so that a repair writes the same again."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from export_assets.config.rules import FormatOptionsConfig
+from export_assets.engine.computed import with_computed
 from export_assets.engine.manifests import effective_hash
 from export_assets.engine.published import published_options
 from export_assets.engine.request import ExportRequest
@@ -29,23 +31,46 @@ def options_of(
     return {fmt: options for fmt, options in found.items() if options is not None}
 
 
+def computed_exports(
+    exporter: Exporter, exports: Iterable[tuple[str, str]]
+) -> frozenset[tuple[str, str]]:
+    """Return those of *exports* that were published with computed columns nobody configured."""
+    system = exporter.source.system
+    if system is None or not system.computes:
+        return frozenset()
+    with_them = replace(exporter, source=with_computed(exporter.source))
+    found = set()
+    for table, fmt in exports:
+        manifest = next(_manifests(exporter, table, fmt, ()), None)
+        if manifest is None or _options_like(exporter, manifest) is not None:
+            continue
+        if _options_like(with_them, manifest) is not None:
+            found.add((table, fmt))
+    return frozenset(found)
+
+
 def _asked(
     exporter: Exporter, table: str, fmt: str, directories: Sequence[str]
 ) -> FormatOptionsConfig | None:
-    config = exporter.source.config
     for manifest in _manifests(exporter, table, fmt, directories):
-        if effective_hash(config, table, fmt, ExportRequest()) == manifest.config_hash:
-            return None
-        given = {
-            name: value
-            for name in ("compression", "profile", "delimiter", "pretty")
-            if (value := getattr(published_options(manifest), name))
-            != getattr(FormatOptions(), name)
-        }
-        options = FormatOptionsConfig(**given)
-        if _hash_with(exporter, table, fmt, options) == manifest.config_hash:
-            return options
+        options = _options_like(exporter, manifest)
+        if options is not None:
+            return options if options.given() else None
     return None
+
+
+def _options_like(exporter: Exporter, manifest: Manifest) -> FormatOptionsConfig | None:
+    """Return the options by which the configuration comes to *manifest*, None where none do."""
+    table, fmt = manifest.table, manifest.format
+    if effective_hash(exporter.source.config, table, fmt, ExportRequest()) == manifest.config_hash:
+        return FormatOptionsConfig()
+    given = {
+        name: value
+        for name in ("compression", "profile", "delimiter", "pretty")
+        if (value := getattr(published_options(manifest), name)) != getattr(FormatOptions(), name)
+    }
+    options = FormatOptionsConfig(**given)
+    return options if _hash_with(exporter, table, fmt, options) == manifest.config_hash else None
 
 
 def _hash_with(exporter: Exporter, table: str, fmt: str, options: FormatOptionsConfig) -> str:

@@ -1,6 +1,7 @@
 """What is to be repaired: every partition that is wrong, and what will be done about each."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,8 +11,7 @@ from export_assets.engine.tables import partitions_of
 from export_assets.engine.verification import (
     WRONG,
     SourceFinding,
-    published_exports,
-    verify_snapshot,
+    verify_exports,
     verify_table,
 )
 from export_assets.errors import IntegrityError
@@ -53,14 +53,21 @@ class Repair:
 
 
 def plan_repairs(
-    exporter: Exporter, snapshot: Snapshot, damages: Sequence[Damage], how: Thoroughness
+    exporter: Exporter,
+    snapshot: Snapshot,
+    damages: Sequence[Damage],
+    exports: AbstractSet[tuple[str, str]],
+    how: Thoroughness,
 ) -> list[Repair]:
-    """Decide over every partition that is wrong, in order of table, format and partition."""
+    """Decide over every partition that is wrong, in order of table, format and partition.
+
+    *exports*, each a table and a format, are those to compare with the source where *how* says so.
+    """
     store, source = exporter.workspace.store, exporter.source
     damaged, plan = _placed(exporter, snapshot, damages)
     found: dict[Place, SourceFinding] = {}
     unreadable: dict[str, SourceFinding] = {}
-    for one in _compared(exporter, snapshot, damaged, against_source=how.against_source):
+    for one in _compared(exporter, snapshot, damaged, exports, against_source=how.against_source):
         if one.verdict == "unreadable":
             unreadable[one.table] = one
         else:
@@ -127,23 +134,17 @@ def _compared(
     exporter: Exporter,
     snapshot: Snapshot,
     damaged: Mapping[Place, Damage],
+    exports: AbstractSet[tuple[str, str]],
     *,
     against_source: bool,
 ) -> Iterator[SourceFinding]:
-    """Compare everything published with the source, or else only what is damaged.
+    """Compare all *exports* with the source, or else only what is damaged.
 
     What is damaged is compared in any case, to know what the source can give back of it.
     """
     if against_source:
-        exports = published_exports(exporter) | {(table, fmt) for table, fmt, _ in damaged}
-        if exports:
-            tables = tuple(sorted({table for table, _ in exports}))
-            formats = tuple(sorted({fmt for _, fmt in exports}))
-            request = replace(exporter.request, tables=tables, formats=formats)
-            for one in verify_snapshot(replace(exporter, request=request), snapshot):
-                # What was never exported is no export that differs.
-                if one.format == "*" or (one.table, one.format) in exports:
-                    yield one
+        exports = exports | {(table, fmt) for table, fmt, _ in damaged}
+        yield from verify_exports(exporter, snapshot, exports)
         return
     for table in sorted({table for table, _, _ in damaged}):
         places = [place for place in damaged if place[0] == table]

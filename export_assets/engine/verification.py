@@ -4,10 +4,12 @@ for finding in verify_source(exporter):      one read of each table, whatever it
     ...                                      finding.verdict: equal, different, missing, …
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from export_assets.engine.computed import with_computed
+from export_assets.engine.repair_options import computed_exports
 from export_assets.engine.run import Exporter
 from export_assets.engine.table_pass import PartitionFacts, PassResult, read_table
 from export_assets.engine.tables import (
@@ -22,12 +24,12 @@ from export_assets.errors import ExportError, IntegrityError
 from export_assets.formats.registry import FORMATS
 from export_assets.sources.base import Snapshot
 from export_assets.store.catalogue import Published, list_published
-from export_assets.store.layout import ExportKey
+from export_assets.store.layout import ExportKey, lock_path
 from export_assets.store.manifest import Manifest
 from export_assets.tables.contract import Contract
 from export_assets.tables.digest import ALGORITHM
 from export_assets.tables.mismatch import ValueMismatch
-from export_assets.tables.partitions import TimePartitions
+from export_assets.tables.partitions import ALL, TimePartitions
 from export_assets.translate import translate
 
 Verdict = Literal["equal", "different", "missing", "vanished", "unknown", "unreadable"]
@@ -85,6 +87,42 @@ def prepare(exporter: Exporter, snapshot: Snapshot) -> None:
     check_relations(snapshot, source.config, source.system)
 
 
+def verify_published(exporter: Exporter) -> Iterator[SourceFinding]:
+    """Compare what is published of the exporter's request, and of what is configured what is lost.
+
+    What was never exported is no finding. Each export is compared with the columns that it was
+    published with, computed ones included.
+
+    Raises:
+        UsageError: The configuration names what does not exist.
+        SourceError: The source cannot be opened.
+    """
+    computed = computed_exports(exporter, published_exports(exporter))
+    with exporter.source.source.snapshot() as snapshot:
+        prepare(exporter, snapshot)
+        exports = published_exports(exporter) | lost_exports(exporter, snapshot)
+        yield from verify_exports(exporter, snapshot, exports - computed)
+    if computed:
+        with_them = replace(exporter, source=with_computed(exporter.source))
+        with with_them.source.source.snapshot() as snapshot:
+            prepare(with_them, snapshot)
+            yield from verify_exports(with_them, snapshot, computed)
+
+
+def verify_exports(
+    exporter: Exporter, snapshot: Snapshot, exports: Collection[tuple[str, str]]
+) -> Iterator[SourceFinding]:
+    """Compare *exports*, each a table and a format, with a moment that is prepared."""
+    if not exports:
+        return
+    tables = tuple(sorted({table for table, _ in exports}))
+    formats = tuple(sorted({fmt for _, fmt in exports}))
+    request = replace(exporter.request, tables=tables, formats=formats)
+    for one in verify_snapshot(replace(exporter, request=request), snapshot):
+        if one.format == "*" or (one.table, one.format) in exports:
+            yield one
+
+
 def verify_snapshot(exporter: Exporter, snapshot: Snapshot) -> Iterator[SourceFinding]:
     """Compare as `verify_source` does, with a moment that is at hand and prepared."""
     source, request = exporter.source, exporter.request
@@ -100,13 +138,31 @@ def verify_snapshot(exporter: Exporter, snapshot: Snapshot) -> Iterator[SourceFi
 
 
 def published_exports(exporter: Exporter) -> set[tuple[str, str]]:
-    """Return table and format of everything published of the exporter's tables."""
-    wanted = exporter.request.tables
+    """Return table and format of everything published of the exporter's request."""
+    tables, formats = exporter.request.tables, exporter.request.formats or FORMATS
     found = list_published(exporter.workspace.store.root, source=exporter.source.name)
     exports = {(one.table, one.format) for one in found if isinstance(one, Published)}
     # A bundle lies beside the formats and is none.
-    exports = {(table, fmt) for table, fmt in exports if fmt in FORMATS}
-    return {(table, fmt) for table, fmt in exports if not wanted or table in wanted}
+    exports = {(table, fmt) for table, fmt in exports if fmt in FORMATS and fmt in formats}
+    return {(table, fmt) for table, fmt in exports if not tables or table in tables}
+
+
+def lost_exports(exporter: Exporter, snapshot: Snapshot) -> set[tuple[str, str]]:
+    """Return table and format of what is configured, was published, and has no directory.
+
+    Whoever removes a partition removes its lock, too: where locks are left and nothing else, the
+    directory was removed by somebody who did not know of them.
+    """
+    config, request, root = exporter.source.config, exporter.request, exporter.workspace.store.root
+    tables = request.tables or [name for name in snapshot.tables() if config.selects(name)]
+    found = set()
+    for table in set(tables) & set(snapshot.tables()):
+        for fmt in config.formats_of(table):
+            key = ExportKey(config.source, table, fmt)
+            locks = lock_path(root, key, ALL).parent
+            if locks.is_dir() and any(locks.iterdir()) and not root.joinpath(*key.parts).exists():
+                found.add((table, str(fmt)))
+    return {(table, fmt) for table, fmt in found if fmt in (request.formats or FORMATS)}
 
 
 def _gone(exporter: Exporter, table: str) -> Iterator[SourceFinding]:

@@ -361,3 +361,15 @@ def test_a_source_that_drops_a_row_is_found_and_publishes_nothing(tmp_path: Path
     assert verdicts["2026-02-01"] == "different"
     assert exported.exit_code == report.exit_code == IntegrityError.exit_code
     assert tree(world.exports, published=True) == before
+
+
+def test_an_export_whose_directory_is_gone_comes_back_from_the_source(tmp_path: Path) -> None:
+    world = published(tmp_path)
+    shutil.rmtree(world.exports / "shop" / "customers" / "parquet")
+
+    by_files, by_source = mend(world), mend(world, against_source=True)
+
+    assert by_files.plan == ()
+    assert done(by_source) == {"customers/parquet/all"}
+    assert by_source.exit_code == 0
+    assert not mend(world, against_source=True).plan

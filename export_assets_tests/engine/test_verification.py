@@ -1,5 +1,6 @@
 """What is published, compared with the source once more."""
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from export_assets.engine.verification import SourceFinding, verify_source
+from export_assets.engine.verification import SourceFinding, verify_published, verify_source
 from export_assets.errors import UsageError
 from export_assets.sources.base import Scan
 from export_assets_tests.engine.engine_world import (
@@ -104,3 +105,29 @@ def test_names_the_source_does_not_have_are_refused(
 
     with pytest.raises(UsageError, match=message):
         found(world)
+
+
+def test_an_export_whose_directory_is_gone_is_missing(tmp_path: Path) -> None:
+    world = shop(tmp_path)
+    world.export(formats=("parquet", "csv"))
+    for name in ("customers/parquet", "customers/csv"):
+        shutil.rmtree(world.exports / "shop" / name)
+
+    verdicts = {
+        f"{one.table}/{one.format}/{one.partition}": one.verdict
+        for one in verify_published(world.exporter())
+    }
+
+    assert verdicts["customers/parquet/all"] == "missing"
+    assert "customers/csv/all" not in verdicts  # nothing is configured to bring it back
+    assert verdicts["orders/csv/2026-02-08"] == "equal"
+
+
+def test_what_was_never_exported_is_not_missing(tmp_path: Path) -> None:
+    world = shop(tmp_path)
+    world.export(tables=("orders",))
+
+    found = list(verify_published(world.exporter()))
+
+    assert {one.table for one in found} == {"orders"}
+    assert {one.verdict for one in found} == {"equal"}
