@@ -3,7 +3,9 @@
 import re
 from fnmatch import fnmatchcase
 
-SECRET_GLOBS = ("*password*", "*secret*", "*token*", "*api_key*")
+SECRET_GLOBS = (
+    "*password*", "*secret*", "*token*", "*api_key*", "*apikey*", "*api-key*", "*api key*",
+)  # fmt: skip
 """Column and key names whose values never leave unless configuration says so explicitly."""
 
 MASK = "***"

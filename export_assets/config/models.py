@@ -193,7 +193,8 @@ class SourceConfig(Model):
     redact: Names = ()
     """Patterns of column names whose values never leave, added to the default patterns."""
     redact_defaults: bool = True
-    """Whether the default patterns `*password*`, `*secret*`, `*token*`, `*api_key*` hold."""
+    """Whether the default patterns `*password*`, `*secret*`, `*token*`, `*api_key*` hold.
+    The last one also without its underscore, or with another separator: `apiKey`."""
     unclassified: Literal["warn", "refuse", "allow"] = "warn"
     """What to do about columns whose names look personal and that no `redact`, `anonymize` or
     `expose` names: say so, export nothing, or say nothing."""

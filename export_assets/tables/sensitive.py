@@ -14,31 +14,49 @@ from functools import lru_cache
 
 _PHRASES: dict[str, str] = {
     "e-mail": "email | e mail | mail | mails | emails | email id | mailaddress | emailaddress |"
-    " courriel | correo | correo electronico",
+    " courriel | correo | correo electronico |"
+    " emailaddr",
     "phone": "phone | phones | telephone | mobile | cellphone | cell phone | cell number | msisdn |"
-    " fax | tel | telefon | telefono | handynummer | phonenumber | mobilenumber",
+    " fax | tel | telefon | telefono | handynummer | phonenumber | mobilenumber |"
+    " homephone | mob no | mob number | contact no | contact number | whatsapp",
     "identity number": "ssn | social security | social insurance | passport | national id |"
     " nationalid | tax id | taxid | driver license | driver licence | drivers license |"
     " drivers licence | driving licence | dni | cpf | nino | personnummer | ausweis |"
-    " personalausweis | steuernummer | id card | identity number | identity card",
+    " personalausweis | steuernummer | id card | identity number | identity card |"
+    " tax number | tax no | steuer id | sozialversicherungsnummer | svnr | aadhaar | aadhar |"
+    " nif | pesel | bsn | curp | codice fiscale | insurance number | nhs number | mrn |"
+    " medical record number | license plate | licence plate",
     "birth": "dob | birth | birthday | birthdate | birthyear | birthplace | geburtsdatum |"
-    " geburtstag | fecha nacimiento | nacimiento | naissance",
+    " geburtstag | fecha nacimiento | nacimiento | naissance |"
+    " dateofbirth | bday | born on",
     "address": "address | addresses | addr | street | zip | zipcode | postal | postcode |"
     " postalcode | strasse | plz | hausnummer | house number | adresse | direccion | codigo postal",
     "name": "first name | firstname | last name | lastname | full name | fullname | surname |"
     " middle name | middlename | maiden name | given name | family name | forename | vorname |"
     " nachname | apellido | apellidos | prenom | nom famille | patient name | customer name |"
-    " contact name | employee name | person name | holder name | cardholder | real name",
+    " contact name | employee name | person name | holder name | cardholder | real name |"
+    " lname | fname | nickname | given names | legal name | next of kin | emergency contact |"
+    " contact person | policy holder | policyholder | guest name | cust name | fathers name |"
+    " father name | mothers name | mother name",
     "bank or card": "iban | account number | bank account | routing number | sort code |"
     " card number | cardnumber | credit card | creditcard | debit card | cvv | cvc |"
-    " kontonummer | kreditkarte | pin code",
-    "pay": "salary | salaries | wage | wages | payroll | gehalt | lohn | salaire | salario",
-    "network address": "ip | ipv | ipaddress | ipaddr | mac address | macaddr | imei",
+    " kontonummer | kreditkarte | pin code |"
+    " account no | acct no | acct num | acctno | cc number | ccnum | bic",
+    "pay": "salary | salaries | wage | wages | payroll | gehalt | lohn | salaire | salario |"
+    " annual income | monthly income | household income | net worth | credit score",
+    "credential": "passwd | pwd | passphrase | pass phrase | private key | ssh key | credential |"
+    " credentials | otp | totp | pw hash",
+    "network address": "ip | ipv | ipaddress | ipaddr | mac address | macaddr | imei |"
+    " imsi | iccid",
     "place": "latitude | longitude | lat | lng | lon | gps | geolocation",
     "health": "health | medical | diagnosis | diagnoses | blood type | blood group | disability |"
-    " allergy | allergies | medication | pregnancy | hiv",
+    " allergy | allergies | medication | pregnancy | hiv |"
+    " bmi | heart rate | blood pressure | prescription | prescriptions | vaccination",
     "personal trait": "gender | sex | religion | ethnicity | nationality | marital status |"
-    " sexual orientation",
+    " sexual orientation |"
+    " citizenship | ethnic group | ethnic origin | political party |"
+    " political affiliation | union member | trade union | criminal record | sexual preference |"
+    " biometric | biometrics",
 }
 
 _TYPES = {
@@ -64,13 +82,14 @@ _ABOUT = _listed(
     " score check file path url endpoint server host port provider carrier currency policy config"
     " settings flag required optional visible public changed updated created id ids key width"
     " height index order os app ratio bounces campaign domain"
+    " pct percent plan case sku qty quantity supplies growth bin bins mode lane price discount"
 )
 # Before the phrase: yes or no, or a number.
 _WHETHER = _listed("is has had can num n nr count total allow allows show needs no without")
 # Before `address`, `ip` and `street`: of a machine or a building plan.
 _THINGS = _listed(
     "memory bus register base i2c start end return token contract virtual physical offset code"
-    " byte wall easy"
+    " byte wall easy cache"
 )
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 

@@ -17,7 +17,7 @@ BASE: dict[str, Any] = {
     "tables": {"orders": {"checks": [{"column": "total", "ge": 0}]}, "*": {}},
     "options": {"zone": "UTC", "api_key": "k"},
 }
-EXPECTED = "4fece077b3a76b8c"
+EXPECTED = "a004fb90150b3145"
 
 
 def hashed(table: str = "orders", fmt: Any = "csv", **keys: Any) -> str:

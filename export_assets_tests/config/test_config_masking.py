@@ -54,7 +54,10 @@ def test_no_password_comes_through(password: str, user: str) -> None:
     assert masked_url(f"postgresql://{user}:{secret}@host/db") == f"postgresql://{user}:***@host/db"
 
 
-@pytest.mark.parametrize("name", ["password", "Password_Hash", "my_secret", "TOKEN", "x_api_key"])
+@pytest.mark.parametrize(
+    "name",
+    ["password", "Password_Hash", "my_secret", "TOKEN", "x_api_key", "apiKey", "APIKEY", "API-Key"],
+)
 def test_secret_names_are_known_whatever_their_case(name: str) -> None:
     assert is_secret_name(name)
     assert not is_secret_name("name")

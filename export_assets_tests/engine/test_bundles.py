@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import polars as pl
 import pytest
 
@@ -186,7 +187,7 @@ def test_collect_gives_the_same_rows_and_writes_nothing(clinic: Bundles) -> None
     }
     assert data.related["charts"][0]["data"] == {"planets": [1, 2.5]}
     assert data.missing == ("zz",)
-    assert data.tree[0]["births"][0]["id"] == "b1"
+    assert msgspec.json.decode(data.tree)[0]["births"][0]["id"] == "b1"
     assert not clinic.exports.exists()
 
 
@@ -638,3 +639,21 @@ def test_another_database_of_the_same_name_does_not_replace_it(
 
     with pytest.raises(DestConflict, match="from another database"):
         bundler(other).export()
+
+
+def test_rows_that_spell_a_key_otherwise_are_told_of(tmp_path: Path) -> None:
+    world = Bundles(tmp_path)
+    world.sql(
+        "create table countries (code text collate nocase primary key);"
+        "create table cities (id integer primary key, code text references countries (code));"
+        "create table rivers (id integer primary key, code text references countries);"
+        "insert into countries values ('DE'), ('FR');"
+        "insert into cities values (1, 'DE'), (2, 'de'), (3, 'De'), (4, 'fr');"
+        "insert into rivers values (1, 'DE');"
+    )
+
+    (told,) = world.bundler("countries", "DE").export().warnings
+    exact = world.bundler("countries", "DE", exclude=("cities",)).export()
+
+    assert "cities.code -> countries.code: 2 rows of cities refer" in told
+    assert not exact.warnings

@@ -12,7 +12,12 @@ lastname LAST_NAME full_name surname Prénom Vorname nachname apellidos iban IBA
 card_number creditCardNumber cvv salary base_salary gehalt ip ip_address client_ip ipv4
 IPAddress remote_addr mac_address latitude longitude lat lng gps_position gender religion
 nationality marital_status diagnosis medical_record health health_insurance blood_type allergies
-address_line_1 tax_id passport_id email_id
+address_line_1 tax_id passport_id email_id emailaddr homephone contact_no tax_number steuer_id
+aadhaar codice_fiscale mrn license_plate dateofbirth bday born_on lname fname given_names
+next_of_kin emergency_contact contact_person policyholder_name account_no acct_num cc_number bic
+annual_income credit_score imsi bmi heart_rate prescription citizenship ethnic_group
+political_party union_member criminal_record passwd pwd private_key ssh_key credentials
+passphrase pw_hash totp_seed
 """
 
 PLAIN = """
@@ -23,7 +28,10 @@ street_view_id description note created_at status amount currency username skip 
 equip template latency flat platform lateral longest salary_currency email_template
 phone_os mail_server mobile_friendly ip_version count_birth passwordless cell_voltage
 dobby addressed phonetic telemetry surrogate lattice nameplate unisex essex sexagesimal
-timestamp cgm_reading raw_event_data seq_num
+timestamp cgm_reading raw_event_data seq_num phone_case_sku phone_plan street_price
+medical_supplies_qty passport_control_lane wage_growth_pct birthday_discount_pct lat_bin
+addr_mode cache_addr account_name card_type gpio_pin pin_count short longest net_income
+otp_enabled pwd_changed_at credential_id hot_water_bottle
 """
 
 
