@@ -45,9 +45,11 @@ class Lines:
         lengths = [len(line) + 1 for line in lines]
         return [*lengths, last] if last else lengths
 
-    def offsets(self) -> list[int]:
-        """Return where each line begins."""
-        return list(accumulate(self.lengths(), initial=self.offset))[:-1]
+    def offsets(self, lengths: list[int] | None = None) -> list[int]:
+        """Return where each line begins; *lengths* are those of the lines, where known."""
+        begins = list(accumulate(lengths or self.lengths(), initial=self.offset))
+        begins.pop()
+        return begins
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

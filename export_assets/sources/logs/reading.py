@@ -177,7 +177,8 @@ class LogReader:
         return taken
 
     def _read(self, record: Lines) -> Batch:
-        lines, lengths, offsets = record.split(), record.lengths(), record.offsets()
+        lines, lengths = record.split(), record.lengths()
+        offsets = record.offsets(lengths)
         judged = self._judge(lines)
         first, account = self.next_line, self.account
         self.next_line += len(lines)

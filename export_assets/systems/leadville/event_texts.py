@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+import polars as pl
+
 from export_assets.systems.leadville.model import EVENT_TYPES, EventType
 
 
@@ -90,6 +92,26 @@ def meaning_of(kind: str | None, details: str | None) -> Meaning:
     if frame := _ACTIVE_FRAME.match(text):
         return Meaning("status", elapsed_seconds=_seconds(frame))
     return Meaning("unknown")
+
+
+def meanings_of(kinds: pl.Series, details: pl.Series) -> dict[str, pl.Series]:
+    """Return the columns `event_type`, `shot_number` and `elapsed_seconds` for many lines."""
+    lines = pl.DataFrame({"kind": kinds, "details": details})
+    known = lines.unique()
+    meanings = [meaning_of(kind, text) for kind, text in known.rows()]
+    columns = {
+        "event_type": pl.Series([one.event_type for one in meanings], dtype=pl.String),
+        "shot_number": pl.Series([one.shot_number for one in meanings], dtype=pl.Int64),
+        "elapsed_seconds": pl.Series([one.elapsed_seconds for one in meanings], dtype=pl.Float64),
+    }
+    found = lines.join(
+        known.with_columns(**columns),
+        on=["kind", "details"],
+        how="left",
+        nulls_equal=True,
+        maintain_order="left",
+    )
+    return {name: found[name] for name in columns}
 
 
 def timer_type(name: str | None) -> EventType:

@@ -7,7 +7,7 @@ See docs/decisions/0018-an-event-is-what-its-line-says.md.
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -30,17 +30,13 @@ def logger_of(source_file: str) -> str:
     return found["logger"] if found else ""
 
 
-def content_ids(contents: Iterable[Iterable[str]], *, family: str, logger: str) -> list[str]:
-    """Return an id for each of *contents*, the texts that make up what a line says."""
-    prefix = f"{family}{_PARTS}{logger}{_PARTS}"
+def content_ids(contents: Sequence[pl.Series], *, family: str, logger: str) -> list[str]:
+    """Return an id for each row of *contents*, columns of text that make up what a line says."""
+    columns = [column.fill_null("").alias(str(index)) for index, column in enumerate(contents)]
+    prefix = pl.lit(f"{family}{_PARTS}{logger}")
+    said = pl.select(pl.concat_str(prefix, *columns, separator=_PARTS)).to_series()
     blake = hashlib.blake2b
-    return [
-        blake(
-            (prefix + _PARTS.join(content)).encode("utf-8"),
-            digest_size=ID_BYTES,
-        ).hexdigest()
-        for content in contents
-    ]
+    return [blake(one, digest_size=ID_BYTES).hexdigest() for one in said.cast(pl.Binary).to_list()]
 
 
 def number_repeats(events: pl.DataFrame, *, file_key: str = "source_file") -> pl.DataFrame:
@@ -50,30 +46,31 @@ def number_repeats(events: pl.DataFrame, *, file_key: str = "source_file") -> pl
         events: Rows with ids as `content_ids` gives them, all those of a file that share an id.
         file_key: The column that tells files apart: their identity, where names change.
     """
-    if not events["event_id"].is_duplicated().any():
+    repeated = events["event_id"].is_duplicated()
+    if not repeated.any():
         return events
-    nth = pl.int_range(1, pl.len() + 1)
-    ordered = events.with_row_index("_row").sort([file_key, "source_offset"])
-    numbered = ordered.with_columns(nth.over([file_key, "event_id"]).alias("_nth"))
-    suffixed = pl.format("{}.{}", "event_id", "_nth")
-    return (
-        numbered.with_columns(
-            pl.when(pl.col("_nth") > 1).then(suffixed).otherwise("event_id").alias("event_id")
-        )
-        .sort("_row")
-        .drop("_row", "_nth")
-    )
+    # Few are repeated; the others need no order.
+    rows = repeated.arg_true()
+    few = events.select("event_id", file_key, "source_offset").filter(repeated)
+    ordered = few.with_columns(_row=rows).sort(file_key, "source_offset")
+    nth = pl.int_range(1, pl.len() + 1).over(file_key, "event_id")
+    suffixed = pl.format("{}.{}", "event_id", nth)
+    numbered = ordered.with_columns(_id=pl.when(nth > 1).then(suffixed).otherwise("event_id"))
+    ids = events["event_id"].scatter(numbered["_row"], numbered["_id"])
+    return events.with_columns(ids.alias("event_id"))
 
 
 def without_twins(events: pl.DataFrame) -> pl.DataFrame:
     """Keep each event once, by id: of twins the JSON, which knows more; else the first place.
 
-    Expects ids as `number_repeats` gives them; the order of rows is that of time and place.
+    Expects ids as `number_repeats` gives them. The order of rows says nothing.
     """
-    if not events["event_id"].is_duplicated().any():
+    twins = events["event_id"].is_duplicated()
+    if not twins.any():
         return events
-    return (
-        events.sort("event_id", pl.col("dialect").is_in(_LESSER_TWINS), *_PLACE)
+    once = (
+        events.filter(twins)
+        .sort("event_id", pl.col("dialect").is_in(_LESSER_TWINS), *_PLACE)
         .unique("event_id", keep="first", maintain_order=True)
-        .sort(["occurred_at", "source_file", "source_offset"])
     )
+    return pl.concat([events.filter(~twins), once])

@@ -87,18 +87,19 @@ def _each_once(events: pl.DataFrame) -> pl.DataFrame:
     repeated = events["event_id"].str.contains(".", literal=True)
     if not repeated.any():
         return events.with_columns(copies=pl.lit(0, dtype=pl.UInt32))
-    said = pl.col("event_id").str.split_exact(".", 1)
-    numbered = events.with_columns(
-        said.struct.field("field_0").alias("_said"),
-        said.struct.field("field_1").cast(pl.UInt32).fill_null(1).alias("_nth"),
-    )
-    copies = (pl.len() - 1).over("_said").cast(pl.UInt32).alias("copies")
-    return (
-        numbered.with_columns(copies)
-        .sort("_said", "_nth")
+    said = events["event_id"].str.extract(r"^([^.]*)").alias("_said")
+    concerned = said.is_in(said.filter(repeated).unique().implode())
+    nth = pl.col("event_id").str.extract(r"\.(\d+)$").cast(pl.UInt32).fill_null(1)
+    once = (
+        events.with_columns(said)
+        .filter(concerned)
+        .sort("_said", nth)
+        .with_columns(copies=(pl.len() - 1).over("_said").cast(pl.UInt32))
         .unique("_said", keep="first", maintain_order=True)
-        .drop("_said", "_nth")
+        .drop("_said")
     )
+    others = events.filter(~concerned).with_columns(copies=pl.lit(0, dtype=pl.UInt32))
+    return pl.concat([others, once])
 
 
 def _in_order(events: pl.DataFrame) -> pl.DataFrame:

@@ -4,6 +4,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import msgspec
@@ -16,6 +17,7 @@ from export_assets.systems.leadville.local_time import LocalTime, Moments
 from export_assets.systems.leadville.model import EVENTS, FAMILY_OF, DialectName
 
 _WHOLE = 2**63
+_LARGEST = 2**1023
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,29 +58,51 @@ def text_of(value: object) -> str | None:
     return json.dumps(value, ensure_ascii=False)
 
 
-def texts(records: Sequence[Mapping[str, Any]], key: str) -> list[str | None]:
+def values(records: Sequence[Any], key: str) -> list[Any]:
+    """Return the value at *key* of each record, an object or of a shape."""
+    if not records or isinstance(records[0], dict):
+        return [record.get(key) for record in records]
+    return list(map(attrgetter(key), records))
+
+
+def texts(records: Sequence[Any], key: str) -> pl.Series:
     """Return the value at *key* of each record as text; empty texts as none."""
-    values = [record.get(key) for record in records]
-    if not all(map(_is_text, values)):
-        values = [text_of(value) for value in values]
-    return [value or None for value in values]
+    found = values(records, key)
+    try:
+        series = pl.Series(key, found, dtype=pl.String)
+    except TypeError:
+        series = pl.Series(key, [text_of(value) for value in found], dtype=pl.String)
+    return without_empty(series)
 
 
-def integers(records: Sequence[Mapping[str, Any]], key: str) -> list[int | None]:
+def without_empty(series: pl.Series) -> pl.Series:
+    """Return *series* with null for empty texts."""
+    empty = (series == "").fill_null(value=False)
+    return series.set(empty, None) if empty.any() else series
+
+
+def integers(records: Sequence[Any], key: str) -> list[int | None]:
     """Return the value at *key* of each record where it is an integer of 64 bits."""
-    values = [record.get(key) for record in records]
-    return [value if type(value) is int and -_WHOLE <= value < _WHOLE else None for value in values]
+    return [
+        value if type(value) is int and -_WHOLE <= value < _WHOLE else None
+        for value in values(records, key)
+    ]
 
 
-def floats(records: Sequence[Mapping[str, Any]], key: str) -> list[float | None]:
-    """Return the value at *key* of each record where it is a number."""
-    values = [record.get(key) for record in records]
-    return [float(value) if type(value) in {int, float} else None for value in values]
+def floats(records: Sequence[Any], key: str) -> list[float | None]:
+    """Return the value at *key* of each record where it is a number that a double holds."""
+    return [_double(value) for value in values(records, key)]
 
 
-def raw_texts(batch: Batch) -> list[str]:
+def _double(value: object) -> float | None:
+    if type(value) is float:
+        return value
+    return float(value) if type(value) is int and abs(value) <= _LARGEST else None
+
+
+def raw_texts(batch: Batch) -> pl.Series:
     """Return the JSON text of each record of *batch* as it is in the file."""
-    return [line.decode("utf-8") for line in batch.lines]
+    return pl.Series(batch.lines, dtype=pl.Binary).cast(pl.String)
 
 
 def raw_objects(records: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -92,10 +116,10 @@ def build_events(
     *,
     dialect: DialectName,
     moments: Moments,
-    columns: Mapping[str, Sequence[object]],
-    contents: Sequence[Sequence[str]],
-    raw: Sequence[str],
-    time_texts: Sequence[str | None],
+    columns: Mapping[str, pl.Series | Sequence[object]],
+    contents: Sequence[pl.Series],
+    raw: pl.Series | Sequence[str],
+    time_texts: pl.Series,
 ) -> Normalised:
     """Put together the events of *batch*; records without a time are rejected.
 
@@ -104,13 +128,13 @@ def build_events(
         dialect: How they are written.
         moments: When each happened.
         columns: Further columns of `EVENTS`; those left out are null.
-        contents: The texts that make up what each record says; see `content_ids`.
+        contents: Columns of the texts that make up what each record says; see `content_ids`.
         raw: The original object of each as JSON text.
         time_texts: The time as it is written, for messages.
     """
     family, logger = FAMILY_OF[dialect], logger_of(batch.file.name)
     rows = len(batch)
-    values: dict[str, object] = {
+    given: dict[str, Any] = {
         "event_id": content_ids(contents, family=family, logger=logger),
         "occurred_at": moments.instants,
         "dialect": pl.repeat(dialect, rows, dtype=pl.String, eager=True),
@@ -121,8 +145,8 @@ def build_events(
         **columns,
     }
     series = [
-        value.alias(name)
-        if isinstance(value := values.get(name), pl.Series)
+        value.alias(name).cast(dtype)
+        if isinstance(value := given.get(name), pl.Series)
         else pl.Series(name, value if value is not None else [None] * rows, dtype=dtype)
         for name, dtype in EVENTS.polars.items()
     ]
@@ -138,7 +162,3 @@ def build_events(
     if rejected:
         events = events.filter(pl.col("occurred_at").is_not_null())
     return Normalised(events=events, rejected=rejected)
-
-
-def _is_text(value: object) -> bool:
-    return value is None or type(value) is str

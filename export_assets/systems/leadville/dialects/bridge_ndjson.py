@@ -60,14 +60,14 @@ class BridgeNdjson(Dialect):
             dialect=self.name,
             moments=_moments(records, day, clock),
             columns={
-                "event_type": [_TYPES.get(kind or "", "unknown") for kind in kinds],
+                "event_type": [_TYPES.get(kind, "unknown") for kind in kinds.fill_null("")],
                 "device": ["Bridge" if "ts_ms" in one else "API" for one in records],
                 "device_position": texts(records, "plate"),
                 "details": texts(records, "msg"),
                 "elapsed_seconds": [None if ms is None else ms * _MILLI for ms in elapsed],
                 "seq": integers(records, "seq"),
             },
-            contents=[(day, text) for text in raw],
+            contents=(pl.repeat(day, len(batch), dtype=pl.String, eager=True), raw),
             raw=raw,
             time_texts=texts(records, "hms"),
         )

@@ -6,8 +6,6 @@ It tells of the same shots and impacts as the event log beside it, so all of it 
 from collections.abc import Mapping
 from typing import Any, Final
 
-import polars as pl
-
 from export_assets.sources.logs.reading import Batch
 from export_assets.systems.leadville.dialects.base import (
     Dialect,
@@ -41,7 +39,7 @@ class DebugNdjson(Dialect):
         return build_events(
             batch,
             dialect=self.name,
-            moments=read_iso_times(pl.Series(times, dtype=pl.String), clock),
+            moments=read_iso_times(times, clock),
             columns={
                 "event_type": ["debug"] * len(batch),
                 "device": texts(records, "device"),
@@ -49,7 +47,7 @@ class DebugNdjson(Dialect):
                 "details": texts(records, "type"),
                 "seq": integers(records, "seq"),
             },
-            contents=[(text,) for text in raw],
+            contents=(raw,),
             raw=raw,
             time_texts=times,
         )

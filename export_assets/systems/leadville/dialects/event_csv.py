@@ -12,8 +12,9 @@ from export_assets.systems.leadville.dialects.base import (
     Normalised,
     build_events,
     raw_objects,
+    without_empty,
 )
-from export_assets.systems.leadville.event_texts import meaning_of
+from export_assets.systems.leadville.event_texts import meanings_of
 from export_assets.systems.leadville.local_time import (
     LocalTime,
     read_logger_times,
@@ -44,27 +45,20 @@ class EventCsv(Dialect):
         """Turn rows into events."""
         rows: Sequence[Sequence[str]] = batch.records
         times, kinds, devices, ids, positions, details = (
-            list(column) for column in zip(*rows, strict=True)
+            pl.Series(column, dtype=pl.String) for column in zip(*rows, strict=True)
         )
-        meanings = [meaning_of(*pair) for pair in zip(kinds, details, strict=True)]
         return build_events(
             batch,
             dialect=self.name,
-            moments=read_logger_times(pl.Series(times, dtype=pl.String), clock),
+            moments=read_logger_times(times, clock),
             columns={
-                "event_type": [meaning.event_type for meaning in meanings],
-                "device": _named(devices),
-                "device_id": _named(ids),
-                "device_position": _named(positions),
-                "details": _named(details),
-                "shot_number": [meaning.shot_number for meaning in meanings],
-                "elapsed_seconds": [meaning.elapsed_seconds for meaning in meanings],
+                **meanings_of(kinds, details),
+                "device": without_empty(devices),
+                "device_id": without_empty(ids),
+                "device_position": without_empty(positions),
+                "details": without_empty(details),
             },
-            contents=rows,
+            contents=(times, kinds, devices, ids, positions, details),
             raw=raw_objects([dict(zip(HEADER, row, strict=True)) for row in rows]),
             time_texts=times,
         )
-
-
-def _named(values: Sequence[str]) -> list[str | None]:
-    return [value or None for value in values]

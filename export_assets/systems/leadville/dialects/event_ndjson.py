@@ -1,11 +1,14 @@
 """Dialect B: the event logger's NDJSON, twin of its CSV."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
+import msgspec
 import polars as pl
 
-from export_assets.sources.logs.reading import Batch
+from export_assets.sources.logs.judge import judge_lines
+from export_assets.sources.logs.reading import Batch, Judge
 from export_assets.systems.leadville.dialects.base import (
     Dialect,
     Normalised,
@@ -14,7 +17,7 @@ from export_assets.systems.leadville.dialects.base import (
     raw_texts,
     texts,
 )
-from export_assets.systems.leadville.event_texts import meaning_of
+from export_assets.systems.leadville.event_texts import meanings_of
 from export_assets.systems.leadville.local_time import (
     LocalTime,
     Moments,
@@ -25,6 +28,19 @@ from export_assets.systems.leadville.local_time import (
 _TYPES: Final = frozenset({"status", "string", "stringsummary"})
 
 
+class _Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A line as the logger writes it."""
+
+    datetime: str
+    type: str
+    device: str
+    device_id: str
+    device_position: str
+    details: str
+    timestamp_iso: str
+    seq: int
+
+
 class EventNdjson(Dialect):
     """`<prefix>_main_<day>.ndjson`.
 
@@ -33,6 +49,11 @@ class EventNdjson(Dialect):
     """
 
     name = "event_ndjson"
+
+    @property
+    def judge(self) -> Judge:
+        """What tells its records from other lines."""
+        return partial(judge_lines, shape=_Line)
 
     def recognises(self, line: bytes, record: Mapping[str, Any] | None) -> bool:  # noqa: ARG002 - of the seam
         """Tell objects with the logger's types, or with its `datetime` and `details`."""
@@ -49,49 +70,42 @@ class EventNdjson(Dialect):
         kinds, details = texts(records, "type"), texts(records, "details")
         devices, ids = texts(records, "device"), texts(records, "device_id")
         positions = texts(records, "device_position")
-        meanings = [meaning_of(*pair) for pair in zip(kinds, details, strict=True)]
         times, moments = _moments(records, clock)
-        contents = [
-            [part or "" for part in parts]
-            for parts in zip(times, kinds, devices, ids, positions, details, strict=True)
-        ]
         return build_events(
             batch,
             dialect=self.name,
             moments=moments,
             columns={
-                "event_type": [meaning.event_type for meaning in meanings],
+                **meanings_of(kinds, details),
                 "device": devices,
                 "device_id": ids,
                 "device_position": positions,
                 "details": details,
-                "shot_number": [meaning.shot_number for meaning in meanings],
-                "elapsed_seconds": [meaning.elapsed_seconds for meaning in meanings],
                 "seq": integers(records, "seq"),
             },
-            contents=contents,
+            contents=(times, kinds, devices, ids, positions, details),
             raw=raw_texts(batch),
             time_texts=times,
         )
 
 
-def _moments(records: list[dict[str, Any]], clock: LocalTime) -> tuple[list[str | None], Moments]:
+def _moments(records: Sequence[Any], clock: LocalTime) -> tuple[pl.Series, Moments]:
+    """Return the time of each record as it is written, and as an instant."""
     times = texts(records, "datetime")
-    moments = read_logger_times(pl.Series(times, dtype=pl.String), clock)
+    moments = read_logger_times(times, clock)
     unread = [
         row
-        for row in moments.instants.is_null().arg_true()
+        for row in moments.instants.is_null().arg_true().to_list()
         if moments.refused.get(row, "time") == "time"
     ]
     if not unread:
         return times, moments
-    iso = texts([records[row] for row in unread], "timestamp_iso")
-    late = read_iso_times(pl.Series(iso, dtype=pl.String), clock)
+    iso = texts(records, "timestamp_iso").gather(unread)
+    late = read_iso_times(iso, clock)
     refused = {row: why for row, why in moments.refused.items() if row not in set(unread)}
-    for place, row in enumerate(unread):
-        if late.instants[place] is not None:
-            times[row] = iso[place]
-        else:
-            times[row] = times[row] or iso[place]
-            refused[row] = late.refused.get(place, "time")
-    return times, Moments(instants=moments.instants.scatter(unread, late.instants), refused=refused)
+    refused |= {unread[place]: why for place, why in late.refused.items()}
+    written = iso.zip_with(late.instants.is_not_null(), times.gather(unread))
+    return (
+        times.scatter(unread, written),
+        Moments(instants=moments.instants.scatter(unread, late.instants), refused=refused),
+    )

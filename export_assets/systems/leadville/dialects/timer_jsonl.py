@@ -17,7 +17,6 @@ from export_assets.systems.leadville.dialects.base import (
     integers,
     raw_objects,
     raw_texts,
-    text_of,
     texts,
 )
 from export_assets.systems.leadville.event_texts import timer_type
@@ -64,21 +63,21 @@ def normalise_sqlite_rows(batch: Batch, clock: LocalTime) -> Normalised:
 
 
 def _normalise(
-    batch: Batch, clock: LocalTime, *, dialect: DialectName, raw: Sequence[str]
+    batch: Batch, clock: LocalTime, *, dialect: DialectName, raw: pl.Series | Sequence[str]
 ) -> Normalised:
     records = batch.records
     times, types = texts(records, "timestamp"), texts(records, "event_type")
-    moments = read_iso_times(pl.Series(times, dtype=pl.String), clock)
+    moments = read_iso_times(times, clock)
     return build_events(
         batch,
         dialect=dialect,
         moments=moments,
         columns={
-            "event_type": [timer_type(name) for name in types],
+            "event_type": [timer_type(name) for name in types.to_list()],
             "device": ["Timer"] * len(batch),
             "device_id": texts(records, "device_id"),
             "details": texts(records, "event_detail"),
-            "shot_number": _shot_numbers(records, types),
+            "shot_number": _shot_numbers(records, types.to_list()),
             "split_seconds": floats(records, "split_time"),
             "elapsed_seconds": floats(records, "current_time"),
             "session_id": texts(records, "session_id"),
@@ -99,11 +98,11 @@ def _shot_numbers(
     ]
 
 
-def _contents(records: Sequence[Mapping[str, Any]], instants: pl.Series) -> list[list[str]]:
+def _contents(records: Sequence[Mapping[str, Any]], instants: pl.Series) -> list[pl.Series]:
     # SQLite holds 2 as 2.0 in a column of reals, and may write the time in another form.
-    times = [str(one) for one in instants.dt.epoch("us")]
-    numbers = [[str(one) for one in floats(records, key)] for key in _NUMBERS]
+    numbers = (pl.Series([str(one) for one in floats(records, key)]) for key in _NUMBERS)
     return [
-        [time, *(text_of(record.get(key)) or "" for key in _PLAIN), *pair]
-        for time, record, pair in zip(times, records, zip(*numbers, strict=True), strict=True)
+        instants.dt.epoch("us").cast(pl.String),
+        *(texts(records, key) for key in _PLAIN),
+        *numbers,
     ]
