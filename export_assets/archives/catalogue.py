@@ -8,8 +8,8 @@ from typing import Literal
 
 from export_assets.archives.metadata import ArchiveMetadata, MatchMetadata, OffloadMetadata
 from export_assets.archives.offload.ledger import read_ledger
-from export_assets.archives.offload.recovery import verify_entry
-from export_assets.archives.zip_reader import open_archive
+from export_assets.archives.offload.recovery import check_entered
+from export_assets.archives.zip_reader import OpenArchive, open_archive
 from export_assets.errors import ExportError, IntegrityError, UsageError
 from export_assets.store.filesystem import REAL
 
@@ -68,9 +68,8 @@ def verify_archive(path: Path, subset: tuple[int, int] | None = None) -> Verifie
     Args:
         path: The zip.
         subset: `(k, n)`: only the k-th of n parts of the members, counted from 1, so that n days
-            read all of it. The structure, the list and, of offload archives that are in the
-            ledger beside them, the SHA-256 of the whole file are looked at in the k = 1 part
-            and where there is no subset.
+            read all of it. The structure and the list are looked at each time; the SHA-256 of the
+            whole file, which the ledger beside an offload archive knows, in the first part.
 
     Raises:
         IntegrityError: It is not what was written.
@@ -86,8 +85,8 @@ def verify_archive(path: Path, subset: tuple[int, int] | None = None) -> Verifie
         members = archive.metadata.members
         chosen = members[part - 1 :: parts]
         archive.verify(chosen)
-    if part == 1 and isinstance(archive.metadata, OffloadMetadata):
-        _compare_with_ledger(path)
+        if part == 1 and isinstance(archive.metadata, OffloadMetadata):
+            _compare_with_ledger(archive)
     return VerifiedArchive(
         path=path,
         members=len(chosen),
@@ -96,13 +95,13 @@ def verify_archive(path: Path, subset: tuple[int, int] | None = None) -> Verifie
     )
 
 
-def _compare_with_ledger(path: Path) -> None:
-    ledger = read_ledger(path.parent, filesystem=REAL)
+def _compare_with_ledger(archive: OpenArchive) -> None:
+    ledger = read_ledger(archive.path.parent, filesystem=REAL)
     if ledger.damage is not None:
         raise IntegrityError(ledger.damage)
     for entry in ledger.archived():
-        if entry.archive == path.name:
-            verify_entry(path.parent, entry)
+        if entry.archive == archive.path.name:
+            check_entered(archive, entry)
 
 
 def _listed(metadata: ArchiveMetadata, path: Path, size: int, *, entered: bool) -> ListedArchive:

@@ -84,9 +84,10 @@ def archive_match(request: MatchRequest) -> Path:
         make_directory(request.archives)
         lock = request.archives / f".match_{match_id}.lock"
         with partition_lock(lock, holder=request.run_id, subject=f"match {match_id}") as held:
-            path = _archive(request)
-            held.retire()
-            return path
+            try:
+                return _archive(request)
+            finally:
+                held.retire()
 
 
 def _archive(request: MatchRequest) -> Path:

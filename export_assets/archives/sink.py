@@ -14,13 +14,17 @@ class Sink(io.RawIOBase):
         self._filesystem = filesystem
 
     def writable(self) -> bool:
+        """Yes."""
         return True
 
     def seekable(self) -> bool:
+        """Yes: the header of a member is written again when its size is known."""
         return True
 
     def write(self, data: "bytes | memoryview", /) -> int:  # type: ignore[override]  # any buffer is one of the two here
+        """Write some of *data* and return how many bytes."""
         return self._filesystem.write(self._fd, data)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Go to *offset* and return where that is."""
         return os.lseek(self._fd, offset, whence)

@@ -80,7 +80,7 @@ def offload_random(root: Path, chance: random.Random, kills: int) -> list[Result
     while len(results) < kills:
         world = World(root / str(len(results))).make()
         written = world.lines()
-        grace = chance.random() < 0.5  # noqa: PLR2004  # a coin
+        grace = chance.random() < 0.5  # a coin
         delay = chance.uniform(0, median)
         killed = run_child(lambda: world.offload(grace=grace), kill_after=delay)  # noqa: B023  # runs at once
         results.append({"killed": killed, "faults": faults(world, written)})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-_MEMORY = Path("/dev/shm")  # noqa: S108  # where it exists, as a file system that syncs at once
+_MEMORY = Path("/dev/shm")  # where it exists, as a file system that syncs at once
 
 
 @pytest.fixture

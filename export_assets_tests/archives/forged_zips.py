@@ -45,9 +45,7 @@ def forge(
 ) -> Path:
     """Write a zip of *members* and a list of what it holds with a valid checksum."""
     said = listed if listed is not None else [listing(one) for one in members]
-    document = OffloadMetadata(
-        created_at=NOW, source_dir="logs", cutoff=NOW, members=tuple(said)
-    )
+    document = OffloadMetadata(created_at=NOW, source_dir="logs", cutoff=NOW, members=tuple(said))
     content = encode_metadata(document) if metadata is None else metadata
     everything = [*members, Forged(name=OFFLOAD_METADATA.encode(), data=content)]
     body, central, offset = b"", b"", 0

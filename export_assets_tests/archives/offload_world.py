@@ -125,7 +125,7 @@ class World:
         }
 
     def archived(self) -> dict[tuple[str, str], bytes]:
-        """Content in every archive that the ledger vouches for and that is sound, by zip and path."""
+        """Content in every archive that is entered and sound, by zip and path."""
         if not self.archives.is_dir():
             return {}
         found = {}
@@ -195,9 +195,9 @@ def flip(path: Path, position: int) -> None:
 
 def delete_while_archiving() -> None:
     """A fault for the harness to find: each file is deleted as soon as it was read."""
-    from contextlib import contextmanager
-    from collections.abc import Iterator
     import io
+    from collections.abc import Iterator
+    from contextlib import contextmanager
 
     opened = Content.open
 

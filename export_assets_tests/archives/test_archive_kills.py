@@ -45,7 +45,14 @@ def test_an_offload_killed_at_any_point_loses_no_line(quick: Path) -> None:
     results = serve(quick, "offload-points")
 
     passed = {result["point"].partition(":")[0] for result in results}
-    assert {"closed", "published", "ledger_archived", "trashed", "unlinked", "ledger_done"} <= passed
+    assert {
+        "closed",
+        "published",
+        "ledger_archived",
+        "trashed",
+        "unlinked",
+        "ledger_done",
+    } <= passed
     assert all(result["killed"] for result in results)
     assert wrong(results) == []
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from export_assets.archives.offload import lease as leases
 from export_assets.archives.offload import removal, run
 from export_assets.archives.offload.ledger import LEDGER_NAME, read_ledger
 from export_assets.archives.offload.plan import plan_offload
@@ -133,7 +132,9 @@ def test_the_directory_of_archives_inside_the_logs_is_left_out(world: World) -> 
 
 def test_a_file_that_a_writer_has_open_is_left_alone(world: World) -> None:
     held = world.logs / "c.log"
-    script = f"import sys; f = open({str(held)!r}, 'a'); print('open', flush=True); sys.stdin.read()"
+    script = (
+        f"import sys; f = open({str(held)!r}, 'a'); print('open', flush=True); sys.stdin.read()"
+    )
     writer = subprocess.Popen(
         [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -171,7 +172,7 @@ def test_where_there_are_no_leases_open_files_are_found_in_proc(
     def refuse(*_: object) -> int:
         raise OSError(22, "no leases here")
 
-    monkeypatch.setattr(leases.fcntl, "fcntl", refuse)
+    monkeypatch.setattr("export_assets.archives.offload.lease.fcntl.fcntl", refuse)
 
     with (world.logs / "c.log").open("a", encoding="utf-8"):
         report = world.offload()

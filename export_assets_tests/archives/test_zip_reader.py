@@ -118,7 +118,9 @@ def crowd(path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "bomb", [honest_bomb, overlapping_bomb, lying_bomb, metadata_bomb, crowd], ids=lambda b: b.__name__
+    "bomb",
+    [honest_bomb, overlapping_bomb, lying_bomb, metadata_bomb, crowd],
+    ids=lambda b: b.__name__,
 )
 def test_bombs_are_refused_within_a_second(quick: Path, bomb: Callable[[Path], Path]) -> None:
     archive = bomb(quick / "bomb.zip")

@@ -65,9 +65,7 @@ def write(
     filesystem: Filesystem | None = None,
 ) -> Path:
     fs = filesystem or Filesystem()
-    with stage_zip(
-        directory, contents, METADATA, kind="test", run_id="r", filesystem=fs
-    ) as staged:
+    with stage_zip(directory, contents, METADATA, kind="test", run_id="r", filesystem=fs) as staged:
         return staged.publish([name])
 
 

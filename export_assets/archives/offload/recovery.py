@@ -11,7 +11,7 @@ from export_assets.archives.offload.plan import MATCH_PREFIX
 from export_assets.archives.offload.request import TRASH
 from export_assets.archives.offload.trash import files_below
 from export_assets.archives.zip_reader import OpenArchive, open_archive, true_path
-from export_assets.errors import IntegrityError, UnsafeArchive
+from export_assets.errors import ExportError, IntegrityError
 
 
 def adopt(
@@ -31,7 +31,7 @@ def adopt(
                 if isinstance(archive.metadata, OffloadMetadata):
                     archive.verify()
                     adopted.append(entry_of(archive, run_id=run_id, moment=moment))
-        except (IntegrityError, UnsafeArchive) as error:
+        except ExportError as error:
             problems.append(str(error))
     if ledger.damage is None:
         for entry in adopted:
@@ -65,9 +65,15 @@ def offload_archives(archives: Path) -> Iterator[Path]:
 
 
 def entry_of(archive: OpenArchive, *, run_id: str, moment: datetime) -> LedgerEntry:
-    """Return what the ledger says of an *archive* that was just proven."""
+    """Return what the ledger says of an *archive* that was just proven.
+
+    Raises:
+        IntegrityError: It is an archive of another kind.
+    """
     metadata = archive.metadata
-    assert isinstance(metadata, OffloadMetadata)  # noqa: S101  # for the type; callers looked
+    if not isinstance(metadata, OffloadMetadata):
+        msg = f"{archive.path}: is no offload archive"
+        raise IntegrityError(msg)
     size, digest = archive.hash()
     return LedgerEntry(
         event="ARCHIVED",
@@ -94,10 +100,28 @@ def verify_entry(archives: Path, entry: LedgerEntry) -> None:
         SourceMissing: It is gone.
         UnsafeArchive: It must not be unpacked.
     """
-    path = archives / entry.archive
-    with open_archive(path) as archive:
-        now = entry_of(archive, run_id=entry.run_id, moment=entry.at)
-        if (now.bytes, now.sha256, now.members) != (entry.bytes, entry.sha256, entry.members):
-            msg = f"{path}: is not the archive that the ledger knows"
-            raise IntegrityError(msg)
+    with open_archive(archives / entry.archive) as archive:
+        check_entered(archive, entry)
         archive.verify()
+
+
+def check_entered(archive: OpenArchive, entry: LedgerEntry) -> None:
+    """Refuse an *archive* whose bytes are not those that were entered.
+
+    Raises:
+        IntegrityError: They are not.
+    """
+    now = entry_of(archive, run_id=entry.run_id, moment=entry.at)
+    if (now.bytes, now.sha256, now.members) != (entry.bytes, entry.sha256, entry.members):
+        msg = f"{archive.path}: is not the archive that the ledger knows"
+        raise IntegrityError(msg)
+
+
+def standing(archives: Path, ledger: Ledger) -> list[LedgerEntry]:
+    """Return the entries whose archives are there, in the size they had."""
+    found = []
+    for entry in ledger.archived():
+        path = archives / entry.archive
+        if path.is_file() and path.stat().st_size == entry.bytes:
+            found.append(entry)
+    return found

@@ -40,7 +40,7 @@ class Candidate:
     """The last moment its content is about; its modification time does not count."""
     content_start: datetime | None = None
     idle: timedelta
-    """For how long nothing was written to it."""
+    """For how long nothing was written to it; a file that was restored was written to then."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from export_assets.archives.offload.recovery import (
     adopt,
     entry_of,
     settle,
+    standing,
     verify_entry,
 )
 from export_assets.archives.offload.removal import Remover
@@ -68,6 +69,18 @@ def offload(request: OffloadRequest) -> OffloadReport:
             return _offload(request)
 
 
+def preview_offload(request: OffloadRequest) -> OffloadPlan:
+    """Return what `offload` would archive and skip, by the ledger that is there; the dry run.
+
+    Raises:
+        SourceMissing: There is no source directory.
+        UsageError: The request names what cannot be.
+    """
+    with translating(str(request.archives)):
+        ledger = read_ledger(request.archives, filesystem=request.filesystem)
+        return plan_offload(request, standing(request.archives, ledger))
+
+
 def _offload(request: OffloadRequest) -> OffloadReport:
     report = OffloadReport()
     archives, filesystem = request.archives, request.filesystem
@@ -78,10 +91,10 @@ def _offload(request: OffloadRequest) -> OffloadReport:
     adopted, problems = adopt(archives, ledger, run_id=request.run_id, moment=request.now())
     report.adopted = [entry.archive for entry in adopted]
     report.problems += problems
-    standing = [one for one in ledger.archived() if _stands(archives, one)]
+    there = standing(archives, ledger)
     if ledger.damage is not None:
-        standing += adopted
-    plan = plan_offload(request, _sound(request, standing, report))
+        there += adopted
+    plan = plan_offload(request, _sound(request, there, report))
     report.skipped += plan.skipped
     report.known = {path: entry.archive for path, entry in plan.known.items()}
     entries = dict(plan.known)
@@ -96,13 +109,8 @@ def _offload(request: OffloadRequest) -> OffloadReport:
     return report
 
 
-def _stands(archives: Path, entry: LedgerEntry) -> bool:
-    path = archives / entry.archive
-    return path.is_file() and path.stat().st_size == entry.bytes
-
-
 def _sound(
-    request: OffloadRequest, standing: list[LedgerEntry], report: OffloadReport
+    request: OffloadRequest, there: list[LedgerEntry], report: OffloadReport
 ) -> list[LedgerEntry]:
     """Return the entries whose archives are sound, where files are to be removed by them.
 
@@ -110,8 +118,8 @@ def _sound(
     depends on it, and reading all archives at each run would cost too much.
     """
     if not request.allow_delete:
-        return standing
-    wanted = plan_offload(request, standing).known.values() if standing else ()
+        return there
+    wanted = plan_offload(request, there).known.values() if there else ()
     damaged = set()
     for entry in {entry.archive: entry for entry in wanted}.values():
         try:
@@ -119,7 +127,7 @@ def _sound(
         except ExportError as error:
             report.problems.append(str(error))
             damaged.add(entry.archive)
-    return [entry for entry in standing if entry.archive not in damaged]
+    return [entry for entry in there if entry.archive not in damaged]
 
 
 def _archive(
