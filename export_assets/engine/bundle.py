@@ -181,7 +181,7 @@ class Bundler:
                 missing=gathered.missing,
                 tree=next(value for name, value in tree.items() if name != "metadata"),
                 files=files,
-                warnings=(*gatherer.warnings, *written.warnings),
+                warnings=(*gatherer.warnings, *gathered.warnings, *written.warnings),
             )
 
     def plan(self) -> BundlePlan:
@@ -234,7 +234,7 @@ class Bundler:
         writer = self._writer(gatherer, gathered, spool)
         done = self._put(gatherer, writer)
         seconds = round(time.perf_counter() - started, 6)
-        warnings = [*gatherer.warnings, *done.warnings]
+        warnings = [*gatherer.warnings, *gathered.warnings, *done.warnings]
         if gathered.missing:
             warnings.append(str(self._unknown(gathered.key, gathered.missing)))
         return BundleReport(

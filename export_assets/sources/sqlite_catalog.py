@@ -18,6 +18,10 @@ _COLUMNS = """
 select name, type, "notnull", pk from pragma_table_xinfo(?) where hidden <> 1 order by cid
 """
 _KEY_INDEX = "select 1 from pragma_index_list(?) where origin = 'pk'"
+_COLLATIONS = """
+select distinct info.name from pragma_index_list(?) as one, pragma_index_xinfo(one.name) as info
+where one."unique" and info.key and info.name is not null and upper(info.coll) <> 'BINARY'
+"""
 _KEYS = 'select id, "table", "from", "to" from pragma_foreign_key_list(?) order by id desc, seq'
 
 
@@ -148,6 +152,15 @@ def view_columns(connection: sqlite3.Connection, create: str) -> tuple[CatalogCo
     )
 
 
+def _loose_columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    """Return, in lower case, the columns of unique keys that are not compared byte by byte.
+
+    What a foreign key refers to has such a key, with the collation of the column.
+    """
+    found = connection.execute(_COLLATIONS, (table,)).fetchall()
+    return {str(column).casefold() for (column,) in found}
+
+
 def _read_foreign_keys(connection: sqlite3.Connection, name: str) -> tuple[ForeignKey, ...]:
     pairs: dict[int, list[tuple[str, str, str | None]]] = {}
     for number, table, column, target in connection.execute(_KEYS, (name,)):
@@ -163,6 +176,7 @@ def _read_foreign_keys(connection: sqlite3.Connection, name: str) -> tuple[Forei
                 columns=tuple(column for _, column, _ in group),
                 ref_table=table,
                 ref_columns=targets,
+                exact=not _loose_columns(connection, table) & {one.casefold() for one in targets},
             )
         )
     return tuple(keys)

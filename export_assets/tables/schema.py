@@ -101,6 +101,8 @@ class ForeignKey:
     columns: tuple[str, ...]
     ref_table: str
     ref_columns: tuple[str, ...]
+    exact: bool = True
+    """Whether values that differ in case or in blanks at the end are different for the source."""
 
 
 @dataclass(frozen=True, kw_only=True)

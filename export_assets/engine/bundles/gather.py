@@ -1,6 +1,6 @@
 """Everything one bundle holds, read from one snapshot: tables, rows, the roots found and missed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +20,7 @@ from export_assets.engine.bundles.reader import Reader
 from export_assets.engine.bundles.relations import Broken, Link, find_links
 from export_assets.engine.bundles.route import Route
 from export_assets.engine.bundles.rows import BundleRows, read_rows
+from export_assets.engine.bundles.spelling import spelled_otherwise
 from export_assets.engine.bundles.tables import BundleTable, plan_bundle_table
 from export_assets.engine.bundles.walk import Walk
 from export_assets.engine.privacy import review_plans
@@ -46,6 +47,7 @@ class Gathered:
     """Numbers of the root rows, in order."""
     found: tuple[str, ...]
     missing: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -173,7 +175,19 @@ class Gatherer:
             roots=positions(there, distinct(self._keys_of(ids))).to_list(),
             found=found,
             missing=missing,
+            warnings=tuple(self._spelled_otherwise(walk)),
         )
+
+    def _spelled_otherwise(self, walk: Walk) -> Iterator[str]:
+        """Say of every reference followed down which rows are left out for their spelling."""
+        zone = self.exporter.source.config.assume_timezone
+        for step in self.route.walked():
+            link = step.link
+            wanted = walk.wanted(link.child).get(link.child_columns)
+            if step.mode == "down" and not link.exact and wanted is not None:
+                told = spelled_otherwise(link, self.tables[link.child], wanted, self.snapshot, zone)
+                if told is not None:
+                    yield told
 
     def _walk(self, ids: Sequence[str]) -> Walk:
         walk = Walk(self.route, self.tables, self.reader, settled=self.settled)

@@ -1,7 +1,7 @@
 """Which tables refer to which: the foreign keys a source declares, and those configured."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from export_assets.config.rules import Relation
 from export_assets.tables.schema import ForeignKey, TableSchema
@@ -15,6 +15,8 @@ class Link:
     child_columns: tuple[str, ...]
     parent: str
     parent_columns: tuple[str, ...]
+    exact: bool = field(default=True, compare=False)
+    """Whether the source compares the values as they are; see `ForeignKey`."""
 
     def __str__(self) -> str:
         return (
@@ -92,7 +94,9 @@ def _resolved(
     (one, own), (other, referred) = ends
     if not own or len(own) != len(referred):
         return other, "of a primary key"
-    return Link(child=one, child_columns=own, parent=other, parent_columns=referred)
+    return Link(
+        child=one, child_columns=own, parent=other, parent_columns=referred, exact=key.exact
+    )
 
 
 def _alike(present: Iterable[str], name: str) -> str | None:
