@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from export_assets.errors import ExportError
+from export_assets.formats.findings import FINDINGS
 from export_assets.store.manifest import ColumnRecord, Manifest
 from export_assets.tables.contract import CheckOutcome
 
@@ -127,7 +128,10 @@ def changed_values(records: Sequence[ExportRecord]) -> list[str]:
     for record in records:
         for column in record.changed:
             counts = found.setdefault((record.table, record.format), Counter())
-            counts[column.name, column.fidelity_reason] += column.fidelity_count
+            # What the source holds is counted once, and every partition's manifest tells it.
+            told, number = (column.name, column.fidelity_reason), column.fidelity_count
+            summed = column.fidelity_reason in FINDINGS
+            counts[told] = counts[told] + number if summed else max(counts[told], number)
     return [
         f"{table}/{fmt}: "
         + ", ".join(

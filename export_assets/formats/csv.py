@@ -13,6 +13,7 @@ from export_assets.errors import UsageError
 from export_assets.formats.base import Dialect, Format, FormatOptions, FormatWriter
 from export_assets.formats.csv_reader import read_csv
 from export_assets.formats.csv_rows import CsvLayout, write_rows
+from export_assets.formats.findings import NESTED_NOT_FINITE
 from export_assets.formats.nested import count_not_finite
 from export_assets.formats.options import (
     SUFFIXES,
@@ -55,9 +56,8 @@ class CsvWriter(FormatWriter):
 
     def fidelity(self) -> Mapping[str, Fidelity]:
         """Count the numbers inside nested values that JSON text cannot hold."""
-        reason = "NaN and infinity inside lists and structs are null in JSON text"
         return {
-            name: Fidelity(verdict="lossy", reason=reason, count=count)
+            name: Fidelity(verdict="lossy", reason=NESTED_NOT_FINITE, count=count)
             for name, count in self._not_finite.items()
             if count
         }

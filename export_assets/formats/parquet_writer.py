@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from export_assets.formats.base import FormatWriter
+from export_assets.formats.findings import NOT_JSON
 from export_assets.formats.json_text import all_json, count_broken
 from export_assets.tables.batch import Batch
 from export_assets.tables.schema import Fidelity, LogicalType, TableSchema
@@ -100,9 +101,8 @@ class ParquetWriter(FormatWriter):
 
     def fidelity(self) -> Mapping[str, Fidelity]:
         """Return the JSON columns that hold something else too, and are plain text for that."""
-        reason = "some texts are not JSON, so the column is text without the JSON mark"
         return {
-            name: Fidelity(verdict="widened", reason=reason, count=count)
+            name: Fidelity(verdict="widened", reason=NOT_JSON, count=count)
             for name, count in self._broken.items()
             if count
         }

@@ -14,13 +14,11 @@ import msgspec
 import polars as pl
 
 from export_assets.formats.cells import to_text
+from export_assets.formats.findings import NOT_FINITE, RESPACED
 from export_assets.formats.json_text import all_json, one_line
 from export_assets.formats.nested import count_not_finite, is_plain
 from export_assets.formats.streams import TextSink
 from export_assets.tables.schema import Fidelity, LogicalType, TableSchema
-
-_NOT_FINITE = "NaN and infinity have no form in JSON and are null"
-_RESPACED = "line breaks between JSON tokens became blanks and blanks around the value went"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -77,8 +75,8 @@ class RecordEncoder:
 
     def fidelity(self) -> Mapping[str, Fidelity]:
         """Return per column what the records could not hold."""
-        counted = [(name, _NOT_FINITE, n) for name, n in self._not_finite.items()]
-        counted += [(name, _RESPACED, n) for name, n in self._respaced.items()]
+        counted = [(name, NOT_FINITE, n) for name, n in self._not_finite.items()]
+        counted += [(name, RESPACED, n) for name, n in self._respaced.items()]
         own = dict(zip(self._schema.names, self._names, strict=True))
         return {
             own[name]: Fidelity(verdict="lossy", reason=reason, count=count)

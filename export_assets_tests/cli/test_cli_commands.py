@@ -1,6 +1,7 @@
 """What each command prints, for people and for programs."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -333,6 +334,32 @@ def test_list_refuses_a_name_nothing_is_published_under(cli: Cli, what: str) -> 
     assert done.code == 2
     assert done.err.startswith("error: ")
     assert done.err.count("\n") == 1
+
+
+def test_values_of_another_kind_are_counted_once_however_many_slices_tell_them(
+    world: World, cli: Cli
+) -> None:
+    with sqlite3.connect(world.home / "odd.db") as connection:
+        connection.execute("create table readings (at text, level integer, ratio real)")
+        for day in range(1, 6):
+            row = (f"2026-01-0{day}T00:00:00Z", "high" if day < 3 else day, 9e999)
+            connection.execute("insert into readings values (?, ?, ?)", row)
+    connection.close()
+    file = world.home / "sources" / "odd.yaml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(
+        "source: odd\nurl: sqlite:///odd.db\nformats: [json]\n"
+        "tables: {readings: {types: {at: {type: timestamp, encoding: iso}}, "
+        "partition_by: {column: at}}}\n",
+        encoding="utf-8",
+    )
+
+    first, again = cli("export", "odd"), cli("export", "odd", "--full")
+
+    for done in (first, again):
+        (note,) = (line for line in done.out.splitlines() if line.startswith("note: "))
+        assert re.search(r"level \(.*: 3 values\)", note)
+        assert re.search(r"ratio \(.*: 5 values\)", note)
 
 
 def test_a_value_a_format_cannot_carry_is_told_beside_the_result(world: World, cli: Cli) -> None:
