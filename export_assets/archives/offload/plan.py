@@ -1,11 +1,9 @@
 """Which files an offload would archive, decided without touching any."""
 
 import os
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 from export_assets.archives.content import open_below
@@ -13,6 +11,7 @@ from export_assets.archives.fingerprint import hash_descriptor
 from export_assets.archives.member_names import encoded_path
 from export_assets.archives.offload.lease import lease
 from export_assets.archives.offload.ledger import LedgerEntry, LedgerMember
+from export_assets.archives.offload.naming import check_request
 from export_assets.archives.offload.request import (
     TRASH,
     Candidate,
@@ -20,10 +19,8 @@ from export_assets.archives.offload.request import (
     Skipped,
     SkipReason,
 )
-from export_assets.errors import SourceMissing, UsageError
+from export_assets.errors import SourceMissing
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
-MATCH_PREFIX = "match_"
 _Held = dict[str, list[tuple[LedgerEntry, LedgerMember]]]
 
 
@@ -55,30 +52,15 @@ def plan_offload(request: OffloadRequest, archived: Iterable[LedgerEntry] = ()) 
     if not root.is_dir():
         msg = f"{request.source_dir}: no such directory"
         raise SourceMissing(msg)
-    plan = OffloadPlan()
-    held_by = _by_path(archived, root)
+    planner = _Planner(
+        request=request,
+        root=root,
+        archives=request.archives.resolve(),
+        held=_by_path(archived, root),
+    )
     for candidate in sorted(request.candidates, key=lambda one: str(one.path)):
-        path = relative_path(candidate.path, root)
-        if path is None:
-            plan.skipped.append(Skipped(str(candidate.path), "outside"))
-        elif path not in plan.new and path not in plan.known:
-            _judge(plan, request, candidate, path, held_by)
-    return plan
-
-
-def check_request(request: OffloadRequest) -> None:
-    """Refuse what cannot be asked for.
-
-    Raises:
-        UsageError: The name cannot be an archive's, or the cutoff has no time zone.
-    """
-    name = request.name
-    if name is not None and (not _NAME.match(name) or name.lower().startswith(MATCH_PREFIX)):
-        msg = f"archive name {name!r}: letters, digits, `.`, `_` and `-`, at most 64, not `match_…`"
-        raise UsageError(msg)
-    if request.cutoff.tzinfo is None:
-        msg = "offload: the cutoff has no time zone"
-        raise UsageError(msg)
+        planner.add(candidate)
+    return planner.plan
 
 
 def relative_path(path: Path, root: Path) -> str | None:
@@ -93,65 +75,61 @@ def relative_path(path: Path, root: Path) -> str | None:
     return path.relative_to(root).as_posix()
 
 
-def _judge(
-    plan: OffloadPlan,
-    request: OffloadRequest,
-    candidate: Candidate,
-    path: str,
-    held_by: _Held,
-) -> None:
-    reason = _too_early(request, candidate, path)
-    if reason is None:
+@dataclass(kw_only=True)
+class _Planner:
+    request: OffloadRequest
+    root: Path
+    archives: Path
+    held: _Held
+    plan: OffloadPlan = field(default_factory=OffloadPlan)
+
+    def add(self, candidate: Candidate) -> None:
+        path = relative_path(candidate.path, self.root)
+        if path is None:
+            self.plan.skipped.append(Skipped(str(candidate.path), "outside"))
+            return
+        if path in self.plan.new or path in self.plan.known:
+            return
+        reason = self._too_early(candidate, path)
+        if reason is None:
+            try:
+                reason = self._look(candidate, path)
+            except FileNotFoundError:
+                reason = "missing"
+            except PermissionError:
+                reason = "unreadable"
+            except OSError:
+                # A link on the way, a device, a directory: nothing that could be archived.
+                reason = "not_regular"
+        if reason is not None:
+            self.plan.skipped.append(Skipped(path, reason))
+
+    def _too_early(self, candidate: Candidate, path: str) -> SkipReason | None:
+        if path.startswith(f"{TRASH}/") or (self.root / path).is_relative_to(self.archives):
+            return "excluded"
+        if candidate.content_end >= self.request.cutoff:
+            return "too_new"
+        return "not_idle" if candidate.idle < self.request.min_idle else None
+
+    def _look(self, candidate: Candidate, path: str) -> SkipReason | None:
+        """Put the file at *path* into the plan, or return why not."""
+        fd = open_below(self.root, path)
         try:
-            reason = _look(plan, request, candidate, path, held_by)
-        except FileNotFoundError:
-            reason = "missing"
-        except PermissionError:
-            reason = "unreadable"
-        except OSError:
-            # A link on the way, a device, a directory: nothing that could be archived.
-            reason = "not_regular"
-    if reason is not None:
-        plan.skipped.append(Skipped(path, reason))
-
-
-def _too_early(request: OffloadRequest, candidate: Candidate, path: str) -> SkipReason | None:
-    root, archives = request.source_dir.resolve(), request.archives.resolve()
-    if path.startswith(f"{TRASH}/") or (root / path).is_relative_to(archives):
-        return "excluded"
-    if candidate.content_end >= request.cutoff:
-        return "too_new"
-    if candidate.idle < request.min_idle:
-        return "not_idle"
-    return None
-
-
-def _look(
-    plan: OffloadPlan,
-    request: OffloadRequest,
-    candidate: Candidate,
-    path: str,
-    held_by: _Held,
-) -> SkipReason | None:
-    """Put the file at *path* into *plan*, or return why not."""
-    root = request.source_dir.resolve()
-    fd = open_below(root, path)
-    try:
-        size = os.fstat(fd).st_size
-        if not request.ingested(path, size):
-            return "not_ingested"
-        with lease(fd) as held:
-            if held is None:
-                return "in_use"
-        entry = _archived_in(fd, size, held_by.get(path, []))
-    finally:
-        os.close(fd)
-    if entry is not None:
-        plan.known[path] = entry
-    else:
-        plan.new[path] = candidate
-        plan.bytes += size
-    return None
+            size = os.fstat(fd).st_size
+            if not self.request.ingested(path, size):
+                return "not_ingested"
+            with lease(fd) as held:
+                if held is None:
+                    return "in_use"
+            entry = _archived_in(fd, size, self.held.get(path, []))
+        finally:
+            os.close(fd)
+        if entry is not None:
+            self.plan.known[path] = entry
+        else:
+            self.plan.new[path] = candidate
+            self.plan.bytes += size
+        return None
 
 
 def _archived_in(
@@ -173,11 +151,3 @@ def _by_path(archived: Iterable[LedgerEntry], root: Path) -> _Held:
             for path, member in entry.by_path().items():
                 held[path].append((entry, member))
     return held
-
-
-def archive_names(request: OffloadRequest, moment: datetime) -> list[str]:
-    """Return the names the new archive may get, the first free one counting."""
-    if request.name is not None:
-        return [f"{request.name}.zip"]
-    stem = f"offload_before_{request.cutoff:%Y%m%d}_{moment:%Y%m%d_%H%M%S}"
-    return [f"{stem}.zip", *(f"{stem}_{number}.zip" for number in range(2, 1000))]

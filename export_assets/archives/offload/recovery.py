@@ -7,7 +7,7 @@ from pathlib import Path
 from export_assets.archives.member_names import encoded_path
 from export_assets.archives.metadata import OffloadMetadata
 from export_assets.archives.offload.ledger import Ledger, LedgerEntry, LedgerMember, removal_entry
-from export_assets.archives.offload.plan import MATCH_PREFIX
+from export_assets.archives.offload.naming import MATCH_PREFIX
 from export_assets.archives.offload.request import TRASH
 from export_assets.archives.offload.trash import files_below
 from export_assets.archives.zip_reader import OpenArchive, open_archive, true_path

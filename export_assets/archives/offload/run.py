@@ -15,12 +15,8 @@ from export_assets.archives.fingerprint import hash_descriptor
 from export_assets.archives.member_names import encoded_path
 from export_assets.archives.metadata import OffloadMetadata
 from export_assets.archives.offload.ledger import Ledger, LedgerEntry, read_ledger, removal_entry
-from export_assets.archives.offload.plan import (
-    OffloadPlan,
-    archive_names,
-    check_request,
-    plan_offload,
-)
+from export_assets.archives.offload.naming import archive_names, check_request
+from export_assets.archives.offload.plan import OffloadPlan, plan_offload
 from export_assets.archives.offload.recovery import (
     adopt,
     entry_of,
