@@ -391,3 +391,57 @@ def test_every_removed_file_has_an_entry_in_the_ledger(world: World) -> None:
     assert removed == set(archived.by_path())
     assert [entry.event for entry in ledger.entries] == ["ARCHIVED", "DONE"]
     assert ledger.entries[0].at == NOW
+
+
+def test_a_preview_tells_what_an_offload_then_does(world: World) -> None:
+    world.offload(allow_delete=False)
+    world.append("c.log", 99)
+    before = sorted(world.root.rglob("*"))
+
+    plan = run.preview_offload(world.request())
+
+    assert sorted(world.root.rglob("*")) == before
+    report = world.offload()
+    assert list(plan.new) == report.archived == ["c.log"]
+    assert {path: entry.archive for path, entry in plan.known.items()} == report.known
+
+
+def test_the_judge_of_what_was_ingested_is_asked_again_before_a_file_goes(world: World) -> None:
+    asked: list[str] = []
+
+    def once(path: str, _size: int) -> bool:
+        asked.append(path)
+        return asked.count(path) == 1
+
+    report = offload(world.request(ingested=once))
+
+    assert report.removed == []
+    assert {one.reason for one in report.skipped} == {"not_ingested", "too_new"}
+    assert sorted(report.archived) == sorted(OLD_FILES)
+
+
+def test_a_zip_of_somebody_else_beside_the_archives_is_told_and_left(world: World) -> None:
+    world.archives.mkdir()
+    other = world.archives / "holiday.zip"
+    other.write_bytes(b"PK\x05\x06" + bytes(18))
+
+    report = world.offload()
+
+    assert report.problems == [
+        f"{other}: its last member is not the list of what it holds",
+    ]
+    assert sorted(report.removed) == sorted(OLD_FILES)
+
+
+def test_what_a_killed_run_had_in_the_trash_is_entered_by_the_next(world: World) -> None:
+    def die(point: str, count: int) -> None:
+        if (point, count) == ("trashed", 3):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        world.offload(filesystem=Hooked(die))
+    world.offload()
+
+    ledger = read_ledger(world.archives, filesystem=REAL)
+    moved = [len(entry.members) for entry in ledger.entries if entry.event == "DONE"]
+    assert moved == [3, 1]

@@ -1,0 +1,51 @@
+"""Archives of every version ever released come back for ever.
+
+The zips in `golden/` were written by version 1 of the format and are never written again.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from export_assets.archives.catalogue import list_archives, verify_archive
+from export_assets.archives.restore import restore
+
+GOLDEN = Path(__file__).with_name("golden")
+OFFLOADED = {
+    "a.jsonl": b'{"n":1}\n',
+    "bay/a.jsonl": b'{"n":2}\n',
+    "new\nline %.log": b"odd\n",
+    "empty.log": b"",
+}
+MATCH = {
+    "logs/main.csv": b"Datetime,Type\r\n",
+    "database/timer_events.db": b"SQLite format 3\0",
+    "exports/runs.csv": b"run_id\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "files"), [("offload_v1.zip", OFFLOADED), ("match_v1.zip", MATCH)]
+)
+def test_an_archive_of_version_1_comes_back(
+    tmp_path: Path, name: str, files: dict[str, bytes]
+) -> None:
+    verified = verify_archive(GOLDEN / name)
+
+    restore(GOLDEN / name, tmp_path, run_id="r")
+
+    assert verified.members == len(files)
+    assert {
+        path.relative_to(tmp_path).as_posix(): path.read_bytes()
+        for path in tmp_path.rglob("*")
+        if path.is_file()
+    } == files
+    assert {path.stat().st_mtime_ns for path in tmp_path.rglob("*.*") if path.is_file()} == {
+        1_770_000_000_000_000_001
+    }
+
+
+def test_archives_of_version_1_are_listed() -> None:
+    listed = {one.path.name: (one.kind, one.members, one.problem) for one in list_archives(GOLDEN)}
+
+    assert listed == {"offload_v1.zip": ("offload", 4, None), "match_v1.zip": ("match", 3, None)}
