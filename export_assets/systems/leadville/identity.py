@@ -46,10 +46,10 @@ def number_repeats(events: pl.DataFrame, *, file_key: str = "source_file") -> pl
         events: Rows with ids as `content_ids` gives them, all those of a file that share an id.
         file_key: The column that tells files apart: their identity, where names change.
     """
-    repeated = events["event_id"].is_duplicated()
-    if not repeated.any():
+    if events["event_id"].n_unique() == events.height:
         return events
     # Few are repeated; the others need no order.
+    repeated = events["event_id"].is_duplicated()
     rows = repeated.arg_true()
     few = events.select("event_id", file_key, "source_offset").filter(repeated)
     ordered = few.with_columns(_row=rows).sort(file_key, "source_offset")
@@ -65,9 +65,9 @@ def without_twins(events: pl.DataFrame) -> pl.DataFrame:
 
     Expects ids as `number_repeats` gives them. The order of rows says nothing.
     """
-    twins = events["event_id"].is_duplicated()
-    if not twins.any():
+    if events["event_id"].n_unique() == events.height:
         return events
+    twins = events["event_id"].is_duplicated()
     once = (
         events.filter(twins)
         .sort("event_id", pl.col("dialect").is_in(_LESSER_TWINS), *_PLACE)

@@ -60,11 +60,13 @@ def lanes_of(events: pl.LazyFrame) -> Iterator[Lanes]:
     for family in families:
         dialects = [name for name, of in FAMILY_OF.items() if of == family]
         lazy = events.select(NEEDED).filter(pl.col("dialect").is_in(dialects))
-        found = lazy.with_columns(_role().alias("role")).collect()
-        end = found["occurred_at"].max()
+        roles = lazy.with_columns(_role().alias("role")).filter(pl.col("role").is_not_null())
+        last, found = pl.collect_all([lazy.select(pl.col("occurred_at").max()), roles])
+        end = last.item()
         if isinstance(end, datetime):
-            relevant = _each_once(found.filter(pl.col("role").is_not_null()))
-            ordered = _in_order(relevant).with_columns(_lane_name(family).alias("lane_name"))
+            ordered = _in_order(_each_once(found)).with_columns(
+                _lane_name(family).alias("lane_name")
+            )
             # The codes are of no order; lanes have none among each other.
             code = ordered["lane_name"].cast(pl.Categorical).to_physical()
             laned = ordered.with_columns(code.alias("lane"))
@@ -87,12 +89,14 @@ def _each_once(events: pl.DataFrame) -> pl.DataFrame:
     repeated = events["event_id"].str.contains(".", literal=True)
     if not repeated.any():
         return events.with_columns(copies=pl.lit(0, dtype=pl.UInt32))
-    said = events["event_id"].str.extract(r"^([^.]*)").alias("_said")
-    concerned = said.is_in(said.filter(repeated).unique().implode())
+    marked = events.filter(repeated)["event_id"]
+    bases = marked.str.extract(r"^([^.]*)").unique()
+    concerned = repeated | events["event_id"].is_in(bases.implode())
+    said = pl.col("event_id").str.extract(r"^([^.]*)").alias("_said")
     nth = pl.col("event_id").str.extract(r"\.(\d+)$").cast(pl.UInt32).fill_null(1)
     once = (
-        events.with_columns(said)
-        .filter(concerned)
+        events.filter(concerned)
+        .with_columns(said)
         .sort("_said", nth)
         .with_columns(copies=(pl.len() - 1).over("_said").cast(pl.UInt32))
         .unique("_said", keep="first", maintain_order=True)
