@@ -234,6 +234,7 @@ def plan_schema(
     columns = _columns(schema, config, request, time_column)
     order_by = request.order_by or table.order_by or schema.primary_key
     _check_columns(name, schema, (*order_by, *request.where))
+    _check_filters(schema, request)
     if name in config.tables:
         # A column misspelt here would leave as it is.
         _check_columns(name, schema, (*table.redact, *table.expose, *table.anonymize, *table.types))
@@ -357,6 +358,15 @@ def _check_columns(table: str, schema: TableSchema, names: Sequence[str]) -> Non
     for name in names:
         if name not in schema.names:
             msg = f"{table}: source has no column {name}{_hint(name, schema.names)}"
+            raise UsageError(msg)
+
+
+def _check_filters(schema: TableSchema, request: ExportRequest) -> None:
+    # A source compares what it holds: 'ja', where the export shows true.
+    for name in request.where:
+        reading = schema.column(name).reading
+        if reading is not None and reading.from_text:
+            msg = f"{schema.name}.{name}: is read by a rule of its own, and cannot be a filter"
             raise UsageError(msg)
 
 

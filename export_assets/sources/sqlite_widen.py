@@ -119,8 +119,9 @@ def _with_text(column: Column, found: Classes) -> Column:
 
 def _temporal(column: Column, found: Classes) -> Column:
     if found.texts == found.values:
-        if column.encoding == "iso":
-            return column
+        if column.encoding in {"iso", "native"}:
+            # SQLite holds no times of its own: text is what one that is configured is held as.
+            return replace(column, encoding="iso")
         reason = "every value is text, not a number"
         return replace(_as(column, column.logical, reason=reason), encoding="iso")
     if found.texts or found.blobs:

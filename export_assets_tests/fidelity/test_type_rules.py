@@ -10,7 +10,7 @@ import pytest
 
 from export_assets.config.rules import ColumnType
 from export_assets.engine.inspection import inspect_source
-from export_assets.errors import ContractViolation
+from export_assets.errors import ContractViolation, UsageError
 from export_assets.store.manifest import ColumnRecord
 from export_assets_tests.engine.engine_world import World
 from export_assets_tests.fidelity.trial import export_all
@@ -203,3 +203,40 @@ def test_inspecting_shows_what_will_be_lost(tmp_path: Path) -> None:
 
     found = table.columns[0].column
     assert (found.logical, found.fidelity.verdict, found.fidelity.count) == ("integer", "lossy", 1)
+
+
+def test_times_as_text_stay_exact_beside_a_column_that_widens(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.sql(
+        "create table t (c integer, at text, moved datetime);"
+        "insert into t values (1, '2024-01-31 10:00:00', '2024-01-31T10:00:00'), ('x', null, null);"
+    )
+    types = {"at": {"type": "timestamp"}, "moved": {"type": "timestamp"}}
+
+    report = export_all(world, {"t": {"types": types}})
+
+    assert [record.error for record in report.records if record.error] == []
+    kinds = {one.name: (one.logical_type, one.fidelity) for one in columns_of(world)}
+    assert kinds["at"] == kinds["moved"] == ("timestamp", "exact")
+
+
+def columns_of(world: World) -> tuple[ColumnRecord, ...]:
+    return tuple(world.manifest("t", "parquet", "all").columns)
+
+
+@pytest.mark.parametrize(
+    ("rules", "wanted"),
+    [
+        ({"type": "boolean", "true_values": ["ja"], "false_values": ["nein"]}, "true"),
+        ({"type": "text", "null_values": ["n/a"]}, None),
+    ],
+)
+def test_a_filter_on_what_is_read_by_words_is_refused(
+    rules: dict[str, Any], wanted: str | None, tmp_path: Path
+) -> None:
+    world = World(tmp_path)
+    world.sql("create table t (c text); insert into t values ('ja'), ('n/a');")
+
+    export_all(world, {"t": {"types": {"c": rules}}})
+    with pytest.raises(UsageError, match=r"t\.c: is read by a rule of its own"):
+        world.export(formats=("csv",), output_dir=tmp_path / "out", where={"c": wanted})
