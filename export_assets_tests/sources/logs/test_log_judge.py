@@ -1,0 +1,288 @@
+"""The one parser that decides what a record is, held against four others."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import polars as pl
+import pytest
+
+from export_assets.sources.logs.judge import DuplicateKeys, judge_line, judge_lines
+from export_assets_tests.sources.logs.log_files import read
+
+DEEP = b'{"a":' + b"[" * 63 + b"]" * 63 + b"}"
+
+ACCEPTED: dict[str, tuple[bytes, dict[str, Any]]] = {
+    "plain": (b'{"a":1}', {"a": 1}),
+    "blanks around": (b' \t{"a": 1}\t ', {"a": 1}),
+    "escapes": (rb'{"a":"\u00e9\ud83d\ude00\n\u0000"}', {"a": "é😀\n\0"}),
+    "backslash before u": (rb'{"a":"\\ud800"}', {"a": r"\ud800"}),
+    "quote and colon in a text": (rb'{"a":"\":x","b":":"}', {"a": '":x', "b": ":"}),
+    "2^63": (b'{"a":9223372036854775808}', {"a": 2**63}),
+    "2^64": (b'{"a":18446744073709551616}', {"a": 2**64}),
+    "30 digits": (b'{"a":-999999999999999999999999999999}', {"a": -(10**30 - 1)}),
+    "64 deep": (DEEP, json.loads(DEEP)),
+    "mixed list": (b'{"a":[1,"x",null,{}]}', {"a": [1, "x", None, {}]}),
+    "same key in two objects": (b'{"a":{"x":1},"b":{"x":2}}', {"a": {"x": 1}, "b": {"x": 2}}),
+    "empty key": (b'{"":1}', {"": 1}),
+    "u+2028": ('{"a":"\u2028"}'.encode(), {"a": "\u2028"}),
+}
+REFUSED: dict[str, tuple[bytes, str]] = {
+    "bad utf-8": (b'{"a":"\xff"}', "bad_utf8"),
+    "overlong utf-8": (b'{"a":"\xc0\xaf"}', "bad_utf8"),
+    "surrogate in utf-8": (b'{"a":"\xed\xa0\x80"}', "bad_utf8"),
+    "nul": (b'{"a":"x\0"}', "nul"),
+    "nul behind": (b'{"a":1}\0', "nul"),
+    "cut": (b'{"a":"x', "malformed"),
+    "trailing comma": (b'{"a":1,}', "malformed"),
+    "comment": (b'{"a":1/*x*/}', "malformed"),
+    "single quotes": (b"{'a':1}", "malformed"),
+    "control character": (b'{"a":"\x01"}', "malformed"),
+    "form feed before": (b'\x0c{"a":1}', "malformed"),
+    "bom within a file": (b'\xef\xbb\xbf{"a":1}', "malformed"),
+    "leading zero": (b'{"a":01}', "malformed"),
+    "garbage behind": (b'{"a":1}x', "trailing"),
+    "two objects": (b'{"a":1}{"b":2}', "trailing"),
+    "two objects parted": (b'{"a":1} {"b":2}', "trailing"),
+    "list": (b"[1]", "not_object"),
+    "text": (b'"s"', "not_object"),
+    "number": (b"5", "not_object"),
+    "null": (b"null", "not_object"),
+    "true": (b"true", "not_object"),
+    "key twice": (b'{"a":1,"a":2}', "duplicate_key"),
+    "key twice, blank before colon": (b'{"a" :1,"a"\t:2}', "duplicate_key"),
+    "key twice, escaped": (rb'{"a":1,"\u0061":2}', "duplicate_key"),
+    "key twice within": (b'{"b":[{"a":1,"a":1}]}', "duplicate_key"),
+    "65 deep": (b'{"a":' + b"[" * 64 + b"]" * 64 + b"}", "too_deep"),
+    "1,000 deep": (b'{"a":' * 1_000 + b"1" + b"}" * 1_000, "too_deep"),
+    "1,000,000 deep": (b"[" * 1_000_000, "too_deep"),
+    "nan": (b'{"a":NaN}', "number"),
+    "infinity": (b'{"a":-Infinity}', "number"),
+    "1e400": (b'{"a":1e400}', "number"),
+    "5,000 digits": (b'{"a":' + b"9" * 5_000 + b"}", "number"),
+    "lone surrogate": (rb'{"a":"\ud800"}', "surrogate"),
+    "low before high": (rb'{"a":"\ude00\ud83d"}', "surrogate"),
+    "high before text": (rb'{"a":"\ud83dA, and on and on and on"}', "surrogate"),
+}
+BLANK = {"empty": b"", "blanks": b" \t ", "carriage return": b"\r"}
+FILLER = [b'{"n":%d}' % n for n in range(40)]
+
+
+class Shape(msgspec.Struct, forbid_unknown_fields=True):
+    a: int
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_accepts_an_object_as_it_is(name: str) -> None:
+    line, record = ACCEPTED[name]
+
+    judged = judge_line(line)
+
+    assert judged.records == [record]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refuses_for_the_right_reason(name: str) -> None:
+    line, reason = REFUSED[name]
+
+    judged = judge_line(line)
+
+    assert [one.reason for one in judged.rejected] == [reason]
+    assert not judged.records
+
+
+@pytest.mark.parametrize("name", BLANK)
+def test_a_blank_line_is_neither(name: str) -> None:
+    judged = judge_line(BLANK[name])
+
+    assert (judged.blank, judged.kept, judged.rejected) == ([0], [], [])
+
+
+@pytest.mark.parametrize("name", [*ACCEPTED, *REFUSED])
+@pytest.mark.parametrize("shape", [None, Shape], ids=["objects", "shaped"])
+def test_a_line_among_others_is_judged_as_it_is_alone(
+    name: str, shape: type[msgspec.Struct] | None
+) -> None:
+    line = (ACCEPTED | REFUSED)[name][0]
+
+    among = judge_lines([*FILLER, line, *FILLER], shape=shape)
+
+    alone = judge_line(line)
+    assert len(among.kept) == 80 + len(alone.kept)
+    assert [(one.reason, one.detail) for one in among.rejected] == [
+        (one.reason, one.detail) for one in alone.rejected
+    ]
+    assert all(one.index == 40 for one in among.rejected)
+    assert alone.records == [among.records[40]] * len(alone.records)
+
+
+def test_errors_that_make_up_for_each_other_are_seen() -> None:
+    lines = [b'{"a":{"b":1}', b'{"c":1}}', b'{"d":1}{"e":2}', b'{"f":', b"1}", b'{"g":1}']
+
+    judged = judge_lines(lines)
+
+    assert judged.records == [{"g": 1}]
+    assert [one.index for one in judged.rejected] == [0, 1, 2, 3, 4]
+
+
+def test_the_last_of_two_keys_wins_where_it_may_and_is_counted() -> None:
+    policy: DuplicateKeys = "last_wins"
+
+    judged = judge_lines(
+        [b'{"a":1,"a":2}', b'{"a":3}', b'{"b":{"c":1,"c":2}}'], duplicate_keys=policy
+    )
+
+    assert judged.records == [{"a": 2}, {"a": 3}, {"b": {"c": 2}}]
+    assert judged.duplicate_keys == 2
+
+
+def test_a_shape_is_used_only_where_all_lines_have_it() -> None:
+    shaped = judge_lines([b'{"a":1}', b'{"a":2}'], shape=Shape)
+    mixed = judge_lines([b'{"a":1}'] * 20 + [b'{"a":"x"}', b'{"a":1,"a":2}'], shape=Shape)
+
+    assert [record.a for record in shaped.records] == [1, 2]
+    assert mixed.records == [{"a": 1}] * 20 + [{"a": "x"}]
+    assert [one.reason for one in mixed.rejected] == ["duplicate_key"]
+
+
+# Where others differ from us: what they accept, refuse, round or turn into text.
+JSON_DIFFERS = {
+    "surrogate in utf-8", "bom within a file", "key twice", "key twice, blank before colon",
+    "key twice, escaped", "key twice within", "65 deep", "nan", "infinity", "1e400",
+    "lone surrogate", "low before high", "high before text",
+}  # fmt: skip
+POLARS_DIFFERS = {
+    "mixed list", "key twice", "key twice, blank before colon", "key twice, escaped", "65 deep",
+    "lone surrogate", "high before text",
+}  # fmt: skip
+DUCKDB_DIFFERS = {
+    "2^64", "30 digits", "mixed list", "empty key", "trailing comma", "form feed before",
+    "list", "text", "number", "null", "true", "65 deep", "nan", "infinity", "1e400",
+    "5,000 digits",
+}  # fmt: skip
+
+
+def by_json(line: bytes) -> object:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def by_polars(line: bytes) -> object:
+    try:
+        rows = pl.read_ndjson(line, infer_schema_length=None).to_dicts()
+    except (pl.exceptions.PolarsError, ValueError):
+        return None
+    return rows[0] if len(rows) == 1 else None
+
+
+def by_duckdb(line: bytes, path: Path) -> object:
+    path.write_bytes(line + b"\n")
+    try:
+        with duckdb.connect() as con:
+            found = con.sql(
+                "SELECT * FROM read_json(?, format = 'newline_delimited')", params=[str(path)]
+            )
+            rows = found.fetchall()
+            return dict(zip(found.columns, rows[0], strict=True)) if len(rows) == 1 else None
+    except duckdb.Error:
+        return None
+
+
+def test_differs_from_other_parsers_exactly_where_that_is_known(tmp_path: Path) -> None:
+    found: dict[str, set[str]] = {"json": set(), "polars": set(), "duckdb": set()}
+
+    for name, (line, _) in (ACCEPTED | REFUSED).items():
+        if name in {"1,000 deep", "1,000,000 deep"}:  # which ends the process of others
+            continue
+        records = judge_line(line).records
+        ours = records[0] if records else None
+        theirs = {
+            "json": by_json(line),
+            "polars": by_polars(line),
+            "duckdb": by_duckdb(line, tmp_path / "x.ndjson"),
+        }
+        for parser, record in theirs.items():
+            if not same(record, ours):
+                found[parser].add(name)
+
+    assert found == {"json": JSON_DIFFERS, "polars": POLARS_DIFFERS, "duckdb": DUCKDB_DIFFERS}
+
+
+def same(one: object, other: object) -> bool:
+    """Equal in type as well: 2**64 is not 1.8446744073709552e19."""
+    return repr(one) == repr(other)
+
+
+def mutate(line: bytes, rng: random.Random) -> bytes:
+    at = rng.randrange(len(line))
+    return (
+        lambda: line[:at],
+        lambda: line[:at] + bytes([rng.randrange(256)]) + line[at + 1 :],
+        lambda: line[:at] + bytes([line[at] ^ (1 << rng.randrange(8))]) + line[at + 1 :],
+        lambda: line + line[at:],
+        lambda: line[:at] + b"\0" * rng.randint(1, 9) + line[at:],
+        lambda: line[:at] + rng.choice([b"NaN", b"1e999", b"\\ud800", b"[" * 70]) + line[at:],
+        lambda: line.replace(b'"b"', b'"a"'),
+        lambda: line[:at] + b"\n" + line[at:],
+        lambda: rng.choice([b"", b"\r", b"[1]", b"null", b" "]),
+    )[rng.randrange(9)]()
+
+
+def test_of_ten_thousand_mutated_lines_every_byte_is_accounted_for(tmp_path: Path) -> None:
+    rng = random.Random(4)
+    lines = [b'{"a":%d,"b":"x\xc3\xa9%d","c":{"d":[1,2.5,null]}}' % (n, n) for n in range(10_000)]
+    content = b"\n".join(mutate(line, rng) if rng.random() < 0.5 else line for line in lines)
+    path = tmp_path / "x.log"
+    path.write_bytes(content)
+
+    records, quarantined, account = read(path, block=10_000)
+
+    whole = content[: content.rfind(b"\n") + 1]
+    expected = [by_strict_json(line) for line in whole.split(b"\n")[:-1]]
+    assert account.bytes_seen == len(content)
+    runs = account.reasons.get("nul_run", 0)
+    assert account.exported + account.quarantined - runs + account.blank == whole.count(b"\n")
+    assert account.exported == len(records) == sum(one is not None for one in expected)
+    assert records == [one for one in expected if one is not None]
+    assert account.quarantined == len(quarantined) > 1_000
+    assert {"bad_utf8", "nul", "number", "duplicate_key", "trailing"} <= account.reasons.keys()
+
+
+def by_strict_json(line: bytes) -> object:
+    """What the standard library says when it is told to be strict."""
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        if len({key for key, _ in pairs}) < len(pairs):
+            raise ValueError(pairs)
+        return dict(pairs)
+
+    def number(text: str) -> float:
+        value = float(text)
+        if value in {float("inf"), float("-inf")}:
+            raise ValueError(text)
+        return value
+
+    def refuse(text: str) -> object:
+        raise ValueError(text)
+
+    try:
+        text = line.lstrip(b"\0").decode("utf-8").removesuffix("\r")
+        value = json.loads(
+            text, object_pairs_hook=unique, parse_float=number, parse_constant=refuse
+        )
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) and depth(value) <= 64 else None
+
+
+def depth(value: object) -> int:
+    if not isinstance(value, dict | list):
+        return 0
+    return 1 + max(map(depth, value.values() if isinstance(value, dict) else value), default=0)
