@@ -4,7 +4,7 @@ Specified in docs/on-disk-format.md, section Archives.
 """
 
 from datetime import UTC, date, datetime
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -17,6 +17,11 @@ MATCH_METADATA = "metadata.json"
 OFFLOAD_METADATA = "offload_metadata.json"
 
 
+_Size = Annotated[int, msgspec.Meta(ge=0)]
+# What the kernel takes.
+_Nanoseconds = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
 class ArchivedMember(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One file in an archive, as it was when it was read."""
 
@@ -24,9 +29,9 @@ class ArchivedMember(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """The member's name inside the zip."""
     path: str = ""
     """The file's own relative path, percent-encoded, where a zip cannot carry it as it is."""
-    bytes: int
+    bytes: _Size
     sha256: str
-    mtime_ns: int
+    mtime_ns: _Nanoseconds
     content_start: datetime | None = None
     """The first and the last moment its content is about, where somebody knows."""
     content_end: datetime | None = None

@@ -32,15 +32,18 @@ from export_assets.archives.metadata import (
 from export_assets.archives.sink import Sink
 from export_assets.archives.temporary import temporary_name
 from export_assets.errors import DestConflict
+from export_assets.store.durable import current_umask
 from export_assets.store.durable import directory as open_directory
 from export_assets.store.filesystem import REAL, Filesystem
 
 MEMBER_MODE = (stat.S_IFREG | 0o640) << 16
+_MODE = 0o640
 _BUFFER = 1 << 20
 _PACKED = frozenset({".gz", ".zst", ".parquet", ".zip", ".bz2", ".xz", ".br", ".lz4"})
 # Readers take more than this for a bomb; see `zip_reader`.
 _SUSPICIOUS_BYTES = 100_000_000
 _SUSPICIOUS_RATIO = 100
+_PROMISING_RATIO = 10
 _EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2107, 12, 31, 23, 59, 58, tzinfo=UTC)
 
@@ -102,6 +105,7 @@ def stage_zip(
         try:
             try:
                 members = _fill(fd, contents, metadata, filesystem)
+                filesystem.chmod(fd, _MODE & ~current_umask())
                 filesystem.fsync(fd)
             finally:
                 os.close(fd)
@@ -166,7 +170,7 @@ def _info(name: str, moment: datetime, compression: int) -> ZipInfo:
     return info
 
 
-def _compression(file: io.BufferedIOBase | io.RawIOBase, path: str) -> int:
+def _compression(file: io.BufferedIOBase, path: str) -> int:
     """Store what is compressed already, and what would look like a bomb."""
     if Path(path).suffix.lower() in _PACKED:
         return ZIP_STORED
@@ -174,8 +178,16 @@ def _compression(file: io.BufferedIOBase | io.RawIOBase, path: str) -> int:
     file.seek(0)
     if size < _SUSPICIOUS_BYTES:
         return ZIP_DEFLATED
-    packer, packed = zlib.compressobj(1), 0
+    # The cheapest level tells whether the one that is used need be tried.
+    for level, ratio in ((1, _PROMISING_RATIO), (zlib.Z_DEFAULT_COMPRESSION, _SUSPICIOUS_RATIO)):
+        if size <= _packed_size(file, level) * ratio:
+            return ZIP_DEFLATED
+    return ZIP_STORED
+
+
+def _packed_size(file: io.BufferedIOBase, level: int) -> int:
+    packer, packed = zlib.compressobj(level), 0
     while chunk := file.read(CHUNK):
         packed += len(packer.compress(chunk))
     file.seek(0)
-    return ZIP_STORED if size > packed * _SUSPICIOUS_RATIO else ZIP_DEFLATED
+    return packed + len(packer.flush())

@@ -21,11 +21,11 @@ from export_assets.archives.offload.purge import PurgeRequest, purge
 from export_assets.archives.restore import restore
 from export_assets.store.filesystem import Filesystem
 from export_assets_tests.archives.offload_world import (
+    FAULTS,
     NOW,
     OLD_FILES,
     Hooked,
     World,
-    delete_while_archiving,
 )
 
 Result = dict[str, Any]
@@ -185,8 +185,8 @@ def restore_random(root: Path, chance: random.Random, kills: int) -> list[Result
 def main() -> None:
     root, mode, seed, kills = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     os.environ["EXPORT_ASSETS_TESTING"] = "1"
-    if sys.argv[5:] == ["delete-while-archiving"]:
-        delete_while_archiving()
+    for fault in sys.argv[5:]:
+        FAULTS[fault]()
     chance = random.Random(seed)
     if mode == "offload-random":
         results = offload_random(root, chance, kills)

@@ -1,15 +1,18 @@
 """A directory of logs to offload, and what must hold of it whatever happened."""
 
 import hashlib
+import io
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from export_assets.archives.content import Content
-from export_assets.archives.offload.ledger import read_ledger
+from export_assets.archives.offload import plan
+from export_assets.archives.offload.ledger import Ledger, LedgerEntry, read_ledger
 from export_assets.archives.offload.recovery import verify_entry
 from export_assets.archives.offload.request import TRASH, Candidate, OffloadReport, OffloadRequest
 from export_assets.archives.offload.run import offload
@@ -195,10 +198,6 @@ def flip(path: Path, position: int) -> None:
 
 def delete_while_archiving() -> None:
     """A fault for the harness to find: each file is deleted as soon as it was read."""
-    import io
-    from collections.abc import Iterator
-    from contextlib import contextmanager
-
     opened = Content.open
 
     @contextmanager
@@ -209,3 +208,31 @@ def delete_while_archiving() -> None:
             self.data.unlink()
 
     Content.open = faulty  # type: ignore[method-assign]  # in a process of its own
+
+
+def enter_after_removing() -> None:
+    """A fault for the harness to find: the archive is entered when its files are gone."""
+    append = Ledger.append
+    waiting: list[LedgerEntry] = []
+
+    def faulty(self: Ledger, entry: LedgerEntry) -> None:
+        if entry.event == "ARCHIVED":
+            waiting.append(entry)
+            return
+        while waiting:
+            append(self, waiting.pop())
+        append(self, entry)
+
+    Ledger.append = faulty  # type: ignore[method-assign]  # in a process of its own
+
+
+def archive_what_is_known() -> None:
+    """A fault for the harness to find: what an earlier archive holds is archived again."""
+    plan._archived_in = lambda *_: None  # type: ignore[assignment]  # in a process of its own
+
+
+FAULTS: dict[str, Callable[[], None]] = {
+    "delete while archiving": delete_while_archiving,
+    "enter after removing": enter_after_removing,
+    "archive what is known": archive_what_is_known,
+}

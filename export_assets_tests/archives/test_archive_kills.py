@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 SERVER = Path(__file__).with_name("archive_kill_server.py")
 SEED = 20260208
 
@@ -74,8 +76,16 @@ def test_a_restore_killed_at_random_moments_leaves_whole_files_and_can_be_repeat
     assert wrong(results) == []
 
 
-def test_kills_find_an_offload_that_deletes_while_it_archives(quick: Path) -> None:
-    results = serve(quick, "offload-points", fault="delete-while-archiving")
+@pytest.mark.parametrize(
+    ("fault", "found"),
+    [
+        ("delete while archiving", "lost"),
+        ("enter after removing", "lost"),
+        ("archive what is known", "archived twice"),
+    ],
+)
+def test_kills_at_every_point_find_a_faulty_step(quick: Path, fault: str, found: str) -> None:
+    results = serve(quick, "offload-points", fault=fault)
 
-    lost = [one for one in results if any(fault.startswith("lost") for fault in one["faults"])]
-    assert len(lost) > 10
+    caught = [one for one in results if any(line.startswith(found) for line in one["faults"])]
+    assert len(caught) >= 3

@@ -19,7 +19,7 @@ from export_assets.archives.offload.request import TRASH, Candidate, Skipped
 from export_assets.archives.offload.run import offload
 from export_assets.archives.zip_reader import open_archive
 from export_assets.errors import DestConflict, DestLocked, SourceMissing, UsageError
-from export_assets.store.filesystem import REAL
+from export_assets.store.filesystem import REAL, Filesystem
 from export_assets.store.lock import partition_lock
 from export_assets_tests.archives.offload_world import NOW, OLD, OLD_FILES, Hooked, World, flip
 
@@ -445,3 +445,49 @@ def test_what_a_killed_run_had_in_the_trash_is_entered_by_the_next(world: World)
     ledger = read_ledger(world.archives, filesystem=REAL)
     moved = [len(entry.members) for entry in ledger.entries if entry.event == "DONE"]
     assert moved == [3, 1]
+
+
+class Diary(Filesystem):
+    """Notes what was done to which file, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def fsync(self, fd: int) -> None:
+        self.lines.append(f"sync {Path(f'/proc/self/fd/{fd}').readlink().name}")
+        super().fsync(fd)
+
+    def rename_new(self, old: str, new: str, *, dir_fd: int, from_fd: int | None = None) -> None:
+        self.lines.append(
+            f"rename {old} to {Path(f'/proc/self/fd/{dir_fd}').readlink().name}/{new}"
+        )
+        super().rename_new(old, new, dir_fd=dir_fd, from_fd=from_fd)
+
+    def unlink(self, name: str, *, dir_fd: int) -> None:
+        self.lines.append(f"unlink {name}")
+        super().unlink(name, dir_fd=dir_fd)
+
+
+def test_everything_is_durable_before_what_relies_on_it(tmp_path: Path) -> None:
+    world = World(tmp_path, files=("a.jsonl",)).make()
+    diary = Diary()
+    archive = "offload_before_20260201_20260208_103000.zip"
+
+    world.offload(grace=False, filesystem=diary)
+
+    assert diary.lines == [
+        "sync .run.offload.tmp",
+        f"rename .run.offload.tmp to archives/{archive}",
+        "sync archives",
+        f"sync {LEDGER_NAME}",
+        "sync archives",
+        "sync logs",  # .trash is made
+        "sync .trash",
+        f"rename a.jsonl to {archive}/a.jsonl",
+        "unlink a.jsonl",
+        "sync logs",
+        f"sync {archive}",
+        f"sync {LEDGER_NAME}",
+        "sync archives",
+    ]

@@ -165,6 +165,40 @@ def test_no_flipped_bit_changes_what_is_read(tmp_path: Path) -> None:
     assert unnoticed < 30
 
 
+def test_whatever_is_changed_only_errors_of_ours_come_out(quick: Path) -> None:
+    archive = sample(quick)
+    sound = archive.read_bytes()
+    chance = random.Random(20260208)
+    refused = 0
+
+    for _ in range(2_000):
+        broken = bytearray(sound)
+        for _ in range(chance.choice((1, 2, 8))):
+            at = chance.randrange(len(broken))
+            value = chance.choice((b"\xff" * 8, b"\0" * 8, b"\x7f", chance.randbytes(4)))
+            broken[at : at + len(value)] = value
+        archive.write_bytes(broken)
+        try:
+            with open_archive(archive) as opened:
+                opened.verify()
+        except ExportError:
+            refused += 1
+
+    assert refused > 1_900
+
+
+@pytest.mark.parametrize("change", [{"mtime_ns": 2**64}, {"bytes": -1}, {"sha256": "0" * 64}])
+def test_a_list_that_says_the_impossible_is_refused(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    listed = [msgspec.structs.replace(listing(GOOD), **change)]
+
+    with pytest.raises((IntegrityError, UnsafeArchive)):
+        restore(forge(tmp_path / "a.zip", [GOOD], listed=listed), tmp_path / "t", run_id="r")
+
+    assert not (tmp_path / "t" / "a.log").exists()
+
+
 @pytest.mark.parametrize("share", [0, 1, 10, 50, 90, 99])
 def test_a_torn_archive_is_incomplete(tmp_path: Path, share: int) -> None:
     archive = sample(tmp_path)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
+_LEASES = hasattr(fcntl, "F_SETLEASE")  # Linux only
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,9 @@ def lease(fd: int) -> Iterator[Lease | None]:
     wait until it is released. Where it grants none for other reasons (a file of somebody else, a
     network file system), `/proc` tells who has the file open.
     """
+    if not _LEASES:
+        yield None if is_open_elsewhere(fd) else Lease(fd, leased=False)
+        return
     try:
         # The default signal to a holder who is asked to release would end this process.
         fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)

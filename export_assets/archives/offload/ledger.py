@@ -21,6 +21,7 @@ from export_assets.store.filesystem import Filesystem
 from export_assets.store.manifest import document_checksum
 
 LEDGER_NAME = ".offload_ledger.jsonl"
+_VERSION = 1
 Event = Literal["ARCHIVED", "DONE", "PURGED"]
 
 
@@ -32,10 +33,10 @@ class LedgerMember(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
 
 
-class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One line."""
 
-    format_version: int = msgspec.field(default=1)
+    format_version: int = _VERSION
     event: Event
     at: datetime
     run_id: str
@@ -161,6 +162,7 @@ def _encode(entry: LedgerEntry) -> tuple[LedgerEntry, bytes]:
 def _decode(line: bytes) -> LedgerEntry | None:
     with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         document: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])
-        if document.get("checksum") == document_checksum(document):
+        known = document.get("format_version") == _VERSION
+        if known and document.get("checksum") == document_checksum(document):
             return msgspec.convert(document, LedgerEntry)
     return None
