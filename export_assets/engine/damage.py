@@ -63,11 +63,9 @@ def _damage(verdict: Verdict) -> Damage:
     manifest, kept = verdict.manifest, None
     files = dict(_files(verdict.path))
     bundle = verdict.path.parts[-2] == BUNDLE
+    listed = {file.path for file in manifest.files} if manifest is not None else set()
     others = [] if bundle else sorted(name for name in files if not _PART.match(name))
-    if bundle:
-        kept = f"{verdict.path} is a bundle; publish it again with `export-assets bundle`"
-    elif others or "extra" in problems:
-        listed = {file.path for file in manifest.files} if manifest is not None else set()
+    if others or "extra" in problems:
         others = sorted(name for name in files if name not in listed and name in others)
         others = others or [one.path.name for one in verdict.findings if one.problem == "extra"]
         kept = f"{verdict.path} holds {', '.join(others[:3])}, which is not ours; move it away"

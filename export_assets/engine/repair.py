@@ -13,6 +13,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from export_assets.engine.bundle_repair import plan_bundle_repairs, publish_bundle
 from export_assets.engine.computed import with_computed
 from export_assets.engine.damage import Damage, find_damages
 from export_assets.engine.destination import StoreDestination, StoreSlot
@@ -25,6 +26,7 @@ from export_assets.engine.verification import lost_exports, prepare, published_e
 from export_assets.errors import DestConflict, ExportError, IntegrityError
 from export_assets.sources.base import Snapshot
 from export_assets.store.layout import hashed_name, safe_name
+from export_assets.store.manifest import BUNDLE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +84,9 @@ def repair(
             store.sweep(name)
         return RepairReport(plan=())
     _refuse_namesake(exporter)
+    bundles = [damage for damage in damages if damage.format == BUNDLE]
+    damages = [damage for damage in damages if damage.format != BUNDLE]
+    sets = plan_bundle_repairs(exporter, bundles, how)
     with ExitStack() as snapshots:
         parts: list[tuple[Exporter, Snapshot, list[Repair]]] = []
         for one, exports, found in _parted(exporter, damages):
@@ -91,7 +96,7 @@ def repair(
             plan = plan_repairs(one, snapshot, found, exports | lost, how)
             parts.append((one, snapshot, plan))
         plan = sorted(
-            (one for _, _, repairs in parts for one in repairs),
+            (one for repairs in (*(repairs for _, _, repairs in parts), sets) for one in repairs),
             key=lambda one: (one.table, one.format, one.partition),
         )
         if not agree(plan):
@@ -103,7 +108,9 @@ def repair(
             for group in _grouped([repair for repair in repairs if repair.kept is None])
             for record in _publish(one, snapshot, group)
         ]
-        return RepairReport(plan=plan, records=records)
+    wanted = [one for one in sets if one.kept is None]
+    records += [record for one in wanted for record in publish_bundle(exporter, one)]
+    return RepairReport(plan=plan, records=records)
 
 
 def _parted(

@@ -183,9 +183,14 @@ def _kept(
     else:
         loses = rows == 0 and bool(published)
     if loses and not may_lose:
-        held = f", published were {published}" if published is not None else ""
-        return f"the source has {rows} rows of it{held}; --yes publishes what is left", code
+        return last_copy(rows, published), code
     return None, code
+
+
+def last_copy(rows: int, published: int | None) -> str:
+    """Say why what holds *published* rows is not replaced by the *rows* that the source has."""
+    held = f", published were {published}" if published is not None else ""
+    return f"the source has {rows} rows of it{held}; --yes publishes what is left"
 
 
 def _is_foreign(finding: SourceFinding) -> bool:

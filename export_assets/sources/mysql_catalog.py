@@ -32,11 +32,14 @@ from information_schema.columns where table_schema in :schemas and table_name in
 order by table_schema, table_name, ordinal_position
 """).bindparams(*(sa.bindparam(name, expanding=True) for name in ("schemas", "tables")))
 _KEYS = sa.text("""
-select table_schema, table_name, constraint_name, column_name,
-referenced_table_schema, referenced_table_name, referenced_column_name
-from information_schema.key_column_usage where table_schema in :schemas
-and (constraint_name = 'PRIMARY' or referenced_table_name is not null)
-order by table_schema, table_name, constraint_name, ordinal_position
+select k.table_schema, k.table_name, k.constraint_name, k.column_name, k.referenced_table_schema,
+k.referenced_table_name, k.referenced_column_name, c.collation_name
+from information_schema.key_column_usage as k left join information_schema.columns as c
+on (c.table_schema, c.table_name, c.column_name)
+= (k.referenced_table_schema, k.referenced_table_name, k.referenced_column_name)
+where k.table_schema in :schemas
+and (k.constraint_name = 'PRIMARY' or k.referenced_table_name is not null)
+order by k.table_schema, k.table_name, k.constraint_name, k.ordinal_position
 """).bindparams(sa.bindparam("schemas", expanding=True))
 # MariaDB's JSON is text with this check.
 _JSON = sa.text("""
@@ -127,6 +130,7 @@ def _add_keys(
             columns=tuple(part[0] for part in parts),
             ref_table=public_name(parts[0][1], parts[0][2], default=default),
             ref_columns=tuple(part[3] for part in parts),
+            exact=all(not part[4] or part[4].endswith("bin") for part in parts),
         )
         found[schema, table].foreign_keys.append(key)
 

@@ -160,3 +160,37 @@ def test_a_connection_killed_during_the_run_publishes_nothing(
     assert report.exit_code == 60
     assert {record.retriable for record in report.records} == {True}
     assert not list((tmp_path / "exports").rglob("part-*"))
+
+
+def test_a_bundle_holds_what_refers_to_a_row_and_tells_of_other_spellings(
+    mariadb: MariaDb, tmp_path: Path
+) -> None:
+    world = CommandWorld(home=tmp_path)
+    world.configure("source: shop\nurl: ${SHOP_URL}\nunclassified: allow\n")
+    statements = (
+        (
+            "create table lands (code varchar(9) character set utf8mb4 collate utf8mb4_general_ci "
+            "primary key) engine=innodb"
+        ),
+        (
+            "create table towns (id int primary key, code varchar(9) character set utf8mb4 collate "
+            "utf8mb4_general_ci, foreign key (code) references lands (code)) engine=innodb"
+        ),
+        (
+            "create table roads (id int primary key, town int, foreign key (town) references "
+            "towns (id)) engine=innodb"
+        ),
+        "insert into lands values ('DE'), ('FR')",
+        "insert into towns values (1, 'DE'), (2, 'de'), (3, 'FR')",
+        "insert into roads values (7, 1), (8, 1), (9, 3)",
+    )
+    with mariadb.database(*statements, name="bundles") as url:
+        env = {"SHOP_URL": url}
+        made = world.run("bundle", "shop", "lands", "--id", "DE", "--json", env=env)
+        verified = world.run("verify", "shop", "--source", env=env)
+
+    assert made.document["bundles"][0]["tables"] == {"lands": 1, "towns": 1, "roads": 2}
+    (warning,) = made.document["bundles"][0]["warnings"]
+    assert warning.startswith("towns.code -> lands.code: 1 row of towns refers to rows of the")
+    assert made.code == 3
+    assert verified.code == 0

@@ -11,10 +11,12 @@ from export_assets.engine.bundles.proof import read_tree
 from export_assets.engine.published import differing_values
 from export_assets.engine.run import Exporter
 from export_assets.engine.verification import SourceFinding, Verdict
-from export_assets.errors import UsageError
+from export_assets.errors import IntegrityError, UsageError
 from export_assets.sources.base import Snapshot
 from export_assets.sources.private_temp import private_directory
+from export_assets.store.local import read_if_there
 from export_assets.store.manifest import BUNDLE, TREE, BundledTable, BundleRecord, Manifest
+from export_assets.store.tree import scan_partitions
 from export_assets.tables.digest import ALGORITHM
 
 
@@ -59,14 +61,33 @@ def verify_bundles(exporter: Exporter, *, table: str | None = None) -> list[Sour
 
     Raises:
         SourceError: The source cannot be read.
-        IntegrityError: A manifest is damaged.
     """
-    workspace, source = exporter.workspace, exporter.source
-    published = [manifest for _, manifest in workspace.store.manifests(source.name, table, BUNDLE)]
-    if not published:
+    source, root = exporter.source, exporter.workspace.store.root
+    paths = list(scan_partitions(root, source=source.name, table=table, fmt=BUNDLE))
+    if not paths:
         return []
     with source.source.snapshot() as snapshot:
-        return [_compared(exporter, snapshot, manifest) for manifest in published]
+        found = [compare_bundle(exporter, snapshot, path) for path in paths]
+    return [one for one in found if one is not None]
+
+
+def compare_bundle(exporter: Exporter, snapshot: Snapshot, path: Path) -> SourceFinding | None:
+    """Compare the bundle at *path* with a moment that is at hand; None where none is there.
+
+    Raises:
+        SourceError: The source cannot be read.
+    """
+    try:
+        manifest = read_if_there(path)
+    except IntegrityError as error:
+        return SourceFinding(
+            table=path.parts[-3],
+            format=BUNDLE,
+            partition=path.name,
+            verdict="different",
+            fact=str(error),
+        )
+    return None if manifest is None else _compared(exporter, snapshot, manifest)
 
 
 def _compared(exporter: Exporter, snapshot: Snapshot, manifest: Manifest) -> SourceFinding:
