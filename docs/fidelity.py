@@ -13,9 +13,15 @@ from docs.generate import REFERENCE
 from export_assets_tests.fidelity.fidelity_row import FidelityRow
 
 GENERATED = "<!-- Written by `make docs` from the test matrix; edit the matrix instead. -->"
-_WORDS = """\
+_ALONE = """\
 Every line is a column of a table of its own, exported to Parquet, CSV, NDJSON and JSON and read
-back by Polars, DuckDB and PyArrow. `exact` is the type the declaration promises, or the values
+back by Polars, DuckDB and PyArrow. """
+TOGETHER = """\
+Every line is a column of one table of MariaDB, without strict mode, exported to every format and
+read back: Parquet by Polars, CSV by DuckDB, NDJSON and JSON by Python.
+"""
+_WORDS = """\
+{how}`exact` is the type the declaration promises, or the values
 have where it promises none. `widened` is another type that holds every value exactly, because the
 declared one does not; the values that are of another kind, or do not parse, are counted. `lossy`
 is a value that could not be carried, counted too. Nothing is ever changed without a word here:
@@ -44,19 +50,32 @@ def _postgres() -> Sequence[FidelityRow]:
         raise ServerMissingError(str(error)) from error
 
 
-PAGES: dict[str, tuple[str, Callable[[], Sequence[FidelityRow]]]] = {
-    "fidelity-sqlite.md": ("SQLite", _sqlite),
-    "fidelity-postgres.md": ("PostgreSQL", _postgres),
+def _mysql() -> Sequence[FidelityRow]:
+    try:
+        from export_assets_tests.fidelity.mysql_matrix import rows
+        from export_assets_tests.mariadb_server import NoServerError
+    except ImportError as error:
+        raise ServerMissingError(str(error)) from error
+    try:
+        return rows()
+    except NoServerError as error:
+        raise ServerMissingError(str(error)) from error
+
+
+PAGES: dict[str, tuple[str, str, Callable[[], Sequence[FidelityRow]]]] = {
+    "fidelity-sqlite.md": ("SQLite", _ALONE, _sqlite),
+    "fidelity-postgres.md": ("PostgreSQL", _ALONE, _postgres),
+    "fidelity-mysql.md": ("MySQL and MariaDB", TOGETHER, _mysql),
 }
 
 
-def page(title: str, rows: Sequence[FidelityRow]) -> str:
+def page(title: str, rows: Sequence[FidelityRow], *, how: str = _ALONE) -> str:
     """Return the page of one database."""
     lines = [
         GENERATED,
         f"# How truly {title} values are exported",
         "",
-        _WORDS,
+        _WORDS.format(how=how),
         "",
         "| declared | values | exported as | verdict | why | values concerned |",
         "|---|---|---|---|---|---|",
@@ -82,10 +101,10 @@ def _cell(text: str) -> str:
 def main(arguments: list[str]) -> int:
     """Write or check the pages; return the exit code."""
     stale = 0
-    for name, (title, rows) in PAGES.items():
+    for name, (title, how, rows) in PAGES.items():
         path = REFERENCE / name
         try:
-            text = page(title, rows())
+            text = page(title, rows(), how=how)
         except ServerMissingError as missing:
             print(f"docs/reference/{name}: left as it is: {missing}")
             continue

@@ -113,16 +113,28 @@ def mariadb() -> MariaDb:
     return running_server()
 
 
-class _NoServerError(Exception):
+class NoServerError(Exception):
     """Why there is no server."""
+
+
+def start_server() -> MariaDb:
+    """Return the server of this process, which starts with the first call.
+
+    Raises:
+        NoServerError: That is not possible.
+    """
+    found = _server_or_reason()
+    if isinstance(found, str):
+        raise NoServerError(found)
+    return found
 
 
 def running_server() -> MariaDb:
     """Return the server of this process, started by the first who asks; skip without one."""
-    found = _server_or_reason()
-    if isinstance(found, str):
-        pytest.skip(found)
-    return found
+    try:
+        return start_server()
+    except NoServerError as error:
+        pytest.skip(str(error))
 
 
 @cache
@@ -136,7 +148,7 @@ def _server_or_reason() -> MariaDb | str:
         server = _start(program, directory)
         atexit.register(_stop, server)
         _await(server, directory)
-    except (_NoServerError, subprocess.SubprocessError, OSError) as error:
+    except (NoServerError, subprocess.SubprocessError, OSError) as error:
         return f"no MariaDB server: {error}"
     return server
 
@@ -165,7 +177,7 @@ def _installed() -> _Program | None:
 def _unpacked() -> _Program:
     if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
         msg = "none on the PATH, and no apt-get to download one with"
-        raise _NoServerError(msg)
+        raise NoServerError(msg)
     base = os.environ.get("XDG_CACHE_HOME")
     cache = (Path(base) if base else Path.home() / ".cache") / "export-assets-tests"
     cache.mkdir(parents=True, exist_ok=True)
@@ -199,7 +211,7 @@ def _download(cache: Path, root: Path) -> None:
             said = getattr(error, "stderr", None) or b""
             last = said.decode("utf-8", "replace").strip().rpartition("\n")[2]
             msg = f"none on the PATH, and apt-get cannot download one: {last}"
-            raise _NoServerError(msg) from error
+            raise NoServerError(msg) from error
         (directory / "root").rename(root)
 
 
@@ -253,7 +265,7 @@ def _bootstrap(program: _Program, directory: Path) -> None:
     if done.returncode:
         last = done.stderr.decode("utf-8", "replace").strip()[-500:]
         msg = f"{program.path} makes no system tables: {last}"
-        raise _NoServerError(msg)
+        raise NoServerError(msg)
 
 
 def _end_with_parent() -> None:
@@ -292,4 +304,4 @@ def _await(server: MariaDb, directory: Path) -> None:
         time.sleep(0.05)
     last = (directory / "log").read_text(encoding="utf-8", errors="replace").strip()[-500:]
     msg = f"mariadbd does not start: {last}"
-    raise _NoServerError(msg)
+    raise NoServerError(msg)
