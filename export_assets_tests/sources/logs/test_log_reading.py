@@ -48,7 +48,9 @@ def test_a_record_refused_by_its_reader_counts_as_quarantined(tmp_path: Path) ->
     with opened(path) as stream:
         reader = LogReader(stream, LogFile(name="x"), sealed=True)
         for batch in reader:
-            reader.refuse(batch, [Rejected(index=i, reason="time", detail="") for i in range(3)])
+            reader.refuse(
+                batch, [Rejected(index=i, reason="time", detail="") for i in range(len(batch))]
+            )
 
     lines = content.splitlines(keepends=True)
     assert [one.sha256 for one in reader.take_quarantine()] == [
