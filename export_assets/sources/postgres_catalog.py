@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from export_assets.errors import UsageError
+from export_assets.errors import SourceMissing, UsageError
 from export_assets.sources.names import check_name
 from export_assets.sources.postgres_session import Session
 from export_assets.sources.postgres_typebook import PgType, TypeBook
@@ -96,6 +96,7 @@ def find_schemas(session: Session, name: str, wanted: Sequence[str]) -> Schemas:
     """Return the schemas *wanted*, those of the search path where none is.
 
     Raises:
+        SourceMissing: None is wanted, and none of the search path may be used.
         UsageError: The database has no such schema.
     """
     [(default, path)] = session.rows(
@@ -103,6 +104,9 @@ def find_schemas(session: Session, name: str, wanted: Sequence[str]) -> Schemas:
     )
     usual = _texts(session, path)
     default = default or "public"
+    if not wanted and not usual:
+        msg = f"{name}: the role may use no schema of its search path; name others in `schemas`"
+        raise SourceMissing(msg)
     if not wanted:
         return Schemas(read=usual, default=default, path=usual)
     present = [row[0] for row in session.rows("select nspname::text from pg_namespace")]

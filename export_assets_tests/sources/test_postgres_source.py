@@ -179,6 +179,17 @@ def test_a_table_without_rights_fails_alone(postgres: Database) -> None:
     assert set(found) == {"open", "secret", "hidden.deep"}
 
 
+def test_a_role_that_may_use_no_schema_is_told(postgres: Database) -> None:
+    postgres.run("create table t (id int)", "revoke usage on schema public from public")
+    url = postgres.server.url(postgres.name, user="reader")
+
+    with (
+        pytest.raises(SourceMissing, match="^shop: the role may use no schema of its search path"),
+        postgres.source(url).snapshot(),
+    ):
+        pass
+
+
 def test_rows_that_a_policy_hides_make_the_table_fail(postgres: Database) -> None:
     postgres.run(
         "create table mine (owner text)",
