@@ -98,8 +98,11 @@ class ExportReport:
         failed = self.failed
         if failed:
             codes = {record.exit_code for record in failed}
-            alone = len(failed) == len(self.records) and len(codes) == 1
-            return codes.pop() if alone else EXIT_PARTIAL
+            # Of a document that fails, no table is anywhere.
+            nothing = all(
+                one.status in {"failed", "skipped"} and not one.path for one in self.records
+            )
+            return codes.pop() if nothing and len(codes) == 1 else EXIT_PARTIAL
         if self.warnings or any(record.status == "skipped" for record in self.records):
             return EXIT_WARNINGS
         return 0

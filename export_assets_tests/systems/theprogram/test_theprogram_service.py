@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -16,8 +17,15 @@ import pytest
 
 from export_assets.errors import SourceMissing, UsageError
 from export_assets.systems.theprogram.service import ExportService
-from export_assets.systems.theprogram.service_models import FullDatabaseExport, TableExport
+from export_assets.systems.theprogram.service_models import (
+    ChartsExport,
+    ClientsExport,
+    FullDatabaseExport,
+    TableExport,
+)
 from export_assets_tests.systems.theprogram.theprogram_world import LATER_TABLES, TABLES, Project
+
+Result = FullDatabaseExport | TableExport | ClientsExport | ChartsExport
 
 every_format = pytest.mark.parametrize("fmt", ["json", "csv", "ndjson", "parquet"])
 
@@ -315,7 +323,7 @@ def test_results_are_themselves_again_out_of_json(earlier: Project, fmt: str) ->
     client = rows_of(earlier, "select id from clients order by id limit 1")[0][0]
     chart = rows_of(earlier, "select id from charts order by id limit 1")[0][0]
 
-    results = [
+    results: list[Result] = [
         service.export_full_database(fmt, include_tables=["clients", "charts"]),
         service.export_table("charts", fmt, limit=3),
         service.export_clients([client], fmt),
@@ -382,7 +390,7 @@ def test_json_that_no_python_value_holds_leaves_as_it_is(earlier: Project) -> No
     earlier.sql(f"update charts set chart_data = '{stored}' where id = '{chart}'")
     service = service_of(earlier)
 
-    results = [
+    results: list[Result] = [
         service.export_table("charts", filters={"id": chart}),
         service.export_charts([chart]),
         service.export_clients([client], pretty=True),
@@ -395,3 +403,31 @@ def test_json_that_no_python_value_holds_leaves_as_it_is(earlier: Project) -> No
         assert service.validate_export(result).errors == []
     assert isinstance(results[0], TableExport)
     assert results[0].records[0]["chart_data"]["a"] == "1e400"
+
+
+def test_what_the_page_about_the_service_shows_runs(
+    earlier: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Path(__file__).parents[3] / "docs" / "how-to" / "export-service.md"
+    found = re.search(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    client = rows_of(earlier, "select id from clients order by id limit 1")[0][0]
+    chart = rows_of(earlier, "select id from charts order by id limit 1")[0][0]
+    code = found[1]
+    for shown, real in (
+        ("/srv/app/theprogram.db", str(earlier.db)),
+        ("4f0c…", client),
+        ("9a51…", chart),
+    ):
+        assert shown in code
+        code = code.replace(shown, real)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EXPORT_ASSETS_HOME", str(earlier.home))
+
+    names: dict[str, Any] = {}
+    exec(compile(code, str(page), "exec"), names)
+
+    assert names["service"].validate_export(names["everything"]).valid
+    assert "transit_events" not in names["everything"].tables
+    streamed = (tmp_path / "charts.csv").read_bytes().decode()
+    assert streamed == names["service"].export_table("charts", "csv").data
