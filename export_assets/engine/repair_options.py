@@ -42,9 +42,9 @@ def computed_exports(
     found = set()
     for table, fmt in exports:
         manifest = next(_manifests(exporter, table, fmt, ()), None)
-        if manifest is None or _options_like(exporter, manifest) is not None:
+        if manifest is None or options_like(exporter, manifest) is not None:
             continue
-        if _options_like(with_them, manifest) is not None:
+        if options_like(with_them, manifest) is not None:
             found.add((table, fmt))
     return frozenset(found)
 
@@ -53,13 +53,13 @@ def _asked(
     exporter: Exporter, table: str, fmt: str, directories: Sequence[str]
 ) -> FormatOptionsConfig | None:
     for manifest in _manifests(exporter, table, fmt, directories):
-        options = _options_like(exporter, manifest)
+        options = options_like(exporter, manifest)
         if options is not None:
             return options if options.given() else None
     return None
 
 
-def _options_like(exporter: Exporter, manifest: Manifest) -> FormatOptionsConfig | None:
+def options_like(exporter: Exporter, manifest: Manifest) -> FormatOptionsConfig | None:
     """Return the options by which the configuration comes to *manifest*, None where none do."""
     table, fmt = manifest.table, manifest.format
     if effective_hash(exporter.source.config, table, fmt, ExportRequest()) == manifest.config_hash:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from export_assets.engine.computed import with_computed
-from export_assets.engine.repair_options import computed_exports
+from export_assets.engine.repair_options import computed_exports, options_like
 from export_assets.engine.run import Exporter
 from export_assets.engine.table_pass import PartitionFacts, PassResult, read_table
 from export_assets.engine.tables import (
@@ -249,6 +249,8 @@ def _compare(
         fact = damage
         if not damage:
             verdict, fact = _judge(plan, manifest, facts)
+        if verdict == "different" and manifest is not None:
+            fact += "" if options_like(exporter, manifest) else "; its configuration changed since"
         yield SourceFinding(
             table=plan.name,
             format=fmt,

@@ -123,6 +123,20 @@ def test_an_export_whose_directory_is_gone_is_missing(tmp_path: Path) -> None:
     assert verdicts["orders/csv/2026-02-08"] == "equal"
 
 
+def test_what_differs_because_it_was_configured_otherwise_since_says_so(tmp_path: Path) -> None:
+    world = shop(tmp_path)
+    world.export(tables=("customers",))
+    world.config(SHOP.replace("customers: {}", "customers: {redact: [name]}"))
+
+    (hidden,) = verify_published(world.exporter())
+    world.export(tables=("customers",))
+    world.sql("update customers set email = 'new'")
+    (edited,) = verify_published(world.exporter())
+
+    assert hidden.fact == "columns differ: name; its configuration changed since"
+    assert edited.fact == "columns differ: email"
+
+
 def test_what_was_never_exported_is_not_missing(tmp_path: Path) -> None:
     world = shop(tmp_path)
     world.export(tables=("orders",))
