@@ -65,7 +65,7 @@ def events_frame(events: list[dict[str, Any]]) -> pl.DataFrame:
         frame["occurred_at"].dt.epoch("us").cast(pl.String),
         *(frame[name] for name in ("event_type", "device_id", "details", "session_id")),
     ]
-    ids = pl.Series(content_ids(said, family="event", logger=""))
+    ids = pl.Series(content_ids(said, family="event", logger=""), dtype=pl.String)
     return number_repeats(frame.with_columns(ids.alias("event_id")))
 
 

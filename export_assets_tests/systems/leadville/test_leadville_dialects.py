@@ -1,0 +1,303 @@
+"""The five dialects: how a file's is told, and what its lines become."""
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from export_assets.errors import SourceCorrupt, SourceMissing
+from export_assets.systems.leadville.dialects.registry import recognise
+from export_assets.systems.leadville.event_texts import canonical_types, meaning_of
+from export_assets.systems.leadville.identity import logger_of, without_twins
+from export_assets.systems.leadville.local_time import LocalTime
+from export_assets.systems.leadville.log_events import LogEvents, read_events
+from export_assets.systems.leadville.model import EVENTS
+from export_assets.systems.leadville.runs import aggregate_runs
+
+HEADER = b"Datetime,Type,Device,DeviceID,DevicePosition,Details"
+ROW = b"9/14/25 10:00:00.00am,String,Timer,AA:01,Bay 1,Timer Start Beep"
+TWIN = (
+    b'{"datetime":"9/14/25 10:00:00.00am","type":"String","device":"Timer","device_id":"AA:01",'
+    b'"device_position":"Bay 1","details":"Timer Start Beep",'
+    b'"timestamp_iso":"2025-09-14T10:00:00.000123","seq":17}'
+)
+DEBUG = (
+    b'{"timestamp_iso":"2025-09-14T10:00:00.5","device":"Sensor","device_id":"BB:02",'
+    b'"type":"bt50_raw","data":{"raw_values":[],"x":{}},"seq":18}'
+)
+TIMER = (
+    b'{"timestamp":"2025-09-14T10:00:02.340000+00:00","device_id":"AA:BB:CC:DD:EE:01",'
+    b'"event_type":"shot_detected","shot_state":"ACTIVE","current_shot":1,"total_shots":5,'
+    b'"current_time":2.34,"split_time":0.0,"event_detail":"Shot 1: 2.34s",'
+    b'"raw_hex":"010300010234","session_id":"session_20250914_100000"}'
+)
+BRIDGE = (
+    b'{"seq":3,"type":"event","ts_ms":1757865600123,"msg":"hit","t_rel_ms":1500,"plate":"P1",'
+    b'"data":{},"hms":"10:00:00.123"}'
+)
+API = b'{"seq":1,"type":"request_start","hms":"10:00:00","msg":"GET /","data":{}}'
+LINES = {
+    "event_csv": ROW,
+    "event_ndjson": TWIN,
+    "debug_ndjson": DEBUG,
+    "timer_jsonl": TIMER,
+    "bridge_ndjson": BRIDGE,
+}
+UTC_CLOCK = LocalTime(zone="UTC")
+
+
+def read(tmp_path: Path, *lines: bytes, name: str = "x_main_20250914.log", **how: Any) -> LogEvents:
+    path = tmp_path / name
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    return read_events(path, name=name, clock=how.get("clock", UTC_CLOCK))
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_a_dialect_is_told_by_content_and_not_by_suffix(name: str, tmp_path: Path) -> None:
+    found = read(tmp_path, b"{broken", b"", b"[1]", LINES[name], name="anything.txt")
+
+    assert found.dialect == name
+    assert found.events.height == 1
+    assert found.events.schema == EVENTS.polars
+
+
+def test_lines_of_no_dialect_are_of_none(tmp_path: Path) -> None:
+    found = read(tmp_path, b'{"a":1}', b"hello", b"a,b,c,d,e,f")
+
+    assert found.dialect is None
+    assert recognise([]) is None
+
+
+def test_most_lines_decide() -> None:
+    dialect = recognise([TWIN, DEBUG, DEBUG])
+
+    assert dialect is not None
+    assert dialect.name == "debug_ndjson"
+
+
+def test_the_twins_give_the_same_event(tmp_path: Path) -> None:
+    table = read(tmp_path, HEADER + b"\r", ROW + b"\r", name="r_main_20250914.csv").events
+    objects = read(tmp_path, TWIN, name="r_main_20250914.ndjson").events
+
+    same = [name for name in table.columns if not name.startswith("source_")]
+    same = [name for name in same if name not in {"dialect", "raw", "seq"}]
+    assert table.select(same).equals(objects.select(same))
+    assert table["occurred_at"].to_list() == [datetime(2025, 9, 14, 10, tzinfo=UTC)]
+    assert objects["seq"].to_list() == [17]
+    both = without_twins(table.vstack(objects))
+    assert both["dialect"].to_list() == ["event_ndjson"]
+
+
+def test_the_original_object_is_kept(tmp_path: Path) -> None:
+    assert read(tmp_path, TWIN).events["raw"].to_list() == [TWIN.decode()]
+    (row,) = read(tmp_path, ROW, name="x.csv").events["raw"]
+    assert row == (
+        '{"Datetime":"9/14/25 10:00:00.00am","Type":"String","Device":"Timer",'
+        '"DeviceID":"AA:01","DevicePosition":"Bay 1","Details":"Timer Start Beep"}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("details", "text"),
+    [("null", None), ("5", "5"), ("[1,2]", "[1, 2]"), ('""', None), ("true", "true")],
+)
+def test_odd_details_become_text_and_nothing_after_them_is_lost(
+    details: str, text: str | None, tmp_path: Path
+) -> None:
+    odd = TWIN.replace(b'"Timer Start Beep"', details.encode()).replace(b"00.00am", b"01.00am")
+    summary = TWIN.replace(b'"String"', b'"StringSummary"').replace(b"00.00am", b"02.00am")
+    summary = summary.replace(b"Timer Start Beep", b"String Time: 2.00s; Shots Detected: 0")
+
+    found = read(tmp_path, TWIN, odd, summary)
+
+    assert found.events["details"].to_list()[1] == text
+    assert found.events["event_type"].to_list() == ["timer_start_beep", "unknown", "run_summary"]
+    assert aggregate_runs(found.events).frame["duration_seconds"].to_list() == [2.0]
+
+
+def test_a_list_among_the_lines_is_quarantined_and_the_rest_is_read(tmp_path: Path) -> None:
+    found = read(tmp_path, TWIN, b'["x"]', DEBUG.replace(b"bt50_raw", b"Status"))
+
+    assert found.events.height == 2
+    assert [(one.reason, one.offset) for one in found.quarantine] == [("not_object", len(TWIN) + 1)]
+
+
+def test_lines_without_a_time_are_quarantined(tmp_path: Path) -> None:
+    lost = TWIN.replace(b"9/14/25", b"soon").replace(b"2025-09-14T10", b"later")
+    late = TWIN.replace(b'"9/14/25 10:00:00.00am"', b"null")
+    missing = b'{"type":"String","details":"Shot detected","timestamp_iso":null}'
+
+    found = read(tmp_path, lost, TWIN, late, missing)
+
+    assert [one.reason for one in found.quarantine] == ["time", "time"]
+    assert found.events["occurred_at"].dt.microsecond().to_list() == [0, 123]
+    assert found.account.exported == 2
+    assert found.account.bytes_seen == (tmp_path / "x_main_20250914.log").stat().st_size
+
+
+def test_the_hour_shown_twice_is_quarantined_unless_told_otherwise(tmp_path: Path) -> None:
+    line = TWIN.replace(b"9/14/25 10:00", b"11/2/25 1:30")
+
+    strict = read(tmp_path, line, clock=LocalTime(zone="America/New_York"))
+    first = read(tmp_path, line, clock=LocalTime(zone="America/New_York", fold="earliest"))
+
+    assert [one.reason for one in strict.quarantine] == ["ambiguous_time"]
+    assert first.events["occurred_at"].to_list() == [datetime(2025, 11, 2, 5, 30, tzinfo=UTC)]
+
+
+def test_one_other_line_among_thousands_changes_none_of_them(tmp_path: Path) -> None:
+    lines = [TWIN.replace(b"17}", b"%d}" % n) for n in range(3_000)]
+    other = TWIN.replace(b'"seq":17', b'"seq":17,"more":{"a":[1]}')
+
+    found = read(tmp_path, *lines[:2_000], other, *lines[2_000:]).events
+
+    assert found["seq"].to_list() == [*range(2_000), 17, *range(2_000, 3_000)]
+    assert found["event_id"].str.extract(r"^([^.]*)").n_unique() == 1
+
+
+def test_a_debug_line_is_debug_whatever_it_tells(tmp_path: Path) -> None:
+    (row,) = read(tmp_path, DEBUG).events.to_dicts()
+
+    assert (row["event_type"], row["details"], row["seq"]) == ("debug", "bt50_raw", 18)
+    assert row["occurred_at"] == datetime(2025, 9, 14, 10, 0, 0, 500_000, tzinfo=UTC)
+
+
+def test_a_timer_line_has_shot_split_and_session(tmp_path: Path) -> None:
+    (row,) = read(tmp_path, TIMER).events.to_dicts()
+
+    assert (row["shot_number"], row["split_seconds"], row["elapsed_seconds"]) == (1, 0.0, 2.34)
+    assert (row["session_id"], row["device"]) == ("session_20250914_100000", "Timer")
+
+
+@pytest.mark.parametrize(
+    ("line", "at", "kind", "device"),
+    [
+        (BRIDGE, 123_000, "status", "Bridge"),
+        (BRIDGE.replace(b"1757865600123", b"99"), 123_000, "status", "Bridge"),
+        (API, 0, "api_request", "API"),
+    ],
+    ids=["epoch", "since switched on", "time of day"],
+)
+def test_the_bridge_has_its_day_in_the_file_name(
+    line: bytes, at: int, kind: str, device: str, tmp_path: Path
+) -> None:
+    clock = LocalTime(zone="America/Denver")
+
+    (row,) = read(tmp_path, line, name="api_20250914.ndjson", clock=clock).events.to_dicts()
+
+    moment = datetime(2025, 9, 14, 16, 0, 0, at, tzinfo=UTC)
+    assert (row["occurred_at"], row["event_type"], row["device"]) == (moment, kind, device)
+
+
+def test_a_time_of_day_without_a_day_is_quarantined(tmp_path: Path) -> None:
+    found = read(tmp_path, API, name="api.ndjson")
+
+    assert [one.reason for one in found.quarantine] == ["time"]
+
+
+def make_database(path: Path, *rows: tuple[Any, ...]) -> Path:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "CREATE TABLE timer_events (id INTEGER PRIMARY KEY, timestamp TEXT, device_id TEXT,"
+            " event_type TEXT, shot_state TEXT, current_shot INT, total_shots INT,"
+            " current_time REAL, split_time REAL, event_detail TEXT, raw_hex TEXT,"
+            " session_id TEXT, created_at TEXT)"
+        )
+        marks = ",".join("?" * 13)
+        connection.executemany(f"INSERT INTO timer_events VALUES ({marks})", rows)
+        connection.commit()
+    return path
+
+
+SHOT = (
+    7, "2025-09-14 12:00:02.340+02:00", "AA:BB:CC:DD:EE:01", "shot_detected", "ACTIVE", 1, 5,
+    2.34, 0, "Shot 1: 2.34s", "010300010234", "session_20250914_100000", "2025-09-14 10:00:02",
+)  # fmt: skip
+
+
+def test_the_database_gives_the_same_event_as_the_log(tmp_path: Path) -> None:
+    path = make_database(tmp_path / "timer_events.db", SHOT)
+
+    row = read_events(path, name="timer_events.db", clock=UTC_CLOCK).events
+    line = read(tmp_path, TIMER, name="timer_events_backup.jsonl").events
+
+    assert row["event_id"].to_list() == line["event_id"].to_list()
+    assert row["source_offset"].to_list() == [7]
+    assert '"current_time":2.34' in row["raw"][0]
+
+
+def test_rows_of_the_database_that_are_no_events_are_quarantined(tmp_path: Path) -> None:
+    odd = (8, "never", *SHOT[2:9], b"\xff", *SHOT[10:])
+    path = make_database(tmp_path / "x.db", SHOT, odd)
+
+    found = read_events(path, name="x.db", clock=UTC_CLOCK)
+
+    assert found.events.height == 1
+    assert [(one.offset, one.reason) for one in found.quarantine] == [(8, "time")]
+
+
+def test_what_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
+    spoiled = tmp_path / "spoiled.db"
+    spoiled.write_bytes(b"SQLite format 3\0" + b"x" * 5_000)
+    with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
+        connection.execute("CREATE TABLE other (a)")
+        connection.commit()
+
+    with pytest.raises(SourceCorrupt, match=r"spoiled\.db: "):
+        read_events(spoiled, name="x", clock=UTC_CLOCK)
+    with pytest.raises(SourceMissing, match="no such table: timer_events"):
+        read_events(tmp_path / "other.db", name="x", clock=UTC_CLOCK)
+    with pytest.raises(SourceMissing, match="No such file"):
+        read_events(tmp_path / "none.log", name="x", clock=UTC_CLOCK)
+
+
+@pytest.mark.parametrize(
+    ("kind", "details", "expected"),
+    [
+        ("String", "Timer Start Button pressed, Random countdown: 2.25s", "timer_start_button"),
+        ("String", "TIMER STARTED", "timer_started"),
+        ("String", "Timer stop button pressed", "timer_stopped"),
+        ("String", "Shot Sequence 2/5: 3.10s", "status"),
+        ("Status", "Timer Start Beep", "status"),
+        ("StringSummary", "String Time: 4.60s", "run_summary"),
+        ("Other", None, "unknown"),
+        (None, "Shot detected", "unknown"),
+    ],
+)
+def test_words_have_one_meaning(kind: str | None, details: str | None, expected: str) -> None:
+    assert meaning_of(kind, details).event_type == expected
+
+
+def test_frames_tell_number_and_time() -> None:
+    sequence, shot = (
+        meaning_of("String", t) for t in ("Shot Sequence 2/5: 3.10s", "Shot 3: 4.56s")
+    )
+
+    assert (sequence.shot_number, sequence.elapsed_seconds) == (2, 3.1)
+    assert (shot.shot_number, shot.elapsed_seconds) == (3, 4.56)
+    assert meaning_of("String", "Timer Active: 7.00s").elapsed_seconds == 7.0
+
+
+def test_filters_know_canonical_names_and_those_of_the_dialects() -> None:
+    assert canonical_types("shot_detected") == ("shot_detected",)
+    assert canonical_types("Sensor Impact detected") == ("impact_detected",)
+    assert canonical_types("StringSummary") == ("run_summary",)
+    assert canonical_types("timer_start")[0] == "timer_start_button"
+    assert canonical_types("connection_lost") == ("debug",)
+    assert canonical_types("nonsense") == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "logger"),
+    [
+        ("logs/range1_main_20250914.csv", "range1"),
+        ("range1_main_20250914.csv.1.gz", "range1"),
+        ("a_main_b_main_20250914.ndjson", "a_main_b"),
+        ("timer_events_backup.jsonl", ""),
+    ],
+)
+def test_the_logger_is_in_the_file_name(name: str, logger: str) -> None:
+    assert logger_of(name) == logger
