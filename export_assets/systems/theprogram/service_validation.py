@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from export_assets.errors import ExportError
+from export_assets.errors import ExportError, UsageError
 from export_assets.store.directory_record import read_record
 from export_assets.store.verify import verify_directory
 from export_assets.systems.theprogram.record_pieces import csv_records
@@ -33,7 +33,16 @@ _RECORDS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
 def validate(result: Validated) -> ExportValidation:
-    """Return what is odd (a table without records) and what is wrong about *result*."""
+    """Return what is odd (a table without records) and what is wrong about *result*.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if not isinstance(
+        result, Path | FullDatabaseExport | TableExport | ClientsExport | ChartsExport
+    ):
+        msg = f"validate_export: takes a result or a Path, not a {type(result).__name__}"
+        raise UsageError(msg)
     if isinstance(result, Path):
         warnings, errors = _of_directory(result)
     else:
@@ -109,8 +118,7 @@ def _miscounted(
 def _inconsistent(result: _Result) -> Iterator[str]:
     """Yield where the parts of a result contradict each other."""
     if isinstance(result, FullDatabaseExport):
-        if set(result.tables) != set(result.record_counts):
-            yield "tables and record_counts do not name the same tables"
+        yield from _inconsistent_database(result)
         return
     if isinstance(result, TableExport):
         if len(result.records) != result.record_count:
@@ -124,6 +132,19 @@ def _inconsistent(result: _Result) -> Iterator[str]:
     for table, related in result.related_data.items():
         if len(related) != result.related_counts.get(table):
             yield f"Table '{table}': {len(related)} records, counted otherwise"
+
+
+def _inconsistent_database(result: FullDatabaseExport) -> Iterator[str]:
+    if set(result.tables) != set(result.record_counts):
+        yield "tables and record_counts do not name the same tables"
+    if isinstance(result.data, dict):
+        lost = [name for name in result.tables if name not in {*result.data, *result.hashes}]
+        yield from (f"Table '{name}': its file is missing" for name in lost)
+    told, total = result.metadata or {}, sum(result.record_counts.values())
+    if told.get("record_counts", result.record_counts) != result.record_counts:
+        yield "metadata: its record_counts are not those of the tables"
+    if told.get("total_records", total) != total:
+        yield f"metadata: {told['total_records']} records in all, the tables have {total}"
 
 
 def _roots(result: ClientsExport | ChartsExport) -> tuple[str, int]:

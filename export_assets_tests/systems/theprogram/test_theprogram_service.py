@@ -287,7 +287,7 @@ def test_a_damaged_result_is_not_valid(earlier: Project) -> None:
     cut = damaged(found, data=found.data | {"clients": "\n".join(lines[1:])})
     gone = damaged(found, data={"charts": found.data["charts"]})
     torn = damaged(found, data=found.data | {"clients": lines[0][:10]})
-    counted = damaged(found, record_counts={"clients": 7, "charts": 400})
+    counted = damaged(found, record_counts={"clients": 7, "charts": 400}, metadata=None)
 
     assert service.validate_export(cut).errors == [
         "Table 'clients': the content is not what was exported",
@@ -431,3 +431,28 @@ def test_what_the_page_about_the_service_shows_runs(
     assert "transit_events" not in names["everything"].tables
     streamed = (tmp_path / "charts.csv").read_bytes().decode()
     assert streamed == names["service"].export_table("charts", "csv").data
+
+
+@pytest.mark.parametrize(
+    ("changes", "fact"),
+    [
+        ({"data": {}, "hashes": {}}, "Table 'clients': its file is missing"),
+        ({"metadata": {"total_records": 1}}, "metadata: 1 records in all, the tables have"),
+        ({"metadata": {"record_counts": {}}}, "metadata: its record_counts are not those"),
+    ],
+)
+def test_a_result_that_contradicts_itself_is_not_valid(
+    earlier: Project, changes: dict[str, Any], fact: str
+) -> None:
+    service = service_of(earlier)
+    result = service.export_full_database("csv", include_tables=["clients"])
+
+    found = service.validate_export(result.model_copy(update=changes))
+
+    assert not found.valid
+    assert fact in found.errors[0]
+
+
+def test_only_results_and_directories_are_validated(earlier: Project) -> None:
+    with pytest.raises(UsageError, match="takes a result or a Path, not a str"):
+        service_of(earlier).validate_export(str(earlier.home))  # type: ignore[arg-type]  # the point
