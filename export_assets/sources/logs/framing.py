@@ -27,27 +27,27 @@ class Lines:
     data: bytes
     """The lines as they are in the file; the last one may lack its terminator if it was sealed."""
 
-    def split(self) -> list[bytes]:
-        """Return the content of each line, without terminator and byte order mark."""
+    def split(self) -> tuple[list[bytes], list[int]]:
+        """Return each line's content, and its bytes with terminator and byte order mark.
+
+        The latter add up to the bytes of `data`.
+        """
         lines = self.data.split(b"\n")
-        if not lines[-1]:
+        lengths = [len(line) + 1 for line in lines]
+        if lines[-1]:
+            lengths[-1] -= 1
+        else:
             lines.pop()
+            lengths.pop()
         if b"\r" in self.data:
             lines = [line.removesuffix(b"\r") for line in lines]
         if self.offset == 0 and lines[0].startswith(BOM):
             lines[0] = lines[0][len(BOM) :]
-        return lines
+        return lines, lengths
 
-    def lengths(self) -> list[int]:
-        """Return the bytes of each line with its terminator; they add up to those of `data`."""
-        lines = self.data.split(b"\n")
-        last = len(lines.pop())
-        lengths = [len(line) + 1 for line in lines]
-        return [*lengths, last] if last else lengths
-
-    def offsets(self, lengths: list[int] | None = None) -> list[int]:
-        """Return where each line begins; *lengths* are those of the lines, where known."""
-        begins = list(accumulate(lengths or self.lengths(), initial=self.offset))
+    def offsets(self, lengths: list[int]) -> list[int]:
+        """Return where each line begins, by the *lengths* that `split` returns."""
+        begins = list(accumulate(lengths, initial=self.offset))
         begins.pop()
         return begins
 
@@ -195,4 +195,5 @@ def lines_of(framer: Framer) -> Iterator[tuple[int, int, bytes | Unread]]:
         if isinstance(record, Unread):
             yield record.offset, record.length, record
         else:
-            yield from zip(record.offsets(), record.lengths(), record.split(), strict=True)
+            lines, lengths = record.split()
+            yield from zip(record.offsets(lengths), lengths, lines, strict=True)

@@ -177,7 +177,7 @@ class LogReader:
         return taken
 
     def _read(self, record: Lines) -> Batch:
-        lines, lengths = record.split(), record.lengths()
+        lines, lengths = record.split()
         offsets = record.offsets(lengths)
         judged = self._judge(lines)
         first, account = self.next_line, self.account

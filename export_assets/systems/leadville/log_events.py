@@ -105,7 +105,7 @@ def recognise_file(descriptor: int, *, end: int, name: str = "log") -> Dialect |
     stream = open_stream(descriptor, end=end, name=name)
     framer = Framer(stream, max_line_bytes=_HEAD, block_bytes=_HEAD)
     for record in framer:
-        if isinstance(record, Lines) and (dialect := recognise(record.split())):
+        if isinstance(record, Lines) and (dialect := recognise(record.split()[0])):
             return dialect
         if framer.offset > _HEAD:
             break
