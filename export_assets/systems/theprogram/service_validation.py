@@ -32,7 +32,7 @@ _RECORD = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _RECORDS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
-def validate(result: Validated) -> ExportValidation:
+def validate(result: object) -> ExportValidation:
     """Return what is odd (a table without records) and what is wrong about *result*.
 
     Raises:
