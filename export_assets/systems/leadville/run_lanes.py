@@ -38,6 +38,7 @@ _ROLE = {
     "timer_stopped": STOP,
     "run_summary": SUMMARY,
 }
+_FIRST = -(2**63)  # as a missing number sorts
 _ORDER = ("occurred_at", "seq", "source_offset")
 # Should two events tie in all of that, what they say decides; never a file's name.
 _TIES = ("role", "event_type", "device_id", "details", "event_id")
@@ -107,10 +108,21 @@ def _each_once(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def _in_order(events: pl.DataFrame) -> pl.DataFrame:
+    if _is_in_order(events):
+        return events
     ordered = events.sort(_ORDER)
-    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in _ORDER)
-    # The first row has nothing before it, and no event is without a time.
-    return events.sort(*_ORDER, *_TIES) if ordered.select(same.any()).item() else ordered
+    return ordered if _is_in_order(ordered) else events.sort(*_ORDER, *_TIES)
+
+
+def _is_in_order(events: pl.DataFrame) -> bool:
+    """Tell whether each row comes after the one before, by time, number and offset."""
+    time, place = pl.col("occurred_at"), pl.col("source_offset")
+    number = pl.col("seq").fill_null(_FIRST)
+    later = time > time.shift(1)
+    same = time == time.shift(1)
+    after = (number > number.shift(1)) | ((number == number.shift(1)) & (place > place.shift(1)))
+    # The first row has nothing before it.
+    return bool(events.select((later | (same & after)).all()).item())
 
 
 def _lane_name(family: Family) -> pl.Expr:

@@ -1,6 +1,7 @@
 """The row of a run: its name, its summary's figures, its files, its duration and rate."""
 
 import hashlib
+from functools import lru_cache
 from typing import Final
 
 import polars as pl
@@ -44,21 +45,26 @@ def _summaries(rows: pl.DataFrame) -> pl.DataFrame:
     summaries = rows.filter(pl.col("run") & (pl.col("role") == SUMMARY)).unique(
         "stretch", keep="first", maintain_order=True
     )
-    found = [SUMMARY_TEXT.search(details or "") for details in summaries["details"]]
-    return pl.DataFrame(
-        {
-            "stretch": summaries["stretch"],
-            "summary_seconds": [float(one["seconds"]) if one else None for one in found],
-            "summary_shots": [_whole(one and one["shots"]) for one in found],
-            "summary_impacts": [_whole(one and one["impacts"]) for one in found],
-        },
+    # Summaries of a day are often alike.
+    found = [_figures(details) for details in summaries["details"].fill_null("").to_list()]
+    figures = pl.DataFrame(
+        found,
         schema={
-            "stretch": rows["stretch"].dtype,
             "summary_seconds": pl.Float64,
             "summary_shots": pl.Int64,
             "summary_impacts": pl.Int64,
         },
+        orient="row",
     )
+    return figures.with_columns(summaries["stretch"])
+
+
+@lru_cache(maxsize=8_192)
+def _figures(details: str) -> tuple[float | None, int | None, int | None]:
+    found = SUMMARY_TEXT.search(details)
+    if found is None:
+        return None, None, None
+    return float(found["seconds"]), _whole(found["shots"]), _whole(found["impacts"])
 
 
 def _whole(text: str | None) -> int | None:
@@ -89,13 +95,14 @@ def _run_ids(runs: pl.DataFrame, family: Family) -> list[str]:
     Nothing of files is in it, so the name stays whatever they are called. Where two names are
     equal, which takes the same second, both are made longer.
     """
-    stamps = runs["start_time"].dt.strftime("run_%Y%m%dT%H%M%S_")
-    micros = runs["start_time"].dt.epoch("us")
+    stamps = runs["start_time"].dt.strftime("run_%Y%m%dT%H%M%S_").to_list()
+    micros = runs["start_time"].dt.epoch("us").to_list()
+    said = (runs[name].fill_null("").to_list() for name in _NAMED_BY)
     hashes = [
         hashlib.blake2b(
-            "\x1f".join((family, str(at), *(one or "" for one in said))).encode(), digest_size=8
+            "\x1f".join((family, str(at), *words)).encode(), digest_size=_LONG // 2
         ).hexdigest()
-        for at, *said in zip(micros, *(runs[name] for name in _NAMED_BY), strict=True)
+        for at, *words in zip(micros, *said, strict=True)
     ]
     names = [stamp + one[:_SHORT] for stamp, one in zip(stamps, hashes, strict=True)]
     if len(set(names)) == len(names):
