@@ -83,6 +83,8 @@ def offload_random(root: Path, chance: random.Random, kills: int) -> list[Result
         grace = chance.random() < 0.5  # a coin
         delay = chance.uniform(0, median)
         killed = run_child(lambda: world.offload(grace=grace), kill_after=delay)  # noqa: B023  # runs at once
+        if chance.random() < 0.3:  # some recoveries are killed, too
+            run_child(lambda: world.offload(grace=grace), kill_after=chance.uniform(0, median))  # noqa: B023  # runs at once
         results.append({"killed": killed, "faults": faults(world, written)})
         # The machine gets faster and slower meanwhile.
         median *= 1.02 if killed else 0.97

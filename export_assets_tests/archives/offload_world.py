@@ -216,11 +216,11 @@ def enter_after_removing() -> None:
     waiting: list[LedgerEntry] = []
 
     def faulty(self: Ledger, entry: LedgerEntry) -> None:
-        if entry.event == "ARCHIVED":
+        if entry.event != "PURGED":
             waiting.append(entry)
             return
         while waiting:
-            append(self, waiting.pop())
+            append(self, waiting.pop(0))
         append(self, entry)
 
     Ledger.append = faulty  # type: ignore[method-assign]  # in a process of its own
@@ -228,7 +228,7 @@ def enter_after_removing() -> None:
 
 def archive_what_is_known() -> None:
     """A fault for the harness to find: what an earlier archive holds is archived again."""
-    plan._archived_in = lambda *_: None  # type: ignore[assignment]  # in a process of its own
+    plan._archived_in = lambda *_: None
 
 
 FAULTS: dict[str, Callable[[], None]] = {

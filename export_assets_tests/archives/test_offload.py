@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from export_assets.archives.offload import removal, run
+from export_assets.archives.offload import removal, run, trash
 from export_assets.archives.offload.ledger import LEDGER_NAME, read_ledger
 from export_assets.archives.offload.plan import plan_offload
+from export_assets.archives.offload.purge import PurgeRequest, purge
 from export_assets.archives.offload.request import TRASH, Candidate, Skipped
 from export_assets.archives.offload.run import offload
 from export_assets.archives.zip_reader import open_archive
@@ -190,8 +191,9 @@ MOMENTS = (
     ("fsync", 2),
     ("open", 2),
     ("ledger_archived", 1),
-    # The first file is gone by now; the last one is not looked at yet.
+    # The first file is moved, or gone, by now; the last one is not looked at yet.
     ("trashed", 1),
+    ("unlinked", 1),
 )
 
 
@@ -203,7 +205,7 @@ def injected_appends(root: Path, *, appends: int) -> tuple[int, int]:
         world = World(root / str(number)).make(lines=2)
         written = world.lines()
         moment = chance.choice(MOMENTS)
-        path = "c.log" if moment[0] == "trashed" else chance.choice(OLD_FILES)
+        path = "c.log" if moment[0] in {"trashed", "unlinked"} else chance.choice(OLD_FILES)
         appended: list[bytes] = []
 
         def append(
@@ -235,7 +237,8 @@ def test_500_appends_between_plan_and_removal_lose_no_line(quick: Path) -> None:
 def test_appends_find_an_offload_that_does_not_hash_again(
     quick: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(removal, "still_the_same", lambda *_: None)
+    for module in (removal, trash):
+        monkeypatch.setattr(module, "still_the_same", lambda *_: None)
 
     losses, _ = injected_appends(quick, appends=60)
 
@@ -389,7 +392,7 @@ def test_every_removed_file_has_an_entry_in_the_ledger(world: World) -> None:
     ledger = read_ledger(world.archives, filesystem=REAL)
     [archived] = ledger.archived()
     assert removed == set(archived.by_path())
-    assert [entry.event for entry in ledger.entries] == ["ARCHIVED", "DONE"]
+    assert [entry.event for entry in ledger.entries] == ["ARCHIVED", "DONE", "PURGED"]
     assert ledger.entries[0].at == NOW
 
 
@@ -485,9 +488,65 @@ def test_everything_is_durable_before_what_relies_on_it(tmp_path: Path) -> None:
         "sync logs",  # .trash is made
         "sync .trash",
         f"rename a.jsonl to {archive}/a.jsonl",
-        "unlink a.jsonl",
         "sync logs",
         f"sync {archive}",
         f"sync {LEDGER_NAME}",
         "sync archives",
+        "unlink a.jsonl",
+        f"sync {archive}",
+        f"sync {LEDGER_NAME}",
+        "sync archives",
     ]
+
+
+WRITER = """
+import sys, time
+from itertools import count
+from pathlib import Path
+
+logs, wrote = Path(sys.argv[1]), Path(sys.argv[2])
+with wrote.open("ab", buffering=0) as diary:
+    for number in count():
+        line = f"written {number}\\n".encode()
+        with (logs / f"{number % 4}.log").open("ab", buffering=0) as file:
+            file.write(line)
+        diary.write(line)
+        time.sleep(0.04)
+"""
+
+
+def empty_trash(world: World) -> None:
+    purge(
+        PurgeRequest(
+            source_dir=world.logs,
+            archives=world.archives,
+            allow_delete=True,
+            grace=timedelta(0),
+            run_id="p",
+            now=NOW,
+        )
+    )
+
+
+@pytest.mark.parametrize("grace", [True, False], ids=["trash", "at once"])
+def test_no_line_of_a_busy_writer_is_lost(
+    quick: Path,
+    grace: bool,  # noqa: FBT001  # a parameter of the test
+) -> None:
+    world = World(quick, files=tuple(f"{number}.log" for number in range(4))).make(lines=1)
+    diary = quick / "wrote"
+    removed = 0
+    end = time.monotonic() + 2
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(world.logs), str(diary)]) as writer:
+        try:
+            while time.monotonic() < end or (removed < 2 and time.monotonic() < end + 20):
+                removed += len(world.offload(grace=grace).removed)
+                if grace:
+                    empty_trash(world)
+        finally:
+            writer.kill()
+
+    written = set(diary.read_bytes().splitlines(keepends=True))
+    assert len(written) > 20
+    assert removed >= 2
+    assert world.lost(written) == set()

@@ -22,7 +22,6 @@ class Remover:
     root: Path
     archive: str
     ingested: Callable[[str, int], bool]
-    grace: bool
     filesystem: Filesystem
     touched: set[tuple[str, ...]] = field(default_factory=set)
     """Directories below the root with changes that are not durable yet."""
@@ -84,9 +83,6 @@ class Remover:
         if not held.is_ours_alone():
             self.filesystem.rename_new(name, name, dir_fd=dir_fd, from_fd=trash_fd)
             return "in_use"
-        if not self.grace and held.leased:
-            self.filesystem.unlink(name, dir_fd=trash_fd)
-            self.filesystem.at("unlinked")
         return None
 
 

@@ -25,8 +25,8 @@ from export_assets.archives.offload.recovery import (
     verify_entry,
 )
 from export_assets.archives.offload.removal import Remover
-from export_assets.archives.offload.request import TRASH, OffloadReport, OffloadRequest
-from export_assets.archives.offload.trash import remove_empty
+from export_assets.archives.offload.request import OffloadReport, OffloadRequest
+from export_assets.archives.offload.trash import Trash, purge_files
 from export_assets.archives.temporary import sweep
 from export_assets.archives.zip_reader import open_archive, true_path
 from export_assets.archives.zip_writer import StagedZip, stage_zip
@@ -228,25 +228,28 @@ def _remove_of(
     paths: list[str],
     report: OffloadReport,
 ) -> None:
+    """Move *paths* to the trash; without a grace period, empty it in a second look at each."""
+    root, filesystem = request.source_dir.resolve(), request.filesystem
     remover = Remover(
-        root=request.source_dir.resolve(),
-        archive=entry.archive,
-        ingested=request.ingested,
-        grace=request.grace,
-        filesystem=request.filesystem,
+        root=root, archive=entry.archive, ingested=request.ingested, filesystem=filesystem
     )
-    members, gone = entry.by_path(), []
+    members, moved = entry.by_path(), []
     for path in sorted(paths):
         reason = remover.remove(path, members[path])
         if reason is not None:
             report.skip(path, reason)
         else:
-            gone.append(members[path])
-            report.removed.append(path)
+            moved.append(path)
     remover.sync()
-    if not request.grace:
-        remove_empty(remover.root / TRASH, entry.archive)
+    if not moved:
+        return
+    run_id = request.run_id
+    done = [members[path] for path in moved]
+    ledger.append(removal_entry(entry, "DONE", done, run_id=run_id, moment=request.now()))
+    if request.grace:
+        report.removed += moved
+        return
+    trash = Trash(root=root, archive=entry.archive, filesystem=filesystem, watched_only=True)
+    gone = purge_files(trash, entry, moved, report)
     if gone:
-        ledger.append(
-            removal_entry(entry, "DONE", gone, run_id=request.run_id, moment=request.now())
-        )
+        ledger.append(removal_entry(entry, "PURGED", gone, run_id=run_id, moment=request.now()))
