@@ -12,9 +12,11 @@ from export_assets.config.masking import has_secret, is_secret_name
 from export_assets.config.models import SourceConfig, all_tables
 from export_assets.config.overrides import Override, parse_text, place, put
 from export_assets.config.problems import Problem, problems_of
-from export_assets.config.references import expand, without_references
+from export_assets.config.references import Expanded, expand, without_references
 from export_assets.config.yaml_text import read_yaml
 from export_assets.errors import ConfigError
+
+_URL: KeyPath = ("url",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,8 @@ class LoadedSource:
     system NAME`; what is not here is a default."""
     references: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Values that came from `${…}`, by dotted key path, as written in the file."""
+    unset_url: str = ""
+    """Which variable of the address is not set: only who opens the source need care."""
 
     def origin(self, key: str) -> str:
         """Return where the value at the dotted *key* came from."""
@@ -103,11 +107,13 @@ def settle_source(
     below = _inherited(file, environ, systems or {})
     raw, shown = below.raw, file.shown
     expanded = expand(raw, environ, convert=lambda at, text: parse_text(text, SourceConfig, at))
+    tree = expanded.value if isinstance(expanded.value, dict) else {}
+    unset_url = _unset_url(tree, expanded, shown=shown)
     problems = [Problem(path=at, text=text) for at, text in expanded.problems.items()]
     problems += _literal_secrets(raw)
-    tree = expanded.value if isinstance(expanded.value, dict) else {}
     tree["tables"] = all_tables(tree.get("tables", {}))
     laid, lines = _lay_over(tree, overrides)
+    unset_url = "" if _URL in laid else unset_url
     written = {at: text for at, text in expanded.written.items() if not _owner(at, laid)}
     try:
         config = SourceConfig.model_validate(tree)
@@ -129,7 +135,19 @@ def settle_source(
             for at, by in owners.items()
         },
         references={dotted(at): text for at, text in written.items()},
+        unset_url=unset_url,
     )
+
+
+def _unset_url(tree: dict[str, object], expanded: Expanded, *, shown: str) -> str:
+    """Take an address whose variable is not set out of the problems; return the line about it.
+
+    One missing password must not keep the other sources of a project from being exported.
+    """
+    if _URL not in expanded.unset:
+        return ""
+    tree["url"] = expanded.written[_URL]
+    return Problem(path=_URL, text=expanded.problems.pop(_URL)).line(shown)
 
 
 def _inherited(

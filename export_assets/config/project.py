@@ -49,9 +49,12 @@ class Project:
 
         Raises:
             UsageError: There is no such source.
-            ConfigError: Its url is no address.
+            ConfigError: Its url is no address, or names a variable that is not set.
         """
-        config = self.source(name).config
+        loaded = self.source(name)
+        if loaded.unset_url:
+            raise ConfigError(loaded.unset_url)
+        config = loaded.config
         try:
             return parse_url(config.url, base=self.settings.home)
         except UsageError as error:

@@ -24,6 +24,8 @@ class Expanded:
     """The text with its references, by the path of each value that had any."""
     problems: dict[KeyPath, str] = field(default_factory=dict)
     """What is wrong, by path; never holds a variable's value."""
+    unset: frozenset[KeyPath] = frozenset()
+    """Those of `problems` that are gone once a variable is set."""
 
 
 def expand(value: object, environ: Mapping[str, str], *, convert: Convert) -> Expanded:
@@ -34,7 +36,12 @@ def expand(value: object, environ: Mapping[str, str], *, convert: Convert) -> Ex
     """
     expansion = _Expansion(environ, convert)
     tree = expansion.tree(value, ())
-    return Expanded(value=tree, written=expansion.written, problems=expansion.problems)
+    return Expanded(
+        value=tree,
+        written=expansion.written,
+        problems=expansion.problems,
+        unset=frozenset(expansion.unset),
+    )
 
 
 def without_references(text: str) -> str:
@@ -50,6 +57,7 @@ class _Expansion:
         self._convert = convert
         self.written: dict[KeyPath, str] = {}
         self.problems: dict[KeyPath, str] = {}
+        self.unset: set[KeyPath] = set()
 
     def tree(self, value: object, path: KeyPath) -> object:
         """Return *value* with its references replaced."""
@@ -76,6 +84,7 @@ class _Expansion:
         if match["escaped"]:
             return "${"
         if match["broken"]:
+            self.unset.discard(path)
             self.problems[path] = (
                 f"{match['broken']} is no reference; write ${{NAME}} or ${{NAME:-default}}, "
                 "and $${ for the characters themselves"
@@ -86,6 +95,8 @@ class _Expansion:
         if match["default"] is not None:
             return value or match["default"]
         if value is None:
+            if path not in self.problems:
+                self.unset.add(path)
             self.problems[path] = f"environment variable {match['name']} is not set"
             return ""
         return value

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from export_assets_tests.end_to_end.world import Ended, World, tree
+from export_assets_tests.end_to_end.world import DAILY, Ended, World, tree
 
 Cli = Callable[..., Ended]
 
@@ -401,3 +401,21 @@ def _coming(path: Path) -> list[str]:
     """Return the stamps of the minute that starts with that of *path*."""
     start = datetime.strptime("_".join(path.stem.split("_")[-2:]), "%Y%m%d_%H%M%S")  # noqa: DTZ007 - UTC, and only counted on
     return [f"{start + timedelta(seconds=more):%Y%m%d_%H%M%S}" for more in range(1, 61)]
+
+
+def test_a_source_without_its_variable_leaves_the_others_alone(world: World, cli: Cli) -> None:
+    world.database()
+    world.configure(DAILY)
+    (world.home / "sources" / "other.yaml").write_text(
+        "source: other\nurl: ${OTHER_URL}\n", encoding="utf-8"
+    )
+    unset = "other.yaml: url: environment variable OTHER_URL is not set"
+
+    exported, refused = cli("export", "shop", "-q"), cli("export", "other")
+    elsewhere, validated = cli("export", "other", "--source", "shop.db", "-q"), cli("validate")
+
+    assert (exported.code, exported.err) == (0, "")
+    assert (refused.code, validated.code) == (2, 2)
+    assert unset in refused.err
+    assert unset in validated.err
+    assert elsewhere.code == 0

@@ -7,6 +7,7 @@ import pytest
 
 from export_assets.config.load import LoadedSource, load_source
 from export_assets.config.overrides import flag, source_overrides
+from export_assets.config.project import load_project
 from export_assets.errors import ConfigError
 
 SHOP = """\
@@ -357,3 +358,17 @@ def test_the_example_says_what_it_seems_to_say() -> None:
     partition_by = config.table("orders").partition_by
     assert partition_by is not None
     assert (partition_by.column, str(partition_by.start)) == ("ordered_at", "2026-01-01")
+
+
+def test_an_address_whose_variable_is_not_set_stops_only_who_opens_it(tmp_path: Path) -> None:
+    (tmp_path / "sources").mkdir()
+    for name, url in (("shop", "shop.db"), ("other", "${OTHER_URL}")):
+        text = f"source: {name}\nurl: {url}\n"
+        (tmp_path / "sources" / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+    project = load_project(tmp_path, environ={})
+
+    assert project.url_of("shop").path == tmp_path / "shop.db"
+    with pytest.raises(ConfigError, match=r"other\.yaml: url: environment variable OTHER_URL is"):
+        project.url_of("other")
+    assert load_project(tmp_path, environ={"OTHER_URL": "x.db"}).url_of("other").path is not None

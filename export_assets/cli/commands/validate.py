@@ -50,6 +50,9 @@ def validate(output: Output, options: ValidateOptions) -> int:
         output.document({"exit_code": 0, "sources": names})
         return 0
     project = load_project(options.home, environ=os.environ, builtin=builtin_files())
+    unset = [loaded.unset_url for loaded in project.sources.values() if loaded.unset_url]
+    if unset:
+        raise ConfigError("\n".join(unset))
     _refuse_wrong_options(
         {name: loaded.config for name, loaded in project.sources.items()},
         {name: str(loaded.path) for name, loaded in project.sources.items()},
@@ -90,6 +93,8 @@ def _files(paths: list[Path]) -> list[str]:
         except ConfigError as error:
             lines += str(error).splitlines()
             continue
+        if loaded.unset_url:
+            lines.append(loaded.unset_url)
         names.append(loaded.config.source)
         configs[str(path)] = loaded.config
         if loaded.config.system is not None and loaded.config.system not in builtin_files():
