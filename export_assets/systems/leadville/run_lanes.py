@@ -95,23 +95,29 @@ def _each_once(events: pl.DataFrame) -> pl.DataFrame:
     concerned = repeated | events["event_id"].is_in(bases.implode())
     said = pl.col("event_id").str.extract(r"^([^.]*)").alias("_said")
     nth = pl.col("event_id").str.extract(r"\.(\d+)$").cast(pl.UInt32).fill_null(1)
-    once = (
-        events.filter(concerned)
-        .with_columns(said)
-        .sort("_said", nth)
-        .with_columns(copies=(pl.len() - 1).over("_said").cast(pl.UInt32))
+    kept = (
+        events.with_row_index("_row")
+        .filter(concerned)
+        .select("_row", said, nth.alias("_nth"), (pl.len() - 1).over(said).alias("copies"))
+        .sort("_said", "_nth")
         .unique("_said", keep="first", maintain_order=True)
-        .drop("_said")
     )
-    others = events.filter(~concerned).with_columns(copies=pl.lit(0, dtype=pl.UInt32))
-    return pl.concat([others, once])
+    none = pl.repeat(0, events.height, dtype=pl.UInt32, eager=True)
+    copies = none.scatter(kept["_row"], kept["copies"].cast(pl.UInt32))
+    stays = (~concerned).scatter(kept["_row"], values=True)
+    # The order stays as it was, which is most often that of time.
+    return events.with_columns(copies.alias("copies")).filter(stays)
 
 
 def _in_order(events: pl.DataFrame) -> pl.DataFrame:
     if _is_in_order(events):
         return events
-    ordered = events.sort(_ORDER)
-    return ordered if _is_in_order(ordered) else events.sort(*_ORDER, *_TIES)
+    # Within a moment, files are mostly in order already.
+    for keys in (_ORDER[:1], _ORDER):
+        ordered = events.sort(keys, maintain_order=True)
+        if _is_in_order(ordered):
+            return ordered
+    return events.sort(*_ORDER, *_TIES)
 
 
 def _is_in_order(events: pl.DataFrame) -> bool:
