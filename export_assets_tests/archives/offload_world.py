@@ -3,7 +3,7 @@
 import hashlib
 import io
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -213,15 +213,13 @@ def delete_while_archiving() -> None:
 def enter_after_removing() -> None:
     """A fault for the harness to find: the archive is entered when its files are gone."""
     append = Ledger.append
-    waiting: list[LedgerEntry] = []
+    waiting: dict[Path, list[LedgerEntry]] = defaultdict(list)
 
     def faulty(self: Ledger, entry: LedgerEntry) -> None:
-        if entry.event != "PURGED":
-            waiting.append(entry)
-            return
-        while waiting:
-            append(self, waiting.pop(0))
-        append(self, entry)
+        waiting[self.path].append(entry)
+        if entry.event == "PURGED":
+            for held_back in waiting.pop(self.path):
+                append(self, held_back)
 
     Ledger.append = faulty  # type: ignore[method-assign]  # in a process of its own
 

@@ -1,5 +1,6 @@
 """Offloading old files: what is archived, what is moved away, and what stays."""
 
+import errno
 import os
 import random
 import shutil
@@ -550,3 +551,73 @@ def test_no_line_of_a_busy_writer_is_lost(
     assert len(written) > 20
     assert removed >= 2
     assert world.lost(written) == set()
+
+
+def test_a_directory_named_through_a_link_is_the_same_directory(world: World) -> None:
+    link = world.root / "by-link"
+    link.symlink_to(world.logs)
+    request = world.request()
+    through = tuple(
+        replace(one, path=link / one.path.relative_to(world.logs)) for one in request.candidates
+    )
+
+    report = offload(replace(request, source_dir=link, candidates=through))
+
+    assert sorted(report.removed) == sorted(OLD_FILES)
+    assert world.left_behind() == ["today.jsonl"]
+
+
+def test_without_leases_files_wait_in_the_trash_even_where_they_should_go_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export_assets.archives.offload.lease._LEASES", False)
+
+    report = world.offload(grace=False)
+
+    assert {one.reason for one in report.skipped} == {"in_use", "too_new"}
+    assert report.removed == []
+    assert len(list((world.logs / TRASH).rglob("*.*"))) >= len(OLD_FILES)
+    assert world.left_behind() == ["today.jsonl"]
+
+
+def test_two_directories_share_archives_and_a_ledger(tmp_path: Path) -> None:
+    one, other = (World(tmp_path / name).make() for name in ("one", "other"))
+    archives = tmp_path / "archives"
+
+    first = offload(replace(one.request(), archives=archives))
+    second = offload(replace(other.request(), archives=archives))
+
+    assert sorted(first.removed) == sorted(second.removed) == sorted(OLD_FILES)
+    assert first.archive != second.archive
+    assert second.known == {}
+
+
+def test_a_file_whose_twin_is_in_the_trash_stays(world: World) -> None:
+    content = (world.logs / "c.log").read_bytes()
+    world.offload()
+    (world.logs / "c.log").write_bytes(content)
+
+    report = world.offload()
+
+    assert reasons(report.skipped)["c.log"] == "in_trash"
+    assert (world.logs / "c.log").read_bytes() == content
+
+
+def test_a_file_on_another_disk_than_its_trash_stays(world: World) -> None:
+    class Disks(Filesystem):
+        def rename_new(
+            self, old: str, new: str, *, dir_fd: int, from_fd: int | None = None
+        ) -> None:
+            if old == "c.log":
+                raise OSError(errno.EXDEV, "another disk")
+            super().rename_new(old, new, dir_fd=dir_fd, from_fd=from_fd)
+
+    report = world.offload(filesystem=Disks())
+
+    assert reasons(report.skipped)["c.log"] == "other_device"
+    assert len(report.removed) == len(OLD_FILES) - 1
+
+
+def test_a_cutoff_without_a_zone_is_refused(world: World) -> None:
+    with pytest.raises(UsageError, match="no time zone"):
+        offload(replace(world.request(), cutoff=NOW.replace(tzinfo=None)))
