@@ -43,6 +43,14 @@ def test_only_line_feeds_part_lines(content: bytes, lines: list[bytes], tmp_path
     assert [line for _, _, line in found] == lines
 
 
+def test_a_byte_order_mark_counts_at_the_front_alone(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.log", b"a\n\xef\xbb\xbfb\n")
+
+    found, _ = frame(path, block=2)
+
+    assert [line for _, _, line in found] == [b"a", b"\xef\xbb\xbfb"]
+
+
 def test_a_line_that_is_cut_anywhere_stays_pending_until_it_is_whole(tmp_path: Path) -> None:
     content = b'{"a":1}\n{"b":"\xc3\xa9"}\r\n\n{"c":3}\n'
     path = tmp_path / "x.log"
@@ -79,17 +87,17 @@ def test_nul_bytes_at_the_end_wait_for_what_comes(tmp_path: Path) -> None:
     assert (framer.offset, framer.pending) == (2, 700)
 
 
-def test_a_gigabyte_of_nul_bytes_in_a_hole_is_passed_quickly(tmp_path: Path) -> None:
+def test_gigabytes_of_nul_bytes_in_a_hole_are_passed_quickly(tmp_path: Path) -> None:
     path = tmp_path / "sparse.log"
     with path.open("wb") as file:
         file.write(b"a\n")
-        file.seek(1 << 30)
+        file.seek(1 << 34)
         file.write(b"\0b\n")
     begin = time.perf_counter()
 
     found, framer = frame(path)
 
-    assert found == [(0, 2, b"a"), (2, (1 << 30) - 1, "nul_run"), ((1 << 30) + 1, 2, b"b")]
+    assert found == [(0, 2, b"a"), (2, (1 << 34) - 1, "nul_run"), ((1 << 34) + 1, 2, b"b")]
     assert framer.offset == path.stat().st_size
     assert time.perf_counter() - begin < 5
 

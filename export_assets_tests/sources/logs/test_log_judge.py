@@ -148,6 +148,16 @@ def test_a_shape_is_used_only_where_all_lines_have_it() -> None:
     assert [one.reason for one in mixed.rejected] == ["duplicate_key"]
 
 
+@pytest.mark.parametrize("shape", [None, Shape], ids=["objects", "shaped"])
+@pytest.mark.parametrize("line", [b'{"a":1,"a":2}', b'{"a" :1,"a":2}'])
+def test_a_key_twice_is_seen_among_lines_of_one_shape(
+    line: bytes, shape: type[msgspec.Struct] | None
+) -> None:
+    judged = judge_lines([b'{"a":1}', line, b'{"a":3}'], shape=shape)
+
+    assert [(one.index, one.reason) for one in judged.rejected] == [(1, "duplicate_key")]
+
+
 # Where others differ from us: what they accept, refuse, round or turn into text.
 JSON_DIFFERS = {
     "surrogate in utf-8", "bom within a file", "key twice", "key twice, blank before colon",

@@ -11,7 +11,7 @@ import pytest
 from export_assets.errors import SourceCorrupt, SourceMissing
 from export_assets.systems.leadville.dialects.registry import recognise
 from export_assets.systems.leadville.event_texts import canonical_types, meaning_of
-from export_assets.systems.leadville.identity import logger_of, without_twins
+from export_assets.systems.leadville.identity import logger_of, number_repeats, without_twins
 from export_assets.systems.leadville.local_time import LocalTime
 from export_assets.systems.leadville.log_events import LogEvents, read_events
 from export_assets.systems.leadville.model import EVENTS
@@ -227,6 +227,25 @@ def test_the_database_gives_the_same_event_as_the_log(tmp_path: Path) -> None:
     assert row["event_id"].to_list() == line["event_id"].to_list()
     assert row["source_offset"].to_list() == [7]
     assert '"current_time":2.34' in row["raw"][0]
+
+
+def test_a_whole_number_is_the_same_in_log_and_database(tmp_path: Path) -> None:
+    path = make_database(tmp_path / "timer_events.db", (*SHOT[:7], 2, *SHOT[8:]))
+
+    row = read_events(path, name="timer_events.db", clock=UTC_CLOCK).events
+    line = read(tmp_path, TIMER.replace(b"2.34,", b"2,"), name="timer.jsonl").events
+
+    assert row["event_id"].to_list() == line["event_id"].to_list()
+
+
+def test_repeats_are_numbered_by_place_whatever_the_order_of_rows(tmp_path: Path) -> None:
+    events = read(tmp_path, TWIN, DEBUG.replace(b"bt50_raw", b"Status"), TWIN, TWIN).events
+    base = events.with_columns(events["event_id"].str.extract(r"^([^.]*)"))
+
+    numbered = number_repeats(base.reverse()).reverse()
+
+    assert numbered["event_id"].equals(events["event_id"])
+    assert events["event_id"].str.extract(r"(\..)$").to_list() == [None, None, ".2", ".3"]
 
 
 def test_rows_of_the_database_that_are_no_events_are_quarantined(tmp_path: Path) -> None:
