@@ -110,11 +110,17 @@ def _cut(events: pl.DataFrame, idle_timeout: timedelta) -> pl.DataFrame:
     spoken = pl.when(role != SIGN).then(role).when(boundary).then(pl.lit(_BOUNDARY, pl.Int8))
     before = spoken.shift(1).forward_fill()
     first = boundary | ((role == START) & (before != START))
-    rows = rows.with_columns(_first=first, _ends=role.is_in([STOP, SUMMARY]).cum_sum())
+    rows = rows.with_columns(
+        _first=first, _ends=role.is_in([STOP, SUMMARY]).cum_sum(), _sums=(role == SUMMARY).cum_sum()
+    )
     heads = rows.filter("_first")
     stretch = rows["_first"].cum_sum().cast(pl.Int64) - 1
     ends_before = heads["_ends"] - heads["role"].is_in([STOP, SUMMARY]).cast(pl.UInt32)
-    ended = rows["_ends"] > ends_before.gather(stretch)
+    sums_before = heads["_sums"] - (heads["role"] == SUMMARY).cast(pl.UInt32)
+    ends = rows["_ends"] - ends_before.gather(stretch)
+    first_sum = (rows["role"] == SUMMARY) & (rows["_sums"] - sums_before.gather(stretch) == 1)
+    first_stop = (rows["role"] == STOP) & (ends == 1)
+    ended = ends > 0
     run = (heads["role"] == START).gather(stretch)
     return rows.with_columns(
         stretch=stretch,
@@ -126,8 +132,8 @@ def _cut(events: pl.DataFrame, idle_timeout: timedelta) -> pl.DataFrame:
         .then(pl.lit("start")),
         ended=ended,
         run=run,
-        belongs=run & (~ended | rows["role"].is_in([STOP, SUMMARY])),
-    ).drop("_other_lane", "_boundary", "_first", "_ends")
+        belongs=run & (~ended | first_stop | first_sum),
+    ).drop("_other_lane", "_boundary", "_first", "_ends", "_sums")
 
 
 def _gather(rows: pl.DataFrame, family: Family) -> pl.DataFrame:
