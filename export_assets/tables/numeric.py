@@ -88,7 +88,7 @@ def divided(whole: pl.Series, divisor: int) -> pl.Series:
 
 def _decimal_of_text(raw: pl.Series, dtype: pl.Decimal) -> pl.Series:
     plain = raw.str.contains(_PLAIN).fill_null(value=False)
-    short = raw.str.replace(r"(\.[0-9]*?)0+$", "$1")
+    short = raw.str.replace(r"(\.[0-9]*?)0+$", "$1").str.replace(r"^([+-]?)\.$", "${1}0")
     digits = short.str.extract(r"\.([0-9]*)$").str.len_bytes().fill_null(0)
     fits = plain & (digits <= dtype.scale)
     exact = short.set(~fits, None).str.to_decimal(scale=dtype.scale).cast(dtype, strict=False)

@@ -316,6 +316,9 @@ NUMERALS = st.one_of(
 @example("15E1", (10, 2))
 @example("0e99", (10, 2))
 @example("1.", (10, 2))
+@example(".0", (38, 0))
+@example("-.00", (10, 2))
+@example(".", (10, 2))
 def test_decimals_from_text_are_exact_or_refused(text: str, size: tuple[int, int]) -> None:
     precision, scale = size
     wanted = exact_decimal(text, precision, scale)

@@ -1,0 +1,11 @@
+"""What holds for every test."""
+
+import os
+
+from hypothesis import settings
+
+# Continuous integration looks at the same examples each time, so that a change is what fails it;
+# a soak draws new ones.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("drawn", deadline=None)
+settings.load_profile("drawn" if os.environ.get("EXPORT_ASSETS_SOAK") else "same")
