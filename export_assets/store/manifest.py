@@ -133,6 +133,36 @@ class BundleRecord(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
 
+class SegmentRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The stretch `[start, end)` of a log's content that a segment was made of."""
+
+    identity: str
+    """Of the content, whatever the file is called."""
+    file: str
+    """What it was called when it was read, below the log directory; see `escaped`."""
+    start: int
+    end: int
+    sha256: str
+    """Of the bytes `[start, end)`."""
+    prefix: str
+    """Fingerprint of the bytes `[0, end)`."""
+    first_line: int
+    """Number of the first line, from 1."""
+    next_line: int
+    """Number of the line that begins at `end`."""
+    exported_bytes: int
+    quarantined_bytes: int
+    blank_bytes: int
+    pending_bytes: int
+    """After `end`, when the file was looked at."""
+    sealed: bool = False
+    """Its last line was taken as it stood, because nothing was expected after it."""
+    follows: str = ""
+    """The identity of what this file's name stood for before, where that is another one."""
+    quarantine: FileRecord | None = None
+    """The file of lines that are no records, which is no part of the rows."""
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     """The record of one published partition."""
 
@@ -160,6 +190,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     watermark: dict[str, str] = {}
     bundle: BundleRecord | msgspec.UnsetType = msgspec.UNSET
     """Of a relational bundle only."""
+    segment: SegmentRecord | msgspec.UnsetType = msgspec.UNSET
+    """Of a segment of a log only."""
     created_at: datetime
     run_id: str
     checksum: str = ""
@@ -168,7 +200,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     @property
     def listed(self) -> tuple[FileRecord, ...]:
         """Every file beside the manifest: the parts, and what is no part of the rows."""
-        return self.files if self.tombstones is None else (*self.files, self.tombstones)
+        others = [self.tombstones]
+        if isinstance(self.segment, SegmentRecord):
+            others.append(self.segment.quarantine)
+        return (*self.files, *(record for record in others if record is not None))
 
     @property
     def rows(self) -> int:

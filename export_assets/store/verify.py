@@ -184,7 +184,7 @@ def _verify_once(
         if record.path not in present:
             return [_finding(path / record.path, "missing", "listed in the manifest but missing")]
         part = path / record.path
-        if count_rows is None or record is manifest.tombstones:
+        if count_rows is None or record not in manifest.files:
             return _check_file(part, record, lambda: record.rows)
         return _check_file(part, record, lambda: count_rows(part, manifest))
 
