@@ -2,6 +2,7 @@
 
 import os
 import random
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +15,20 @@ from export_assets_tests.fidelity.trial import Tally, compare, export_all, publi
 
 SOAK = os.environ.get("EXPORT_ASSETS_SOAK") == "1"
 SCHEMAS = int(os.environ.get("EXPORT_ASSETS_SCHEMAS", "1000" if SOAK else "200"))
-FIRST = int(
-    os.environ.get(
-        "EXPORT_ASSETS_SEED", str(random.SystemRandom().getrandbits(24)) if SOAK else "0"
-    )
-)
 TOGETHER = 25
+
+
+def first_seed() -> int:
+    """Return the seed asked for, in a soak a new one that all workers of the run agree upon."""
+    if "EXPORT_ASSETS_SEED" in os.environ:
+        return int(os.environ["EXPORT_ASSETS_SEED"])
+    if not SOAK:
+        return 0
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or secrets.token_hex(8)
+    return random.Random(run).getrandbits(24)
+
+
+FIRST = first_seed()
 
 
 @pytest.fixture(scope="module")
