@@ -1,0 +1,112 @@
+"""The log files below a directory, and what is there that is none."""
+
+import os
+import re
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from export_assets.errors import SourceMissing
+from export_assets.translate import translating
+
+_LEAST_GZIP = 18  # header and trailer of an empty member
+_UNDECODED = re.compile("[\udc80-\udcff]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A regular file that is to be looked at."""
+
+    name: str
+    """Below the directory, with `/`; bytes that are no UTF-8 as Python's surrogates."""
+    path: Path
+    """Where its content is: of a symbolic link, what it leads to."""
+    size: int
+
+
+@dataclass(kw_only=True)
+class Listing:
+    """What is below a directory."""
+
+    files: list[Listed] = field(default_factory=list)
+    ignored: dict[str, str] = field(default_factory=dict)
+    """By name (escaped), why something that is called like a log is not read."""
+
+
+def escaped(name: str) -> str:
+    """Return *name* as text that any file can hold: odd bytes and `%` percent-encoded."""
+    plain = name.replace("%", "%25")
+    return _UNDECODED.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", plain)
+
+
+def list_logs(root: Path, patterns: Sequence[str] = ("*",)) -> Listing:
+    """List what is called like one of *patterns* below *root*; hidden directories are passed by.
+
+    Raises:
+        SourceMissing: *root* is no directory, or may not be read.
+    """
+    listing = Listing()
+    home = root.resolve()
+    if not home.is_dir():
+        msg = f"{root}: is no directory"
+        raise SourceMissing(msg)
+    with translating(str(root), side="source"):
+        entries = _entries(home)
+    waiting = [(entry, entry.name) for entry in reversed(entries)]
+    while waiting:
+        entry, name = waiting.pop()
+        called = any(fnmatchcase(entry.name, pattern) for pattern in patterns)
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                if called and "*" not in patterns:
+                    listing.ignored[escaped(name)] = "directory"
+                if not entry.name.startswith("."):
+                    inner = [(one, f"{name}/{one.name}") for one in _entries(Path(entry.path))]
+                    waiting += reversed(inner)
+            elif called:
+                _add(listing, home, name, Path(entry.path))
+        except OSError as error:
+            listing.ignored[escaped(name)] = (error.strerror or "unreadable").lower()
+    return listing
+
+
+def _entries(directory: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(directory) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
+
+
+def _add(listing: Listing, home: Path, name: str, path: Path) -> None:
+    if path.is_symlink():
+        path = path.resolve()
+        if not path.is_relative_to(home):
+            listing.ignored[escaped(name)] = "symbolic link that leads out of the directory"
+            return
+    status = path.stat(follow_symlinks=False)
+    if stat.S_ISREG(status.st_mode):
+        listing.files.append(Listed(name=name, path=path, size=_content_size(path, status.st_size)))
+        return
+    listing.ignored[escaped(name)] = _kind(status.st_mode)
+
+
+def _content_size(path: Path, size: int) -> int:
+    """Return a guess of how long the content is: it decides about the order of reading alone."""
+    if path.suffix != ".gz" or size < _LEAST_GZIP:
+        return size
+    with path.open("rb") as file:
+        file.seek(-4, os.SEEK_END)
+        return int.from_bytes(file.read(4), "little")
+
+
+def _kind(mode: int) -> str:
+    for test, kind in (
+        (stat.S_ISFIFO, "named pipe"),
+        (stat.S_ISDIR, "directory"),
+        (stat.S_ISSOCK, "socket"),
+        (stat.S_ISCHR, "device"),
+        (stat.S_ISBLK, "device"),
+    ):
+        if test(mode):
+            return kind
+    return "no regular file"

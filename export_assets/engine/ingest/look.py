@@ -1,0 +1,106 @@
+"""One look at one file: opened once, measured once, and known by its content."""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from export_assets.engine.ingest.listing import Listed, escaped
+from export_assets.engine.ingest.prefix import WHOLE_BYTES, Survey, survey
+from export_assets.engine.ingest.segments import Known
+from export_assets.store.manifest import SegmentRecord
+
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """How logs are read."""
+
+    seal_after: timedelta = timedelta(hours=24)
+    """Idle for so long, a file's last line counts without its line feed."""
+    whole_bytes: int = WHOLE_BYTES
+    """Up to here a fingerprint is of all bytes."""
+    max_line_bytes: int = 16 << 20
+    block_bytes: int = 4 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """A file as it was at one moment, still open."""
+
+    name: str
+    """Below the log directory, escaped."""
+    descriptor: int
+    size: int
+    """On disk."""
+    survey: Survey
+    base: SegmentRecord | None
+    """How far its content was read."""
+    sealed: bool
+    """Nothing is expected to be appended."""
+
+    @property
+    def start(self) -> int:
+        """Where reading goes on, in bytes of the content."""
+        return self.base.end if self.base else 0
+
+    @property
+    def end(self) -> int:
+        """Up to where there is something to read."""
+        end = self.survey.length if self.sealed else self.survey.line_end
+        return max(self.start, end)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there is something to read."""
+        return self.end > self.start
+
+
+@contextmanager
+def open_log(listed: Listed) -> Iterator[int | None]:
+    """Hold the file open and give its descriptor; None where it is no regular file any more.
+
+    Raises:
+        FileNotFoundError: It is gone.
+    """
+    descriptor = os.open(listed.path, _FLAGS)
+    try:
+        yield descriptor if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+    finally:
+        os.close(descriptor)
+
+
+def look_at(
+    listed: Listed,
+    descriptor: int,
+    known: Known,
+    policy: Policy,
+    *,
+    now: datetime,
+    also: Iterable[int] = (),
+) -> Look:
+    """Look at an open file, up to the size it has now.
+
+    Raises:
+        SourceChanged: It was cut while it was looked at.
+    """
+    status = os.fstat(descriptor)
+    name = escaped(listed.name)
+    found = survey(
+        descriptor, status.st_size, (*known.ends, *also), name=name, whole=policy.whole_bytes
+    )
+    # Times of modification can be set to anything, and writers' clocks jump. This one is the
+    # kernel's, and every write moves it.
+    idle = now - datetime.fromtimestamp(status.st_ctime, UTC)
+    complete = found.gzip and found.damage is None
+    return Look(
+        name=name,
+        descriptor=descriptor,
+        size=status.st_size,
+        survey=found,
+        base=known.match(found.prints),
+        sealed=complete or idle >= policy.seal_after,
+    )

@@ -1,0 +1,40 @@
+"""What one pass over a log directory did."""
+
+from dataclasses import dataclass, field
+
+from export_assets.errors import ExportError
+from export_assets.store.manifest import SegmentRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truncation:
+    """A file whose content, read before, is found under no name any more: `truncation_detected`.
+
+    It was truncated, or replaced by another one.
+    """
+
+    file: str
+    identity: str
+    read_bytes: int
+    """How far it had been read."""
+    unread_bytes: int
+    """Bytes known to have been there unread, at least."""
+
+
+@dataclass(kw_only=True)
+class IngestReport:
+    """What became of every file; names are escaped as in manifests."""
+
+    published: list[SegmentRecord] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    duplicates: dict[str, str] = field(default_factory=dict)
+    """By name, the file with the same content."""
+    truncations: list[Truncation] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    """Removed between listing and opening."""
+    ignored: dict[str, str] = field(default_factory=dict)
+    """By name, why it is not read."""
+    failed: dict[str, ExportError] = field(default_factory=dict)
+    """By name, why it could not be read this time."""
+    pending_bytes: int = 0
+    """Over all files, what is no whole line yet."""

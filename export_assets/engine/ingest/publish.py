@@ -1,0 +1,194 @@
+"""From what was seen of a file to a published segment: read, account, publish in one step."""
+
+import hashlib
+from datetime import datetime
+
+from export_assets.engine.ingest.look import Look, Policy
+from export_assets.engine.ingest.prefix import survey
+from export_assets.engine.ingest.rows import Rows, placed_rows, placed_schema
+from export_assets.engine.ingest.segment_writer import SegmentWriter
+from export_assets.engine.ingest.segments import Known, SegmentsKey
+from export_assets.engine.manifests import code_version
+from export_assets.errors import InternalError, SourceChanged
+from export_assets.sources.logs.reading import Account, LogFile, LogReader
+from export_assets.sources.logs.streams import Damage, Stream, open_stream
+from export_assets.store.local import LocalStore
+from export_assets.store.manifest import Counters, Manifest, SegmentRecord, SnapshotRecord
+from export_assets.store.staging import Staging
+from export_assets.tables.digest import ALGORITHM
+from export_assets.translate import translating
+
+
+class _Stretch:
+    """The next *length* bytes of *inner*, hashed as they pass."""
+
+    def __init__(self, inner: Stream, length: int, *, name: str, damage: Damage | None) -> None:
+        self.damage = damage
+        self.digest = hashlib.sha256()
+        self._inner = inner
+        self._left = length
+        self._name = name
+
+    def read(self, size: int) -> bytes:
+        with translating(self._name, side="source"):
+            data = self._inner.read(min(size, self._left)) if self._left else b""
+        self.digest.update(data)
+        self._left -= len(data)
+        return data
+
+    def skip_nuls(self) -> int:
+        with translating(self._name, side="source"):
+            count = min(self._inner.skip_nuls(), self._left) if self._left else 0
+        self._left -= count
+        zeros, whole = bytes(1 << 20), count
+        while whole:
+            self.digest.update(zeros[:whole])
+            whole -= min(whole, len(zeros))
+        return count
+
+
+def identity_of(look: Look, known: Known) -> str:
+    """Return the identity under which what is new in *look* is published."""
+    if look.base is not None and known.tip(look.base.identity) == look.base.end:
+        return look.base.identity
+    prefix = look.survey.prints[look.end]
+    return hashlib.sha256(prefix.encode("ascii")).hexdigest()[:32]
+
+
+def publish_segment(
+    look: Look,
+    identity: str,
+    rows: Rows,
+    *,
+    store: LocalStore,
+    source: str,
+    policy: Policy,
+    follows: str,
+    run_id: str,
+    now: datetime,
+) -> Manifest:
+    """Publish what is new in *look* and return its manifest.
+
+    Raises:
+        SourceChanged: The file was rewritten while it was read; nothing was published.
+        InternalError: Its bytes do not add up; nothing was published.
+        DestinationError: The disk refused, or somebody else published the same.
+    """
+    key, directory = SegmentsKey(source), f"{identity}-{look.start}"
+    schema = placed_schema(rows.schema)
+    with (
+        translating(f"{key}/{directory}"),
+        store.stage(key, directory, run_id, expected_run_id=None) as staging,
+    ):
+        writer = SegmentWriter(staging, schema)
+        try:
+            account, sha256, next_line = _read(look, identity, rows, writer, policy)
+            writer.close()
+        except BaseException:
+            writer.abort()
+            raise
+        _check(look, account, writer.rows, policy)
+        record = SegmentRecord(
+            identity=identity,
+            file=look.name,
+            start=look.start,
+            end=look.end,
+            sha256=sha256,
+            prefix=look.survey.prints[look.end],
+            first_line=look.base.next_line if look.base else 1,
+            next_line=next_line,
+            exported_bytes=account.exported_bytes,
+            quarantined_bytes=account.quarantined_bytes,
+            blank_bytes=account.blank_bytes,
+            pending_bytes=look.survey.length - look.end,
+            sealed=look.sealed,
+            follows=follows,
+            quarantine=writer.quarantine(),
+        )
+        manifest = _manifest(staging, writer, record, account, version=rows.version, now=now)
+        return staging.publish(manifest)
+
+
+def _read(
+    look: Look, identity: str, rows: Rows, writer: SegmentWriter, policy: Policy
+) -> tuple[Account, str, int]:
+    packed = look.survey.gzip
+    inner = open_stream(
+        look.descriptor,
+        start=look.start,
+        end=look.size if packed else look.end,
+        name=look.name,
+    )
+    damage = look.survey.damage if look.sealed else None
+    stream = _Stretch(inner, look.end - look.start, name=look.name, damage=damage)
+    schema = placed_schema(rows.schema)
+    reader = LogReader(
+        stream,
+        LogFile(name=look.name, identity=identity),
+        judge=rows.judge,
+        offset=look.start,
+        line=look.base.next_line if look.base else 1,
+        # What is read ends with a line feed, or is all there will be.
+        sealed=True,
+        max_line_bytes=policy.max_line_bytes,
+        block_bytes=policy.block_bytes,
+    )
+    for batch in reader:
+        frame, rejected = placed_rows(rows, batch, schema)
+        reader.refuse(batch, rejected)
+        writer.write(frame)
+        writer.refuse(reader.take_quarantine())
+    writer.refuse(reader.take_quarantine())
+    if reader.end != look.end:
+        msg = f"{look.name}: read up to byte {reader.end}, not {look.end}"
+        raise InternalError(msg)
+    return reader.account, stream.digest.hexdigest(), reader.next_line
+
+
+def _check(look: Look, account: Account, rows: int, policy: Policy) -> None:
+    """Hold what was read against what was seen before, and the bytes against each other."""
+    again = survey(
+        look.descriptor, look.size, (look.end,), name=look.name, whole=policy.whole_bytes
+    )
+    if again.prints.get(look.end) != look.survey.prints[look.end]:
+        msg = f"{look.name}: was rewritten while it was read"
+        raise SourceChanged(msg)
+    if account.bytes_seen != look.end - look.start or rows != account.exported:
+        msg = (
+            f"{look.name}: {account.bytes_seen} bytes accounted for of {look.end - look.start},"
+            f" {rows} rows written of {account.exported} lines"
+        )
+        raise InternalError(msg)
+
+
+def _manifest(
+    staging: Staging,
+    writer: SegmentWriter,
+    record: SegmentRecord,
+    account: Account,
+    *,
+    version: str,
+    now: datetime,
+) -> Manifest:
+    part = writer.part()
+    return Manifest(
+        source=staging.key.source,
+        table=staging.key.table,
+        format=staging.key.format,
+        partition=staging.directory,
+        snapshot=SnapshotRecord(kind="log", id=record.prefix, taken_at=now, consistency="snapshot"),
+        config_hash=version,
+        code_version=code_version(),
+        columns=writer.columns(),
+        primary_key=("_src", "_off"),
+        order_by=("_off",),
+        files=(part,) if part else (),
+        row_digest=writer.row_digest,
+        digest_algorithm=ALGORITHM,
+        counters=Counters(
+            exported=account.exported, quarantined=dict(account.reasons), blank=account.blank
+        ),
+        segment=record,
+        created_at=now,
+        run_id=staging.run_id,
+    )

@@ -1,0 +1,101 @@
+"""The seam to what knows the records: a schema, a judge of lines, and frames made of records."""
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import polars as pl
+
+from export_assets.errors import InternalError
+from export_assets.sources.logs.judge import Rejected
+from export_assets.sources.logs.reading import Batch, Judge
+from export_assets.tables.schema import Column, LogicalType, TableSchema
+
+_PLACE: Final = (
+    Column(
+        name="_src",
+        logical=LogicalType.TEXT,
+        nullable=False,
+        description="Identity of the content that the line is in.",
+    ),
+    Column(
+        name="_off",
+        logical=LogicalType.INTEGER,
+        nullable=False,
+        description="Where the line begins, in bytes of the content.",
+    ),
+    Column(
+        name="_len",
+        logical=LogicalType.INTEGER,
+        nullable=False,
+        description="Bytes of the line, terminator included.",
+    ),
+    Column(
+        name="_line",
+        logical=LogicalType.INTEGER,
+        nullable=False,
+        description="Number of the line, from 1.",
+    ),
+)
+
+
+class Rows(Protocol):
+    """What a kind of log makes of its records."""
+
+    @property
+    def schema(self) -> TableSchema:
+        """The columns of the rows."""
+
+    @property
+    def judge(self) -> Judge:
+        """What tells records from other lines."""
+
+    @property
+    def version(self) -> str:
+        """Whatever decides the rows besides the bytes; recorded as the configuration hash."""
+
+    def frame(self, batch: Batch) -> tuple[pl.DataFrame, Sequence[Rejected]]:
+        """Return one row of `schema` per record of *batch*, in order, and the records refused.
+
+        Equal records must give equal rows, whatever the batch.
+        """
+
+
+def placed_schema(schema: TableSchema) -> TableSchema:
+    """Return *schema* with the columns that say where each row is from.
+
+    Raises:
+        InternalError: It has a column of such a name.
+    """
+    taken = {column.name for column in _PLACE} & set(schema.names)
+    if taken:
+        msg = f"{schema.name}: column {min(taken)} has a name that is reserved"
+        raise InternalError(msg)
+    return TableSchema(
+        name=schema.name,
+        columns=(*schema.columns, *_PLACE),
+        primary_key=("_src", "_off"),
+        description=schema.description,
+    )
+
+
+def placed_rows(
+    rows: Rows, batch: Batch, schema: TableSchema
+) -> tuple[pl.DataFrame, Sequence[Rejected]]:
+    """Return the rows of *batch* in *schema*, which is that of *rows* with their places.
+
+    Raises:
+        InternalError: *rows* gave fewer or more rows than records.
+    """
+    frame, rejected = rows.frame(batch)
+    refused = {one.index for one in rejected}
+    kept = [index for index in range(len(batch)) if index not in refused]
+    if frame.height != len(kept):
+        msg = f"{batch.file.name}: {frame.height} rows were made of {len(kept)} records"
+        raise InternalError(msg)
+    placed = frame.with_columns(
+        pl.lit(batch.file.identity).alias("_src"),
+        pl.Series("_off", [batch.offsets[index] for index in kept], dtype=pl.Int64),
+        pl.Series("_len", [batch.lengths[index] for index in kept], dtype=pl.Int64),
+        pl.Series("_line", [batch.numbers[index] for index in kept], dtype=pl.Int64),
+    )
+    return placed.select(schema.names).cast(schema.polars), rejected
