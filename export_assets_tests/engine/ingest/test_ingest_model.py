@@ -1,0 +1,44 @@
+"""Random lives of logs: no line missing, none twice, and the bytes add up."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from export_assets_tests.engine.ingest.log_model import Life
+
+SOAK = os.environ.get("EXPORT_ASSETS_SOAK") == "1"
+LIVES = 2000 if SOAK else 600
+GROUPS = 4
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("truncating", [False, True], ids=["whole", "truncating"])
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_every_line_is_published_exactly_once(
+    truncating: bool,  # noqa: FBT001 - a parameter of the test
+    group: int,
+    tmp_path: Path,
+) -> None:
+    happened: Counter[str] = Counter()
+    for seed in range(group, LIVES, GROUPS):
+        life = Life(tmp_path / str(seed), seed, truncating=truncating)
+
+        life.live()
+
+        published = life.published
+        missing = life.written - life.lost - published.keys()
+        twice = {number for number, count in published.items() if count > 1}
+        assert (seed, missing, twice) == (seed, set(), set())
+        for _, manifest, record in life.world.segments:
+            told = record.exported_bytes + record.quarantined_bytes + record.blank_bytes
+            assert told == record.end - record.start
+            assert manifest.counters.exported == manifest.rows
+        happened["crashes"] += life.crashes
+        happened["truncations"] += life.truncations
+        happened["rotated"] += life.rotated
+        happened["lost"] += len(life.lost)
+
+    assert min(happened["crashes"], happened["rotated"], happened["lost"]) > 20, happened
+    assert (happened["truncations"] > 20) is truncating, happened
