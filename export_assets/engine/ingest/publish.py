@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime
+from functools import cache
 
 from export_assets.engine.ingest.look import Look, Policy
 from export_assets.engine.ingest.prefix import survey
@@ -17,6 +18,9 @@ from export_assets.store.manifest import Counters, Manifest, SegmentRecord, Snap
 from export_assets.store.staging import Staging
 from export_assets.tables.digest import ALGORITHM
 from export_assets.translate import translating
+
+# Asked for with every segment, and it reads a file.
+_code_version = cache(code_version)
 
 
 class _Stretch:
@@ -178,7 +182,7 @@ def _manifest(
         partition=staging.directory,
         snapshot=SnapshotRecord(kind="log", id=record.prefix, taken_at=now, consistency="snapshot"),
         config_hash=version,
-        code_version=code_version(),
+        code_version=_code_version(),
         columns=writer.columns(),
         primary_key=("_src", "_off"),
         order_by=("_off",),

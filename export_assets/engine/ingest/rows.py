@@ -98,4 +98,6 @@ def placed_rows(
         pl.Series("_len", [batch.lengths[index] for index in kept], dtype=pl.Int64),
         pl.Series("_line", [batch.numbers[index] for index in kept], dtype=pl.Int64),
     )
-    return placed.select(schema.names).cast(schema.polars), rejected
+    if placed.schema != schema.polars:
+        placed = placed.select(schema.names).cast(schema.polars)
+    return placed, rejected

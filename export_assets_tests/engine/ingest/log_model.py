@@ -57,7 +57,7 @@ class Life:
         self.random = random.Random(self.seed)
         self.world = World(self.base, filesystem=self.filesystem)
 
-    def live(self, steps: int = 14) -> None:
+    def live(self, steps: int = 12) -> None:
         doings = [self.grow, self.grow, self.grow, self.read, self.read, self.crash]
         doings += [self.rotate, self.remove]
         if self.truncating:

@@ -3,19 +3,23 @@
 import gzip
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from export_assets.engine.ingest.look import Policy
 from export_assets.engine.ingest.prefix import survey
 from export_assets.engine.ingest.segments import SegmentsKey
 from export_assets.errors import DestLocked
+from export_assets.sources.logs.judge import Rejected
+from export_assets.sources.logs.reading import Batch
 from export_assets.store.layout import lock_path
 from export_assets.store.local import LocalStore
 from export_assets.store.lock import partition_lock
 from export_assets.store.verify import verify_partitions, verify_tree
-from export_assets_tests.engine.ingest.ingest_world import SOURCE, World, line, lines
+from export_assets_tests.engine.ingest.ingest_world import SOURCE, Numbers, World, line, lines
 
 
 @pytest.fixture
@@ -307,3 +311,63 @@ def test_two_runs_at_once_do_not_read_the_same_logs(world: World) -> None:
 
     with partition_lock(lock, holder="other"), pytest.raises(DestLocked, match="run other"):
         world.tick()
+
+
+def test_a_file_rewritten_while_it_is_read_waits_for_the_next_pass(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = world.log("a.jsonl", lines(1, 2))
+    world.log("b.jsonl", lines(3, 4, 5))
+    original = Numbers.frame
+
+    def frame(self: Numbers, batch: Batch) -> tuple[pl.DataFrame, Sequence[Rejected]]:
+        if batch.file.name == "a.jsonl":
+            log.write_bytes(lines(8, 9))
+        return original(self, batch)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Numbers, "frame", frame)
+        report = world.tick()
+    before = world.numbers
+    world.tick()
+
+    assert str(report.failed["a.jsonl"]) == "a.jsonl: was rewritten while it was read"
+    assert before == [3, 4, 5]
+    assert world.numbers == [3, 4, 5, 8, 9]
+
+
+@pytest.mark.parametrize("modified", [0, 2**33], ids=["1970", "2242"])
+def test_times_of_modification_seal_nothing(world: World, modified: int) -> None:
+    log = world.log("a.jsonl", lines(1) + b'{"n"')
+    os.utime(log, (modified, modified))
+
+    report = world.tick()
+    world.append("a.jsonl", b":2}\n")
+    world.tick()
+
+    assert report.pending_bytes == 4
+    assert world.numbers == [1, 2]
+
+
+def test_a_row_says_which_line_it_is_from(world: World) -> None:
+    content = lines(1) + b"x\n" + line(-1) + b"\n" + lines(22)
+    world.log("a.jsonl", b"\xef\xbb\xbf" + content)
+    world.tick()
+
+    ((path, _, record),) = world.segments
+    rows = pl.read_parquet(path / "part-00000.parquet").rows()
+
+    assert rows == [(1, record.identity, 0, 12, 1), (22, record.identity, 25, 10, 5)]
+
+
+def test_equal_logs_give_equal_bytes(tmp_path: Path) -> None:
+    files = []
+    for name in "one", "other":
+        world = World(tmp_path / name, runs=len(name))
+        world.log(f"{name}.jsonl", lines(1, 2))
+        world.tick()
+        files.append(
+            {path.name: (path / "part-00000.parquet").read_bytes() for path in world.paths}
+        )
+
+    assert files[0] == files[1]
