@@ -7,12 +7,13 @@ What was read is known from the published segments alone, so it makes no differe
 was killed. docs/on-disk-format.md says what segments are and how content is told.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from export_assets.engine.ingest.heads import Heads
 from export_assets.engine.ingest.listing import Listed, escaped, list_logs
 from export_assets.engine.ingest.look import Look, Policy, look_at, open_log
 from export_assets.engine.ingest.outcome import IngestReport, Truncation
@@ -99,14 +100,15 @@ class _Pass:
         """By name, the segment it had before, of another identity."""
 
     def run(self) -> IngestReport:
-        for index, listed in enumerate(self.files):
+        heads = Heads(self.files)
+        for listed in self.files:
             name = escaped(listed.name)
             try:
                 with open_log(listed) as descriptor:
                     if descriptor is None:
                         self.report.ignored[name] = "no regular file any more"
                     else:
-                        self._one(listed, descriptor, self.files[index + 1 :])
+                        self._one(listed, descriptor, heads)
             except FileNotFoundError:
                 self.report.gone.append(name)
             except SourceError as error:
@@ -116,12 +118,12 @@ class _Pass:
         self._tell_truncations()
         return self.report
 
-    def _one(self, listed: Listed, descriptor: int, larger: Sequence[Listed]) -> None:
+    def _one(self, listed: Listed, descriptor: int, heads: Heads) -> None:
         own = self._ingestion
         look = look_at(listed, descriptor, self._known, own.policy, now=self._now)
         before = self._known.named(look.name)
         if look.is_new and not self._continues(look):
-            original = self._original(look, larger)
+            original = self._original(look, heads)
             if original is not None:
                 self.report.duplicates[look.name] = original
                 return
@@ -164,10 +166,12 @@ class _Pass:
             self._before[look.name] = before
         self.report.unchanged.append(look.name)
 
-    def _original(self, look: Look, larger: Sequence[Listed]) -> str | None:
+    def _original(self, look: Look, heads: Heads) -> str | None:
         """Return the file of which *look* is a copy from earlier, all of it read by now."""
         wanted = look.survey.prints[look.end]
-        for listed in larger:
+        if max(self._known.ends, default=0) < look.end:
+            return None
+        for listed in heads.alike(look.descriptor, look.size, look.end):
             with suppress(OSError, SourceError), open_log(listed) as descriptor:
                 if descriptor is None:
                     continue

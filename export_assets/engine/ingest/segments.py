@@ -43,8 +43,8 @@ class Known:
 
     @property
     def ends(self) -> list[int]:
-        """Where segments end, in bytes of the content."""
-        return sorted(self._by_end)
+        """Where segments end, in bytes of the content, in no order."""
+        return list(self._by_end)
 
     def add(self, record: SegmentRecord, created_at: datetime) -> None:
         """Take note of a published segment."""

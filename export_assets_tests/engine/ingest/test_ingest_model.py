@@ -40,5 +40,5 @@ def test_every_line_is_published_exactly_once(
         happened["rotated"] += life.rotated
         happened["lost"] += len(life.lost)
 
-    assert min(happened["crashes"], happened["rotated"], happened["lost"]) > 20, happened
+    assert min(happened["crashes"], happened["rotated"], happened["lost"]) > 10, happened
     assert (happened["truncations"] > 20) is truncating, happened
