@@ -6,6 +6,7 @@ for finding in verify_source(exporter):      one read of each table, whatever it
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from export_assets.engine.computed import with_computed
@@ -24,7 +25,7 @@ from export_assets.errors import ExportError, IntegrityError
 from export_assets.formats.registry import FORMATS
 from export_assets.sources.base import Snapshot
 from export_assets.store.catalogue import Published, list_published
-from export_assets.store.layout import ExportKey, lock_path
+from export_assets.store.layout import ExportKey, is_visible, lock_path
 from export_assets.store.manifest import Manifest
 from export_assets.tables.contract import Contract
 from export_assets.tables.digest import ALGORITHM
@@ -148,10 +149,10 @@ def published_exports(exporter: Exporter) -> set[tuple[str, str]]:
 
 
 def lost_exports(exporter: Exporter, snapshot: Snapshot) -> set[tuple[str, str]]:
-    """Return table and format of what is configured, was published, and has no directory.
+    """Return table and format of what is configured, was published, and has no partition left.
 
     Whoever removes a partition removes its lock, too: where locks are left and nothing else, the
-    directory was removed by somebody who did not know of them.
+    directories were removed by somebody who did not know of them.
     """
     config, request, root = exporter.source.config, exporter.request, exporter.workspace.store.root
     tables = request.tables or [name for name in snapshot.tables() if config.selects(name)]
@@ -160,9 +161,13 @@ def lost_exports(exporter: Exporter, snapshot: Snapshot) -> set[tuple[str, str]]
         for fmt in config.formats_of(table):
             key = ExportKey(config.source, table, fmt)
             locks = lock_path(root, key, ALL).parent
-            if locks.is_dir() and any(locks.iterdir()) and not root.joinpath(*key.parts).exists():
+            if locks.is_dir() and any(locks.iterdir()) and _is_empty(root.joinpath(*key.parts)):
                 found.add((table, str(fmt)))
     return {(table, fmt) for table, fmt in found if fmt in (request.formats or FORMATS)}
+
+
+def _is_empty(directory: Path) -> bool:
+    return not directory.is_dir() or not any(is_visible(one.name) for one in directory.iterdir())
 
 
 def _gone(exporter: Exporter, table: str) -> Iterator[SourceFinding]:

@@ -363,9 +363,12 @@ def test_a_source_that_drops_a_row_is_found_and_publishes_nothing(tmp_path: Path
     assert tree(world.exports, published=True) == before
 
 
-def test_an_export_whose_directory_is_gone_comes_back_from_the_source(tmp_path: Path) -> None:
+@pytest.mark.parametrize("directory", ["shop/customers/parquet", "shop/customers/parquet/all"])
+def test_an_export_whose_directory_is_gone_comes_back_from_the_source(
+    tmp_path: Path, directory: str
+) -> None:
     world = published(tmp_path)
-    shutil.rmtree(world.exports / "shop" / "customers" / "parquet")
+    shutil.rmtree(world.exports / directory)
 
     by_files, by_source = mend(world), mend(world, against_source=True)
 
