@@ -41,4 +41,5 @@ def test_every_line_is_published_exactly_once(
         happened["lost"] += len(life.lost)
 
     assert min(happened["crashes"], happened["rotated"], happened["lost"]) > 10, happened
-    assert (happened["truncations"] > 20) is truncating, happened
+    # A log rotated and removed between two passes looks the same, so there are some without.
+    assert happened["truncations"] > 20 or not truncating, happened
