@@ -78,12 +78,13 @@ def test_a_store_that_cannot_be_written_is_not_permitted(tmp_path: Path) -> None
 
 
 GROW = """
-import resource, sys
+import sys
 from pathlib import Path
 from export_assets_tests.engine.engine_world import ALL_FORMATS, World
+from export_assets_tests.peak_memory import peak_kilobytes
 report = World(Path(sys.argv[1])).export(formats=ALL_FORMATS)
 assert report.exit_code == 0, report.failed
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peak_kilobytes())
 """
 
 

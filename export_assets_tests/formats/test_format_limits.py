@@ -11,13 +11,14 @@ import pytest
 from export_assets_tests.formats.tables_of_every_type import LAYOUTS
 
 WRITE_AND_READ = """
-import resource, sys
+import sys
 from pathlib import Path
 import polars as pl
 from export_assets.formats.base import FormatOptions
 from export_assets.formats.registry import format_named
 from export_assets.tables.batch import Batch
 from export_assets.tables.schema import Column, LogicalType, TableSchema
+from export_assets_tests.peak_memory import peak_kilobytes
 
 fmt, path, batches = format_named(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 kinds = {"n": LogicalType.INTEGER, "f": LogicalType.FLOAT, "t": LogicalType.TEXT}
@@ -30,7 +31,7 @@ for _ in range(batches):
 writer.close()
 rows = sum(batch.rows for batch in fmt.read(path, schema, FormatOptions()))
 assert rows == batches * 50_000, rows
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peak_kilobytes())
 """
 
 FULL_DISK = """

@@ -96,12 +96,13 @@ def test_a_log_that_grows_while_it_is_read_gives_every_line_once(tmp_path: Path)
 
 
 MEASURED = """
-import resource, sys
+import sys
 from pathlib import Path
 from export_assets_tests.engine.ingest.ingest_world import World
+from export_assets_tests.peak_memory import peak_kilobytes
 
 World(Path(sys.argv[1])).tick(late=True)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(peak_kilobytes() // 1024)
 """
 
 
