@@ -1,9 +1,7 @@
 """One moment of a DuckDB database: discovery, counting, profiling and scanning."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -35,9 +33,9 @@ from export_assets.sources.sql import (
     view_relation,
 )
 from export_assets.sources.times import INSTANTS, measure_times
-from export_assets.tables.conform import Conformer
+from export_assets.sources.widening import as_text, widen_converted
 from export_assets.tables.mismatch import ValueMismatch
-from export_assets.tables.schema import Column, Fidelity, LogicalType, TableSchema
+from export_assets.tables.schema import Column, TableSchema
 
 _UNITS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
 
@@ -111,19 +109,14 @@ class DuckDbSnapshot(Snapshot):
         for name, count in self._count_misfits(table, schema).items():
             column = schema.column(name)
             fact = reading(column).fact
-            schema = schema.with_column(_as_text(column, fact, count))
+            schema = schema.with_column(as_text(column, fact, count))
         converted = [c.name for c in schema.columns if c.dtype != reading(c).dtype]
-        if not converted:
-            return schema
-        part = schema.select(tuple(converted))
-        conformer, lost = Conformer(part, assume_timezone=assume_timezone), Counter[str]()
-        for frame in self._scan(Scan(table=table, schema=part)):
-            lost.update(conformer.count_misfits(frame))
-        for name, count in lost.items():
-            column = schema.column(name)
-            fact = f"holds values that are no {column.logical}"
-            schema = schema.with_column(_as_text(column, fact, count))
-        return schema
+        return widen_converted(
+            schema,
+            converted,
+            lambda part: self._scan(Scan(table=table, schema=part)),
+            assume_timezone=assume_timezone,
+        )
 
     def count(self, table: str) -> int:
         """See `Snapshot.count`."""
@@ -314,18 +307,6 @@ def _frame(batch: pa.RecordBatch, wanted: pl.Schema) -> pl.DataFrame:
     assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a batch always gives a frame
     columns = zip(frame.get_columns(), wanted.items(), strict=True)
     return pl.DataFrame([series.cast(dtype).alias(name) for series, (name, dtype) in columns])
-
-
-def _as_text(column: Column, fact: str, count: int) -> Column:
-    fidelity = Fidelity(verdict="widened", reason=fact, count=count)
-    return replace(
-        column,
-        logical=LogicalType.TEXT,
-        encoding="native",
-        precision=None,
-        scale=None,
-        fidelity=fidelity,
-    )
 
 
 def _time_filter(scan: Scan) -> tuple[list[str], list[object]]:

@@ -1,9 +1,7 @@
 """One moment of a PostgreSQL database: discovery, counting, profiling and scanning."""
 
-from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -28,9 +26,9 @@ from export_assets.sources.sql import (
     view_relation,
 )
 from export_assets.sources.times import INSTANTS, measure_times
+from export_assets.sources.widening import as_text, widen_converted
 from export_assets.tables.batch import Batch
-from export_assets.tables.conform import Conformer
-from export_assets.tables.schema import Column, Fidelity, LogicalType, TableSchema
+from export_assets.tables.schema import TableSchema
 
 _SIZE = "select sum(pg_total_relation_size(relid))::int8 from pg_partition_tree($1::int8::oid)"
 _SIZE_OF_ONE = "select pg_total_relation_size($1::int8::oid)"
@@ -118,24 +116,19 @@ class PostgresSnapshot(Snapshot):
     def profile(self, table: str, schema: TableSchema, *, assume_timezone: str) -> TableSchema:
         """See `Snapshot.profile`."""
         for name, (count, fact) in self._count_misfits(table, schema).items():
-            schema = schema.with_column(_as_text(schema.column(name), fact, count))
+            schema = schema.with_column(as_text(schema.column(name), fact, count))
         columns = self._columns(table)
         converted = [
             one.name
             for one in schema.columns
             if not is_natural(one, reading(one, columns[one.name].type))
         ]
-        if not converted:
-            return schema
-        part = schema.select(tuple(converted))
-        conformer, lost = Conformer(part, assume_timezone=assume_timezone), Counter[str]()
-        for frame in self.scan(Scan(table=table, schema=part)):
-            lost.update(conformer.count_misfits(frame))
-        for name, count in lost.items():
-            column = schema.column(name)
-            fact = f"holds values that are no {column.logical}"
-            schema = schema.with_column(_as_text(column, fact, count))
-        return schema
+        return widen_converted(
+            schema,
+            converted,
+            lambda part: self.scan(Scan(table=table, schema=part)),
+            assume_timezone=assume_timezone,
+        )
 
     def count(self, table: str) -> int:
         """See `Snapshot.count`."""
@@ -270,16 +263,3 @@ class PostgresSnapshot(Snapshot):
         """
         with self._readers.reader() as session:
             return session.rows(statement, values, subject=subject)[0]
-
-
-def _as_text(column: Column, fact: str, count: int) -> Column:
-    fidelity = Fidelity(verdict="widened", reason=fact, count=count)
-    return replace(
-        column,
-        logical=LogicalType.TEXT,
-        encoding="native",
-        precision=None,
-        scale=None,
-        nested=None,
-        fidelity=fidelity,
-    )
