@@ -9,7 +9,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -27,27 +26,9 @@ from export_assets_tests.archives.offload_world import (
     Hooked,
     World,
 )
+from export_assets_tests.killed_children import run_child
 
 Result = dict[str, Any]
-
-
-def run_child(work: Callable[[], object], *, crash: str = "", kill_after: float = -1.0) -> bool:
-    """Run *work* in a fork; return whether it was killed."""
-    pid = os.fork()
-    if pid == 0:
-        status = 70
-        try:
-            if crash:
-                os.environ["EXPORT_ASSETS_CRASH"] = crash
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    if kill_after >= 0:
-        time.sleep(kill_after)
-        os.kill(pid, signal.SIGKILL)
-    _, code = os.waitpid(pid, 0)
-    return os.WIFSIGNALED(code)
 
 
 def faults(world: World, written: set[bytes]) -> list[str]:

@@ -7,16 +7,15 @@ Prints one JSON document: what was tried, what each left behind, how often a kil
 import json
 import os
 import random
-import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from export_assets.store.filesystem import Filesystem
 from export_assets.store.local import LocalStore
 from export_assets.store.verify import verify_partition
+from export_assets_tests.killed_children import run_child
 from export_assets_tests.store.publishing import KEY, NoExchange, Recording, beside, publish
 
 RANDOM_KILLS = 40
@@ -31,28 +30,6 @@ def state(root: Path) -> str | None:
         return None
     findings = verify_partition(root.joinpath(*KEY.parts, "all"))
     return f"torn: {findings}" if findings else manifest.run_id
-
-
-def run_child(work: Callable[[], object], *, crash: str = "", kill_after: float = -1.0) -> bool:
-    """Run *work* in a fork; return whether it was killed."""
-    pid = os.fork()
-    if pid == 0:
-        status = 70
-        try:
-            if crash:
-                os.environ["EXPORT_ASSETS_CRASH"] = crash
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    if kill_after >= 0:
-        time.sleep(kill_after)
-        os.kill(pid, signal.SIGKILL)
-    _, code = os.waitpid(pid, 0)
-    if os.WIFEXITED(code) and os.WEXITSTATUS(code) != 0:
-        msg = f"child failed with {os.WEXITSTATUS(code)}"
-        raise RuntimeError(msg)
-    return os.WIFSIGNALED(code)
 
 
 def trial(root: Path, name: str, kind: type[Filesystem], **how: Any) -> dict[str, Any]:
