@@ -16,7 +16,7 @@ import dagster as dg
 from export_assets.config.bundles import BundleConfig
 from export_assets.defs.findings import Finding
 from export_assets.defs.held import RunSources
-from export_assets.defs.metadata import RUN_ID, Metadata
+from export_assets.defs.metadata import Metadata, describe_published
 from export_assets.defs.names import op_part, source_table_key, tag_value
 from export_assets.defs.pools import RETRY_SECONDS, pool_of, retry_policy
 from export_assets.defs.shapes import unexpected
@@ -254,26 +254,12 @@ def describe_bundle(
     """Return the figures of the bundle published at *path*; never a value of the data."""
     record = manifest.bundle
     tables = record.tables if isinstance(record, BundleRecord) else ()
-    found: Metadata = {
+    sha256 = manifest.files[0].sha256
+    return {
         "dagster/partition_row_count": dg.MetadataValue.int(manifest.rows),
         "tables": dg.MetadataValue.json({table.name: table.rows for table in tables}),
-        "bytes": dg.MetadataValue.int(manifest.bytes),
-        "files": dg.MetadataValue.int(len(manifest.files)),
-        "path": dg.MetadataValue.path(path),
-        "dagster/uri": dg.MetadataValue.text(path.as_uri()),
-        "sha256": dg.MetadataValue.text(manifest.files[0].sha256),
-        "generation": dg.MetadataValue.int(manifest.generation),
-        "status": dg.MetadataValue.text(status),
-        RUN_ID: dg.MetadataValue.text(manifest.run_id),
-        "created_at": dg.MetadataValue.timestamp(manifest.created_at),
-        "snapshot_id": dg.MetadataValue.text(manifest.snapshot.id),
-        "consistency": dg.MetadataValue.text(manifest.snapshot.consistency),
-        "row_digest": dg.MetadataValue.text(manifest.row_digest),
-        "config_hash": dg.MetadataValue.text(manifest.config_hash),
+        **describe_published(manifest, path, sha256=sha256, status=status, seconds=seconds),
     }
-    if seconds:
-        found["duration_seconds"] = dg.MetadataValue.float(seconds)
-    return found
 
 
 def _checked(root: BundleRoot, keys: list[str]) -> dg.AssetCheckResult:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import dagster as dg
 
@@ -35,11 +36,32 @@ def describe_partition(
     single = manifest.files[0].sha256 if len(manifest.files) == 1 else manifest.checksum
     found: Metadata = {
         rows_key: dg.MetadataValue.int(manifest.rows),
+        **describe_published(manifest, path, sha256=single, status=status, seconds=seconds),
+        "fidelity": dg.MetadataValue.md(describe_fidelity(manifest.columns)),
+    }
+    if seconds:
+        found["rows_per_second"] = dg.MetadataValue.float(round(manifest.rows / seconds, 1))
+    return found
+
+
+def describe_published(
+    manifest: Manifest, path: Path, *, sha256: str, status: str, seconds: float | None
+) -> Metadata:
+    """Return what is said of everything published, be it a partition or a bundle.
+
+    Args:
+        manifest: Its record.
+        path: Where it lies.
+        sha256: What stands for the content of its files.
+        status: What the run did about it.
+        seconds: How long that took, None where nobody knows any more.
+    """
+    found: Metadata = {
         "bytes": dg.MetadataValue.int(manifest.bytes),
         "files": dg.MetadataValue.int(len(manifest.files)),
         "path": dg.MetadataValue.path(path),
         "dagster/uri": dg.MetadataValue.text(path.as_uri()),
-        "sha256": dg.MetadataValue.text(single),
+        "sha256": dg.MetadataValue.text(sha256),
         "generation": dg.MetadataValue.int(manifest.generation),
         "status": dg.MetadataValue.text(status),
         RUN_ID: dg.MetadataValue.text(manifest.run_id),
@@ -48,11 +70,9 @@ def describe_partition(
         "consistency": dg.MetadataValue.text(manifest.snapshot.consistency),
         "row_digest": dg.MetadataValue.text(manifest.row_digest),
         "config_hash": dg.MetadataValue.text(manifest.config_hash),
-        "fidelity": dg.MetadataValue.md(describe_fidelity(manifest.columns)),
     }
     if seconds:
         found["duration_seconds"] = dg.MetadataValue.float(seconds)
-        found["rows_per_second"] = dg.MetadataValue.float(round(manifest.rows / seconds, 1))
     return found
 
 
