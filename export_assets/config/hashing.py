@@ -29,6 +29,22 @@ _TABLE_KEYS = frozenset(
 """What shapes the rows of a table, or which of them are let through. Descriptions, freshness,
 retention and the checks that only report (cadence, monotone) do not."""
 
+_LOG_KEYS = frozenset(
+    {
+        "delimiter",
+        "timestamp",
+        "timestamp_format",
+        "event_type",
+        "fields",
+        "max_fields",
+        "duplicate_keys",
+        "ambiguous",
+        "nonexistent",
+        "matches",
+    }
+)
+"""What shapes the rows that are made of logs. Which files there are does not: their content does."""
+
 
 def config_hash(source: SourceConfig, table: str, fmt: FormatName) -> str:
     """Return 16 hex digits over everything that shapes the bytes of *table* in the format *fmt*.
@@ -60,6 +76,9 @@ def config_hash(source: SourceConfig, table: str, fmt: FormatName) -> str:
             exclude={"partition_by": {"start"}},
         ),
     }
+    if source.kind == "event_log":
+        logs = source.log.model_dump(mode="json", exclude_defaults=True, include=set(_LOG_KEYS))
+        parts["log"] = logs
     if source.key_id and source.table(table).anonymize:
         # Another key makes other pseudonyms of equal rows. The key itself is in no hash.
         parts["pseudonyms"] = source.key_id

@@ -3,8 +3,8 @@
 A system's own YAML is laid under the file of a source, key by key:
 
     tables            table by table, and within a table key by key
-    bundles, options,
-    types,
+    bundles, log,
+    options, types,
     format_options    name by name
     relations         the system's, after which the file's own; an empty list is none at all
     any other key     the file's where it has it, otherwise the system's
@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from export_assets.config.keypath import KeyPath
 from export_assets.config.models import all_tables
 
-_BY_NAME = frozenset({"bundles", "options", "types", "format_options"})
+_BY_NAME = frozenset({"bundles", "log", "options", "types", "format_options"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from pydantic import (
 from export_assets.config.base import Model
 from export_assets.config.bundles import BundleConfig
 from export_assets.config.cron import check_cron
+from export_assets.config.event_logs import LogConfig
 from export_assets.config.incremental import FullEvery, FullEveryOrText, Seconds
 from export_assets.config.masking import SECRET_GLOBS
 from export_assets.config.rules import (
@@ -160,9 +161,13 @@ class SourceConfig(Model):
     system: str | None = Field(default=None, pattern=NAME_PATTERN)
     """Built-in system that reads the source, where it is more than a database; its own YAML holds
     where this file says nothing."""
+    kind: Literal["database", "event_log"] = "database"
+    """What lies at the address: a database, or a directory of event logs."""
     url: str = Field(min_length=1, repr=False)
-    """Address in SQLAlchemy form or a path; passwords by `${NAME}` only. A file whose source is
-    called as a built-in system may leave it out."""
+    """Address in SQLAlchemy form or a path, of event logs that of their directory; passwords by
+    `${NAME}` only. A file whose source is called as a built-in system may leave it out."""
+    log: LogConfig = LogConfig()
+    """How event logs are read."""
     description: str = ""
     """What the source is, for people."""
     owners: tuple[Annotated[str, Field(pattern=OWNER_PATTERN)], ...] = ()
@@ -222,6 +227,18 @@ class SourceConfig(Model):
     """Settings of the built-in system."""
 
     _key_id: str = PrivateAttr(default="")
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Self:
+        logs = self.kind == "event_log"
+        if not logs and self.log != LogConfig():
+            msg = "log: belongs to kind: event_log"
+            raise ValueError(msg)
+        queries = [name for name, table in self.tables.items() if table.query]
+        if logs and queries:
+            msg = f"tables.{queries[0]}.query: event logs know no SQL"
+            raise ValueError(msg)
+        return self
 
     @property
     def key_id(self) -> str:

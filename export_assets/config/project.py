@@ -14,7 +14,7 @@ from export_assets.config.load import (
 )
 from export_assets.config.overrides import NEST, PREFIX, Origin, Override, source_overrides
 from export_assets.config.settings import Settings, load_settings
-from export_assets.config.urls import SourceUrl, parse_url
+from export_assets.config.urls import SourceUrl, address_of
 from export_assets.errors import ConfigError, UsageError
 
 __all__ = ["Project", "config_hash", "load_project"]
@@ -56,7 +56,7 @@ class Project:
             raise ConfigError(loaded.unset_url)
         config = loaded.config
         try:
-            return parse_url(config.url, base=self.settings.home)
+            return address_of(config.url, kind=config.kind, base=self.settings.home)
         except UsageError as error:
             msg = f"{name}: {error}"
             raise ConfigError(msg) from error

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from export_assets.config.masking import masked_url
 from export_assets.errors import UsageError
 
-UrlKind = Literal["sqlite", "duckdb", "postgresql", "mysql", "other"]
+UrlKind = Literal["sqlite", "duckdb", "postgresql", "mysql", "logs", "other"]
 
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<rest>.*)", re.DOTALL)
 _FILE_DIALECTS: dict[str, UrlKind] = {
@@ -56,6 +56,15 @@ class SourceUrl:
         return masked_url(self.text)
 
 
+def address_of(text: str, *, kind: Literal["database", "event_log"], base: Path) -> SourceUrl:
+    """Return what *text* addresses, a source of that *kind*; relative paths start at *base*.
+
+    Raises:
+        UsageError: *text* is no such address.
+    """
+    return parse_directory(text, base=base) if kind == "event_log" else parse_url(text, base=base)
+
+
 def parse_url(text: str, *, base: Path) -> SourceUrl:
     """Return what *text* addresses; relative paths start at *base*.
 
@@ -87,6 +96,27 @@ def parse_url(text: str, *, base: Path) -> SourceUrl:
         msg = f"{masked_url(text)}: names no server and no database"
         raise UsageError(msg)
     return SourceUrl(kind=kind, text=text)
+
+
+def parse_directory(text: str, *, base: Path) -> SourceUrl:
+    """Return the directory of event logs that *text* names, as a path or a URL `file:///…`.
+
+    Raises:
+        UsageError: *text* is empty, or the address of something else.
+    """
+    text = text.strip()
+    if not text or "\0" in text:
+        msg = "url: empty" if not text else f"{text!r}: an address holds no NUL character"
+        raise UsageError(msg)
+    match = _SCHEME.fullmatch(text)
+    if match is None:
+        path = Path(text).expanduser() if text.startswith("~") else Path(text)
+    elif match["scheme"].lower() == "file":
+        path = _path_of_url(text, "/" + match["rest"], base=base)
+    else:
+        msg = f"{masked_url(text)}: is no directory of event logs"
+        raise UsageError(msg)
+    return SourceUrl(kind="logs", path=_absolute(path, base), text=text)
 
 
 def _path_of_url(text: str, rest: str, *, base: Path) -> Path:

@@ -133,6 +133,15 @@ class BundleRecord(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
 
+class SegmentMark(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a segment ended before it was written anew with what had been appended."""
+
+    end: int
+    prefix: str
+    """Fingerprint of the bytes `[0, end)`."""
+    next_line: int
+
+
 class SegmentRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The stretch `[start, end)` of a log's content that a segment was made of."""
 
@@ -161,6 +170,8 @@ class SegmentRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The identity of what this file's name stood for before, where that is another one."""
     quarantine: FileRecord | None = None
     """The file of lines that are no records, which is no part of the rows."""
+    marks: tuple[SegmentMark, ...] = ()
+    """Where it ended before, the last so many of them: content that goes no further is known."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):

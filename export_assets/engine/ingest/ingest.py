@@ -7,25 +7,29 @@ What was read is known from the published segments alone, so it makes no differe
 was killed. docs/on-disk-format.md says what segments are and how content is told.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from export_assets.engine.ingest.glances import Glances
 from export_assets.engine.ingest.heads import Heads
 from export_assets.engine.ingest.listing import Listed, escaped, list_logs
 from export_assets.engine.ingest.look import Look, Policy, look_at, open_log
 from export_assets.engine.ingest.outcome import IngestReport, Truncation
 from export_assets.engine.ingest.publish import identity_of, publish_segment
-from export_assets.engine.ingest.rows import Rows
-from export_assets.engine.ingest.segments import Known, SegmentsKey, load_known
+from export_assets.engine.ingest.rows import Head, Rows, RowsByLog
+from export_assets.engine.ingest.segments import Known, Segment, SegmentsKey, load_known
 from export_assets.errors import DestLocked, SourceError
 from export_assets.store.layout import lock_path, parse_leftover, staging_dir
 from export_assets.store.local import LocalStore
 from export_assets.store.lock import partition_lock
-from export_assets.store.manifest import SegmentRecord
+from export_assets.store.manifest import SegmentMark, SegmentRecord
 from export_assets.translate import translate
+
+_MOST_MARKS = 256
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,11 @@ class Ingestion:
     store: LocalStore
     """Where segments are published."""
     source: str
-    rows: Rows
+    rows: RowsByLog
     """What makes rows of records."""
     _: KW_ONLY
+    scratch: LocalStore | None = None
+    """Where new segments go instead, which are then seen by this process alone."""
     policy: Policy = field(default_factory=Policy)
     patterns: tuple[str, ...] = ("*",)
     """What logs are called; matched with the last part of the name."""
@@ -48,28 +54,45 @@ class Ingestion:
         return SegmentsKey(self.source)
 
     def run(self, directory: Path, run_id: str, *, now: datetime | None = None) -> IngestReport:
-        """Publish what is new below *directory*.
+        """Publish what is new below *directory*; see `read`.
 
         Raises:
             DestLocked: Another run reads logs of the same source.
+        """
+        with self.alone(run_id):
+            return self.read(directory, run_id, now=now)
+
+    def read(self, directory: Path, run_id: str, *, now: datetime | None = None) -> IngestReport:
+        """Publish what is new below *directory*, under the lock that `alone` gives.
+
+        Raises:
             DestinationError: A segment cannot be written.
             IntegrityError: The manifest of a segment is damaged.
             SourceMissing: *directory* is not there.
         """
-        with self._alone(run_id):
-            listing = list_logs(directory, self.patterns)
-            self._sweep(run_id)
-            one = _Pass(self, load_known(self.store, self.source), run_id, now)
-            # Smaller ones first: a copy made while its original grew is the beginning of it.
-            one.files = sorted(listing.files, key=lambda listed: (listed.size, listed.name))
-            one.report.ignored.update(listing.ignored)
-            return one.run()
+        listing = list_logs(directory, self.patterns)
+        self._sweep(run_id)
+        known = load_known(self.store, self.source)
+        glances = Glances(self.store.root, self.source, version=self.rows.version)
+        one = _Pass(self, known, glances, run_id, now)
+        # Smaller ones first: a copy made while its original grew is the beginning of it.
+        one.files = sorted(listing.files, key=lambda listed: (listed.size, listed.name))
+        one.report.ignored.update(listing.ignored)
+        report = one.run()
+        if self.scratch is None:
+            glances.keep()
+        return report
 
     @contextmanager
-    def _alone(self, run_id: str) -> Iterator[None]:
+    def alone(self, run_id: str, *, timeout: float = 0.0) -> Iterator[None]:
+        """Keep others from reading logs of the source.
+
+        Raises:
+            DestLocked: Another run does, for longer than *timeout* seconds.
+        """
         # Two runs could cut the same content at different places.
         lock = lock_path(self.store.root, self.key, "ingest")
-        with partition_lock(lock, holder=run_id, subject=f"{self.key}"):
+        with partition_lock(lock, timeout=timeout, holder=run_id, subject=f"{self.key}"):
             yield
 
     def _sweep(self, run_id: str) -> None:
@@ -86,12 +109,21 @@ class _Pass:
     """One pass over the files listed."""
 
     def __init__(
-        self, ingestion: Ingestion, known: Known, run_id: str, now: datetime | None
+        self,
+        ingestion: Ingestion,
+        known: Known,
+        glances: Glances,
+        run_id: str,
+        now: datetime | None,
     ) -> None:
-        self.report = IngestReport()
+        self.report = IngestReport(known=known)
         self.files: list[Listed] = []
         self._ingestion = ingestion
         self._known = known
+        self._glances = glances
+        version = ingestion.rows.version
+        self._outdated = {one.record.identity for one in known.all if one.version != version}
+        """Content of which rows were made by other rules."""
         self._run_id = run_id
         self._now = now or datetime.now(UTC)
         self._at: dict[tuple[str, int], str] = {}
@@ -107,7 +139,7 @@ class _Pass:
                 with open_log(listed) as descriptor:
                     if descriptor is None:
                         self.report.ignored[name] = "no regular file any more"
-                    else:
+                    elif not self._is_as_before(name, descriptor):
                         self._one(listed, descriptor, heads)
             except FileNotFoundError:
                 self.report.gone.append(name)
@@ -127,30 +159,100 @@ class _Pass:
             if original is not None:
                 self.report.duplicates[look.name] = original
                 return
-        self.report.pending_bytes += look.survey.length - look.end
+        rows = self._rows_of(look)
+        if rows is not None and look.base is not None:
+            self._renew(look, look.base, rows)
+        pending = look.survey.length - look.end
+        self.report.pending_bytes += pending
         if not look.is_new:
+            if look.base is not None:
+                self._glances.note(look, look.base.identity, pending=pending)
             self._unchanged(look, before)
+            return
+        if rows is None:
+            self.report.unknown.append(look.name)
             return
         identity = identity_of(look, self._known)
         other = before if before and before.identity != identity else None
+        segment = self._publish(self._grown(look, identity), identity, rows, follows=other)
+        self._at[identity, segment.record.end] = look.name
+        self._glances.note(look, identity, pending=pending)
+        if other:
+            self._before[look.name] = other
+
+    def _is_as_before(self, name: str, descriptor: int) -> bool:
+        """Note a file that nothing happened to since it was looked at; False for all others."""
+        glance = self._glances.of(name, os.fstat(descriptor))
+        if glance is None or glance.identity in self._outdated:
+            return False
+        if not self._known.reaches(glance.identity, glance.end):
+            return False
+        idle = self._now - datetime.fromtimestamp(glance.ctime_ns / 1e9, UTC)
+        if glance.pending and idle >= self._ingestion.policy.seal_after:
+            return False
+        twin = self._at.setdefault((glance.identity, glance.end), name)
+        self.report.pending_bytes += glance.pending
+        if twin != name:
+            self.report.duplicates[name] = twin
+        else:
+            self.report.unchanged.append(name)
+        return True
+
+    def _rows_of(self, look: Look) -> Rows | None:
+        """Return what makes rows of the file, where anything of it is to be read."""
+        outdated = look.base is not None and look.base.identity in self._outdated
+        if not look.is_new and not outdated:
+            return None
+        head = Head(name=look.name, descriptor=look.descriptor, size=look.size)
+        return self._ingestion.rows.rows_of(head)
+
+    def _grown(self, look: Look, identity: str) -> Look:
+        """Return *look* with a last segment that is short to be read again with what is new."""
+        base = look.base
+        if base is None or base.identity != identity:
+            return look
+        if base.end - base.start >= self._ingestion.policy.grow_bytes or base.sealed:
+            return look
+        return replace(look, base=self._known.before(base))
+
+    def _renew(self, look: Look, base: SegmentRecord, rows: Rows) -> None:
+        """Make the rows of segments again that were made by other rules than *rows*."""
+        for segment in self._known.of(base.identity):
+            record = segment.record
+            if segment.version == rows.version or record.end not in look.survey.prints:
+                continue
+            if look.survey.prints[record.end] == record.prefix:
+                again = replace(look, base=self._known.before(record), until=record.end)
+                again = replace(again, sealed=record.sealed)
+                self._publish(again, base.identity, rows, follows=None)
+
+    def _publish(
+        self, look: Look, identity: str, rows: Rows, *, follows: SegmentRecord | None
+    ) -> Segment:
+        own = self._ingestion
+        there = {one.record.start: one for one in self._known.of(identity)}.get(look.start)
+        store = own.scratch or own.store
+        replaces = there if there and there.path.is_relative_to(store.root) else None
         manifest = publish_segment(
             look,
             identity,
-            own.rows,
-            store=own.store,
+            rows,
+            store=store,
             source=own.source,
             policy=own.policy,
-            follows=other.identity if other else "",
+            follows=follows.identity if follows else there.record.follows if there else "",
             run_id=self._run_id,
             now=self._now,
+            replaces=replaces.manifest.run_id if replaces else None,
+            marks=_marks(there.record, look.end) if there else (),
         )
         record = manifest.segment
         assert isinstance(record, SegmentRecord)  # noqa: S101 - it was just made so
-        self._known.add(record, self._now)
+        path = store.partition_path(own.key, manifest.partition)
+        segment = Segment(record=record, manifest=manifest, path=path)
+        self._known.add(segment)
         self.report.published.append(record)
-        self._at[identity, record.end] = look.name
-        if other:
-            self._before[look.name] = other
+        return segment
 
     def _continues(self, look: Look) -> bool:
         return look.base is not None and self._known.tip(look.base.identity) == look.base.end
@@ -199,3 +301,10 @@ class _Pass:
                         unread_bytes=before.pending_bytes,
                     )
                 )
+
+
+def _marks(before: SegmentRecord, end: int) -> tuple[SegmentMark, ...]:
+    """Return where a segment ended that now ends at *end*."""
+    own = SegmentMark(end=before.end, prefix=before.prefix, next_line=before.next_line)
+    marks = before.marks if before.end == end else (*before.marks, own)
+    return marks[-_MOST_MARKS:]

@@ -25,6 +25,9 @@ class Policy:
     """Up to here a fingerprint is of all bytes."""
     max_line_bytes: int = 16 << 20
     block_bytes: int = 4 << 20
+    grow_bytes: int = 4 << 20
+    """A segment shorter than this is written anew with what was appended, so that a log followed
+    every second does not become a segment for each second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +39,15 @@ class Look:
     descriptor: int
     size: int
     """On disk."""
+    status: os.stat_result
+    """When it was looked at."""
     survey: Survey
     base: SegmentRecord | None
     """How far its content was read."""
     sealed: bool
     """Nothing is expected to be appended."""
+    until: int | None = None
+    """Where to stop although there is more; at the end of what is there where None."""
 
     @property
     def start(self) -> int:
@@ -50,6 +57,8 @@ class Look:
     @property
     def end(self) -> int:
         """Up to where there is something to read."""
+        if self.until is not None:
+            return self.until
         end = self.survey.length if self.sealed else self.survey.line_end
         return max(self.start, end)
 
@@ -100,6 +109,7 @@ def look_at(
         name=name,
         descriptor=descriptor,
         size=status.st_size,
+        status=status,
         survey=found,
         base=known.match(found.prints),
         sealed=complete or idle >= policy.seal_after,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from export_assets.engine.ingest.segments import Known
 from export_assets.errors import ExportError
 from export_assets.store.manifest import SegmentRecord
 
@@ -25,6 +26,8 @@ class Truncation:
 class IngestReport:
     """What became of every file; names are escaped as in manifests."""
 
+    known: Known = field(default_factory=Known, repr=False)
+    """Every segment there is after the pass."""
     published: list[SegmentRecord] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     duplicates: dict[str, str] = field(default_factory=dict)
@@ -32,6 +35,8 @@ class IngestReport:
     truncations: list[Truncation] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     """Removed between listing and opening."""
+    unknown: list[str] = field(default_factory=list)
+    """Files of which no line means anything to whoever makes the rows; nothing was read."""
     ignored: dict[str, str] = field(default_factory=dict)
     """By name, why it is not read."""
     failed: dict[str, ExportError] = field(default_factory=dict)

@@ -14,7 +14,13 @@ from export_assets.errors import InternalError, SourceChanged
 from export_assets.sources.logs.reading import Account, LogFile, LogReader
 from export_assets.sources.logs.streams import Damage, Stream, open_stream
 from export_assets.store.local import LocalStore
-from export_assets.store.manifest import Counters, Manifest, SegmentRecord, SnapshotRecord
+from export_assets.store.manifest import (
+    Counters,
+    Manifest,
+    SegmentMark,
+    SegmentRecord,
+    SnapshotRecord,
+)
 from export_assets.store.staging import Staging
 from export_assets.tables.digest import ALGORITHM
 from export_assets.translate import translating
@@ -55,8 +61,12 @@ def identity_of(look: Look, known: Known) -> str:
     """Return the identity under which what is new in *look* is published."""
     if look.base is not None and known.tip(look.base.identity) == look.base.end:
         return look.base.identity
-    prefix = look.survey.prints[look.end]
-    return hashlib.sha256(prefix.encode("ascii")).hexdigest()[:32]
+    identity = look.survey.prints[look.end]
+    while True:
+        # Should other content have been known by this name before it went on, another is taken.
+        identity = hashlib.sha256(identity.encode("ascii")).hexdigest()[:32]
+        if not known.of(identity):
+            return identity
 
 
 def publish_segment(
@@ -70,8 +80,13 @@ def publish_segment(
     follows: str,
     run_id: str,
     now: datetime,
+    replaces: str | None = None,
+    marks: tuple[SegmentMark, ...] = (),
 ) -> Manifest:
     """Publish what is new in *look* and return its manifest.
+
+    *replaces* is the run that published the segment of the same start before, None where there
+    is none, and *marks* are where that one ended.
 
     Raises:
         SourceChanged: The file was rewritten while it was read; nothing was published.
@@ -82,7 +97,7 @@ def publish_segment(
     schema = placed_schema(rows.schema)
     with (
         translating(f"{key}/{directory}"),
-        store.stage(key, directory, run_id, expected_run_id=None) as staging,
+        store.stage(key, directory, run_id, expected_run_id=replaces) as staging,
     ):
         writer = SegmentWriter(staging, schema)
         try:
@@ -108,6 +123,7 @@ def publish_segment(
             sealed=look.sealed,
             follows=follows,
             quarantine=writer.quarantine(),
+            marks=marks,
         )
         manifest = _manifest(staging, writer, record, account, version=rows.version, now=now)
         return staging.publish(manifest)

@@ -1,13 +1,17 @@
 """The seam to what knows the records: a schema, a judge of lines, and frames made of records."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Protocol
 
 import polars as pl
 
 from export_assets.errors import InternalError
+from export_assets.sources.logs.framing import Framer, Lines
 from export_assets.sources.logs.judge import Rejected
 from export_assets.sources.logs.reading import Batch, Judge
+from export_assets.sources.logs.streams import open_stream
 from export_assets.tables.schema import Column, LogicalType, TableSchema
 
 _PLACE: Final = (
@@ -58,6 +62,58 @@ class Rows(Protocol):
 
         Equal records must give equal rows, whatever the batch.
         """
+
+
+_HEAD: Final = 64 << 10
+
+
+@dataclass(frozen=True)
+class Head:
+    """The beginning of an open log, by which it is told what is in it."""
+
+    name: str
+    """Below the log directory, escaped."""
+    descriptor: int
+    size: int
+    """On disk."""
+
+    @cached_property
+    def lines(self) -> list[bytes]:
+        """The first lines, without terminators: those of 64 KB, and of more where none is whole."""
+        stream = open_stream(self.descriptor, end=self.size, name=self.name)
+        framer = Framer(stream, max_line_bytes=_HEAD, block_bytes=_HEAD, sealed=True)
+        for record in framer:
+            if isinstance(record, Lines):
+                return record.split()[0]
+        return []
+
+
+class RowsByLog(Protocol):
+    """What tells by a log's beginning which rows are made of it."""
+
+    @property
+    def version(self) -> str:
+        """Whatever decides the rows of any log besides its bytes, that of all its `Rows`."""
+
+    def rows_of(self, head: Head) -> Rows | None:
+        """Return what makes rows of the log; None where no line of it means anything."""
+
+
+@dataclass(frozen=True)
+class SameRows:
+    """The same rows for every log."""
+
+    rows: Rows
+
+    @property
+    def version(self) -> str:
+        """That of the rows."""
+        return self.rows.version
+
+    def rows_of(self, head: Head) -> Rows:
+        """Return the rows, whatever the log."""
+        del head
+        return self.rows
 
 
 def placed_schema(schema: TableSchema) -> TableSchema:

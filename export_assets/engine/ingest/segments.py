@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
+
 from export_assets.store.layout import ExportKey, is_visible
 from export_assets.store.local import LocalStore
 from export_assets.store.manifest import Manifest, SegmentRecord
@@ -30,7 +32,18 @@ class Segment:
     """One published segment."""
 
     record: SegmentRecord
-    created_at: datetime
+    manifest: Manifest
+    path: Path
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was published."""
+        return self.manifest.created_at
+
+    @property
+    def version(self) -> str:
+        """Of the rules its rows were made by."""
+        return self.manifest.config_hash
 
 
 class Known:
@@ -38,7 +51,7 @@ class Known:
 
     def __init__(self) -> None:
         self._by_end: dict[int, dict[str, SegmentRecord]] = {}
-        self._tips: dict[str, int] = {}
+        self._by_identity: dict[str, dict[int, Segment]] = {}
         self._names: dict[str, Segment] = {}
 
     @property
@@ -46,13 +59,38 @@ class Known:
         """Where segments end, in bytes of the content, in no order."""
         return list(self._by_end)
 
-    def add(self, record: SegmentRecord, created_at: datetime) -> None:
-        """Take note of a published segment."""
-        self._by_end.setdefault(record.end, {})[record.prefix] = record
-        self._tips[record.identity] = max(record.end, self._tips.get(record.identity, 0))
+    @property
+    def all(self) -> list[Segment]:
+        """Every segment, in order of identity and start."""
+        return [
+            self._by_identity[identity][start]
+            for identity in sorted(self._by_identity)
+            for start in sorted(self._by_identity[identity])
+        ]
+
+    def add(self, segment: Segment) -> None:
+        """Take note of a published segment; of two with one start the later stands."""
+        record = segment.record
+        of_identity = self._by_identity.setdefault(record.identity, {})
+        before = of_identity.get(record.start)
+        if before is not None:
+            self._forget(before.record)
+        of_identity[record.start] = segment
+        for known in _stations(record):
+            self._by_end.setdefault(known.end, {})[known.prefix] = known
         newest = self._names.get(record.file)
-        if newest is None or (created_at, record.end) >= (newest.created_at, newest.record.end):
-            self._names[record.file] = Segment(record=record, created_at=created_at)
+        if newest is None or (segment.created_at, record.end) >= (
+            newest.created_at,
+            newest.record.end,
+        ):
+            self._names[record.file] = segment
+
+    def _forget(self, record: SegmentRecord) -> None:
+        for known in _stations(record):
+            at_end = self._by_end[known.end]
+            at_end.pop(known.prefix, None)
+            if not at_end:
+                del self._by_end[known.end]
 
     def match(self, prints: Mapping[int, str]) -> SegmentRecord | None:
         """Return the longest segment of the content with these fingerprints by end."""
@@ -62,14 +100,43 @@ class Known:
                 return found
         return None
 
+    def of(self, identity: str) -> list[Segment]:
+        """Return the segments of *identity* in order of start."""
+        found = self._by_identity.get(identity, {})
+        return [found[start] for start in sorted(found)]
+
+    def at(self, record: SegmentRecord) -> Segment:
+        """Return the segment of *record*."""
+        return self._by_identity[record.identity][record.start]
+
+    def before(self, record: SegmentRecord) -> SegmentRecord | None:
+        """Return the segment that ends where *record* starts; None for the first."""
+        for segment in self.of(record.identity):
+            if segment.record.end == record.start:
+                return segment.record
+        return None
+
+    def reaches(self, identity: str, end: int) -> bool:
+        """Whether the segment of *identity* that goes furthest ends at *end*."""
+        return identity in self._by_identity and self.tip(identity) == end
+
     def tip(self, identity: str) -> int:
         """Return where the segment of *identity* ends that goes furthest."""
-        return self._tips[identity]
+        return max(segment.record.end for segment in self._by_identity[identity].values())
 
     def named(self, file: str) -> SegmentRecord | None:
         """Return the newest segment of a file called *file*."""
         found = self._names.get(file)
         return found.record if found else None
+
+
+def _stations(record: SegmentRecord) -> Iterator[SegmentRecord]:
+    """Yield what was known of the content each time it was read, the last time last."""
+    for mark in record.marks:
+        yield msgspec.structs.replace(
+            record, end=mark.end, prefix=mark.prefix, next_line=mark.next_line
+        )
+    yield record
 
 
 def segment_paths(store: LocalStore, source: str) -> list[Path]:
@@ -107,6 +174,6 @@ def load_known(store: LocalStore, source: str) -> Known:
         IntegrityError: A manifest is damaged: nothing may be read before it is repaired.
     """
     known = Known()
-    for _, manifest, record in segments(store, source):
-        known.add(record, manifest.created_at)
+    for path, manifest, record in segments(store, source):
+        known.add(Segment(record=record, manifest=manifest, path=path))
     return known

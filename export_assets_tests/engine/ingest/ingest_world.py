@@ -11,6 +11,7 @@ import polars as pl
 from export_assets.engine.ingest.ingest import Ingestion
 from export_assets.engine.ingest.look import Policy
 from export_assets.engine.ingest.outcome import IngestReport
+from export_assets.engine.ingest.rows import SameRows
 from export_assets.engine.ingest.segments import segment_paths, segments
 from export_assets.sources.logs.judge import Judged, Rejected, judge_lines
 from export_assets.sources.logs.reading import Batch
@@ -54,7 +55,7 @@ def lines(*numbers: int) -> bytes:
 @dataclass
 class World:
     base: Path
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = field(default_factory=lambda: Policy(grow_bytes=0))
     patterns: tuple[str, ...] = ("*",)
     filesystem: Filesystem = REAL
     runs: int = 0
@@ -82,7 +83,7 @@ class World:
     def tick(self, *, late: bool = False) -> IngestReport:
         self.runs += 1
         ingestion = Ingestion(
-            self.store, SOURCE, Numbers(), policy=self.policy, patterns=self.patterns
+            self.store, SOURCE, SameRows(Numbers()), policy=self.policy, patterns=self.patterns
         )
         now = datetime.now(UTC) + (LATER if late else timedelta())
         return ingestion.run(self.logs, f"run-{self.runs}", now=now)

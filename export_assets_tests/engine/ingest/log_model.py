@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
+from export_assets.engine.ingest.look import Policy
 from export_assets.store.filesystem import Filesystem
 from export_assets_tests.engine.ingest.ingest_world import World, line
 
@@ -51,11 +52,13 @@ class Life:
     truncations: int = 0
     rotated: int = 0
     _torn: dict[str, tuple[int, bytes]] = field(default_factory=dict)
-    _rows: dict[str, list[int]] = field(default_factory=dict)
+    _rows: dict[tuple[str, bytes], list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
-        self.world = World(self.base, filesystem=self.filesystem)
+        # Some lives grow short segments, some start another with every pass.
+        policy = Policy(grow_bytes=(0, 200, 4 << 20)[self.seed // 4 % 3])
+        self.world = World(self.base, filesystem=self.filesystem, policy=policy)
 
     def live(self, steps: int = 12) -> None:
         doings = [self.grow, self.grow, self.grow, self.read, self.read, self.crash]
@@ -160,9 +163,12 @@ class Life:
 
     @property
     def published(self) -> Counter[int]:
-        for path in self.world.paths:
-            if path.name not in self._rows:
+        there = {
+            (path.name, (path / "_manifest.json").read_bytes()): path for path in self.world.paths
+        }
+        for name, path in there.items():
+            if name not in self._rows:
                 part = path / "part-00000.parquet"
                 rows = pl.read_parquet(part)["n"].to_list() if part.exists() else []
-                self._rows[path.name] = rows
-        return Counter(number for rows in self._rows.values() for number in rows)
+                self._rows[name] = rows
+        return Counter(number for name in there for number in self._rows[name])

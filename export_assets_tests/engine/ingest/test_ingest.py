@@ -215,7 +215,7 @@ def test_a_cut_gzip_file_gives_its_good_part_and_one_refusal(world: World) -> No
 
 
 def test_beyond_its_limit_a_fingerprint_is_of_both_ends(world: World) -> None:
-    world.policy = Policy(whole_bytes=20)
+    world.policy = Policy(whole_bytes=20, grow_bytes=0)
     world.log("a.jsonl", lines(1, 2, 3))
     world.tick()
     world.append("a.jsonl", lines(4))

@@ -1,0 +1,132 @@
+"""How a directory of event logs is read: `kind: event_log` and the key `log` of a source.
+
+source: web
+kind: event_log
+url: /var/log/web
+log: {timestamp: ts, event_type: action}
+tables:
+  events: {partition_by: {column: occurred_at}}
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_validator
+
+from export_assets.config.base import Model
+from export_assets.config.cron import check_cron
+from export_assets.config.incremental import Seconds
+from export_assets.config.rules import ColumnType, ColumnTypeOrName, Day
+
+LOG_FILES = tuple(
+    f"*.{suffix}{rotated}" for suffix in ("jsonl", "ndjson", "csv", "log") for rotated in ("", ".*")
+)
+"""What logs are called: by their suffix, rotated and compressed ones included."""
+
+MATCH_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+Names = tuple[Annotated[str, Field(min_length=1)], ...]
+Cron = Annotated[str, AfterValidator(check_cron)]
+
+
+class OffloadConfig(Model):
+    """How old logs are moved away, by Dagster's schedule and by `export-assets offload`."""
+
+    days_old: PositiveInt = 30
+    """Days after its last event that a log counts as old."""
+    delete: bool = False
+    """Whether logs go to the trash once their archive is proven; needs `allow_delete` in the
+    project's settings, too."""
+    grace: Seconds = 7 * 86_400.0
+    """How long they stay in the trash: seconds, `7d`."""
+    min_idle: Seconds = 86_400.0
+    """For how long nothing may have been written to a log that goes."""
+    schedule: Cron | None = None
+    """Cron line, in UTC, by which Dagster offloads; none without it."""
+
+
+class MatchConfig(Model):
+    """A match: the stretch of time, or the logs, that belong together under one id."""
+
+    start: Day | None = None
+    """First day, in UTC."""
+    end: Day | None = None
+    """Last day, in UTC, included."""
+    files: Names = ()
+    """Patterns of the logs' paths below the log directory; all that have events of those days
+    without it."""
+    database: str | None = Field(default=None, min_length=1)
+    """A SQLite file that goes into the match's archive; relative paths start at the project's
+    home."""
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        if self.start is not None and self.end is not None and self.start > self.end:
+            msg = f"start {self.start} is after end {self.end}"
+            raise ValueError(msg)
+        if self.start is None and not self.files:
+            msg = "says neither when it was (start) nor which logs are of it (files)"
+            raise ValueError(msg)
+        return self
+
+
+def _fields_of(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return dict.fromkeys(value, "text")
+    return value
+
+
+Fields = Annotated[
+    Mapping[str, ColumnTypeOrName],
+    BeforeValidator(_fields_of, json_schema_input_type=Mapping[str, ColumnTypeOrName] | list[str]),
+]
+
+
+class LogConfig(Model):
+    """How the lines of the logs are read."""
+
+    files: Names = Field(default=LOG_FILES, min_length=1)
+    """Patterns of the logs' names, at any depth below the directory."""
+    format: Literal["auto", "json", "csv"] = "auto"
+    """What a line is: a JSON object, a row of CSV under a header; `auto` tells by the first lines
+    of each file."""
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    """Between the fields of CSV."""
+    timestamp: str | None = Field(default=None, min_length=1)
+    """Key of an event's time; without it the first there is of `timestamp`, `time`, `ts`,
+    `@timestamp`, `datetime`, `date`, `occurred_at`, `created_at`."""
+    timestamp_format: str = "auto"
+    """`auto` (ISO 8601, or a number since 1970 whose size tells its unit), `iso`, `epoch_s`,
+    `epoch_ms`, `epoch_us`, `epoch_ns`, or a form in the signs of strptime."""
+    event_type: str | None = Field(default=None, min_length=1)
+    """Key of what happened; without it the first there is of `event_type`, `event`, `type`."""
+    fields: Fields | None = None
+    """The only keys that become columns, with their types; all others are kept in `extra`. Without
+    it every key that any event has is a column, its type found from all values."""
+    max_fields: PositiveInt = Field(default=1_000, le=5_000)
+    """Most columns found so; further keys are kept in `extra`."""
+    seal_after: Seconds = 86_400.0
+    """Idle for so long, the last line of a log counts without its line feed."""
+    max_line_bytes: int = Field(default=16 << 20, ge=1_024, le=1 << 30)
+    """Longer lines are quarantined, told by place and SHA-256."""
+    duplicate_keys: Literal["quarantine", "last_wins"] = "quarantine"
+    """What becomes of an object with a key twice."""
+    ambiguous: Literal["quarantine", "earliest", "latest"] = "quarantine"
+    """How a local time is read that the clock showed twice."""
+    nonexistent: Literal["quarantine", "later"] = "quarantine"
+    """How a local time is read that the clock never showed."""
+    quarantine_warn: float = Field(default=0.01, ge=0, le=1)
+    """Share of lines in quarantine above which the check `quarantine_share` warns."""
+    quarantine_max: float | None = Field(default=None, ge=0, le=1)
+    """Share above which nothing is published (exit 30); no limit without it."""
+    matches: Mapping[Annotated[str, Field(pattern=MATCH_PATTERN)], MatchConfig] = Field(
+        default_factory=dict
+    )
+    """Matches by id. A directory `match_<id>` below the log directory is one by itself."""
+    offload: OffloadConfig = OffloadConfig()
+    """How old logs are moved away."""
+
+    @property
+    def typed_fields(self) -> dict[str, ColumnType] | None:
+        """The fields that become columns; None for all that are found."""
+        return None if self.fields is None else dict(self.fields)
