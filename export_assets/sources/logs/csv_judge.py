@@ -16,15 +16,16 @@ def judge_csv_lines(lines: Sequence[bytes], columns: int, *, delimiter: str = ",
 
     The records of what is returned are lists of *columns* texts.
     """
-    judged = Judged()
+    kept, records = list[int](), list[list[str]]()
+    judged = Judged(kept=kept, records=records)
     for index, line in enumerate(lines):
         if not line.strip(_BLANKS):
             judged.blank.append(index)
             continue
         fields = _fields(line, delimiter)
         if isinstance(fields, list) and len(fields) == columns:
-            judged.kept.append(index)
-            judged.records.append(fields)
+            kept.append(index)
+            records.append(fields)
             continue
         reason, detail = (
             ("columns", f"{len(fields)} fields, not {columns}")

@@ -8,9 +8,11 @@ that the lengths of all records add up to the bytes consumed.
 import hashlib
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Final, Literal
 
+import numpy as np
+
+from export_assets.sources.logs.blocks import LineBlock, Places, cut_lines
 from export_assets.sources.logs.streams import Stream
 
 BOM: Final = b"\xef\xbb\xbf"
@@ -27,29 +29,21 @@ class Lines:
     data: bytes
     """The lines as they are in the file; the last one may lack its terminator if it was sealed."""
 
-    def split(self) -> tuple[list[bytes], list[int]]:
+    def cut(self) -> tuple[LineBlock, Places]:
         """Return each line's content, and its bytes with terminator and byte order mark.
 
         The latter add up to the bytes of `data`.
         """
-        lines = self.data.split(b"\n")
-        lengths = [len(line) + 1 for line in lines]
-        if lines[-1]:
-            lengths[-1] -= 1
-        else:
-            lines.pop()
-            lengths.pop()
-        if b"\r" in self.data:
-            lines = [line.removesuffix(b"\r") for line in lines]
-        if self.offset == 0 and lines[0].startswith(BOM):
-            lines[0] = lines[0][len(BOM) :]
-        return lines, lengths
+        return cut_lines(self.data, BOM if self.offset == 0 else b"")
 
-    def offsets(self, lengths: list[int]) -> list[int]:
-        """Return where each line begins, by the *lengths* that `split` returns."""
-        begins = list(accumulate(lengths, initial=self.offset))
-        begins.pop()
-        return begins
+    def split(self) -> tuple[list[bytes], list[int]]:
+        """Return the same as plain lists."""
+        lines, lengths = self.cut()
+        return list(lines), lengths.tolist()
+
+    def offsets(self, lengths: Places) -> Places:
+        """Return where each line begins, by the *lengths* that `cut` returns."""
+        return self.offset + np.cumsum(lengths) - lengths
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -195,5 +189,6 @@ def lines_of(framer: Framer) -> Iterator[tuple[int, int, bytes | Unread]]:
         if isinstance(record, Unread):
             yield record.offset, record.length, record
         else:
-            lines, lengths = record.split()
-            yield from zip(record.offsets(lengths), lengths, lines, strict=True)
+            lines, lengths = record.cut()
+            offsets = record.offsets(lengths).tolist()
+            yield from zip(offsets, lengths.tolist(), lines, strict=True)

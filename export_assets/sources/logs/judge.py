@@ -7,11 +7,20 @@ each line alone gives; see `_parse_all`. Every other line is judged alone by `ju
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import msgspec
+import numpy as np
+
+from export_assets.sources.logs.blocks import LineBlock
+from export_assets.sources.logs.template import (
+    Fields,
+    Matched,
+    Template,
+    learn,
+    match,
+)
 
 Reason = Literal[
     "bad_utf8",
@@ -48,6 +57,7 @@ Record = dict[str, Any]
 _DECODER: Final = msgspec.json.Decoder()
 _BLANKS = b" \t\r"
 _FEW = 16
+_SAMPLES = 8
 _WHITE = b" \t\r\n"
 _KEY = b'":'
 _HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -69,26 +79,28 @@ class Rejected:
 class Judged:
     """What became of each of some lines: every one is in exactly one of the three lists."""
 
-    kept: list[int] = field(default_factory=list)
-    """The lines that hold a record."""
-    records: list[Any] = field(default_factory=list)
-    """Their records, in the same order: objects of JSON (or all of a shape), fields of CSV."""
+    kept: Sequence[int] = field(default_factory=list)
+    """The lines that hold a record, in order."""
+    records: Sequence[Any] = field(default_factory=list)
+    """Their records, in the same order: objects of JSON, fields of CSV."""
     rejected: list[Rejected] = field(default_factory=list)
     blank: list[int] = field(default_factory=list)
     """Lines of nothing but blanks."""
     duplicate_keys: int = 0
     """Lines kept in which the last of two equal keys won."""
 
-    def extend(self, other: "Judged", *, by: int) -> None:
-        """Add what became of further lines, whose numbers are less by *by*."""
-        self.kept += [index + by for index in other.kept]
-        self.records += other.records
-        self.rejected += [
-            Rejected(index=one.index + by, reason=one.reason, detail=one.detail)
-            for one in other.rejected
-        ]
-        self.blank += [index + by for index in other.blank]
-        self.duplicate_keys += other.duplicate_keys
+    def followed_by(self, other: "Judged", *, by: int) -> "Judged":
+        """Return this and what became of further lines, whose numbers are less by *by*."""
+        return Judged(
+            kept=[*self.kept, *(index + by for index in other.kept)],
+            records=[*self.records, *other.records],
+            rejected=[
+                *self.rejected,
+                *(replace(one, index=one.index + by) for one in other.rejected),
+            ],
+            blank=[*self.blank, *(index + by for index in other.blank)],
+            duplicate_keys=self.duplicate_keys + other.duplicate_keys,
+        )
 
 
 class _RefusedError(Exception):
@@ -102,42 +114,75 @@ def judge_lines(
     lines: Sequence[bytes],
     *,
     duplicate_keys: DuplicateKeys = "quarantine",
-    shape: type[msgspec.Struct] | None = None,
+    columns: bool = False,
 ) -> Judged:
     """Judge *lines*, the content of each without its terminator.
 
     Args:
         lines: The lines.
         duplicate_keys: What becomes of an object with a key twice.
-        shape: Where all lines have these keys, no others, and scalars of these types, their
-            records may be instances of it instead of objects, which is faster. Its fields are
-            required, and it forbids unknown ones. Never does it decide what is accepted.
+        columns: Where most lines are written alike, their records may be `Fields`, which give
+            columns at once. It decides nothing about what is accepted.
     """
-    judged = _judge_many(lines, duplicate_keys, shape)
-    kinds = set(map(type, judged.records)) if shape else set()
-    if len(kinds) > 1:
-        judged.records = [
-            one if isinstance(one, dict) else msgspec.structs.asdict(one) for one in judged.records
-        ]
-    return judged
+    if columns and isinstance(lines, LineBlock):
+        judged = _judge_alike(lines, duplicate_keys)
+        if judged is not None:
+            return judged
+    return _judge_many(lines, duplicate_keys)
 
 
-def _judge_many(
-    lines: Sequence[bytes], duplicate_keys: DuplicateKeys, shape: type[msgspec.Struct] | None
+def _judge_alike(lines: LineBlock, duplicate_keys: DuplicateKeys) -> Judged | None:
+    """Judge *lines* by the first ones that others may be alike; None unless most are."""
+    for line in lines[:_SAMPLES]:
+        template = learn(line) if judge_line(line).kept else None
+        if template is None:
+            continue
+        matched = match(lines, template)
+        if 2 * len(matched.rows) > len(lines):
+            return _judge_rest(lines, template, matched, duplicate_keys)
+    return None
+
+
+def _judge_rest(
+    lines: LineBlock, template: Template, matched: Matched, duplicate_keys: DuplicateKeys
 ) -> Judged:
-    judged = Judged()
+    """Judge the lines that are not of *template*, and put all records together."""
+    alike = np.zeros(len(lines), dtype=np.bool_)
+    alike[matched.rows] = True
+    if alike.all():
+        fields = Fields(lines, template, matched, {})
+        return Judged(kept=range(len(lines)), records=fields)
+    rest = np.flatnonzero(~alike)
+    judged = _judge_many([lines[row] for row in rest.tolist()], duplicate_keys)
+    others = rest[np.array(judged.kept, dtype=np.int64)]
+    alike[others] = True
+    kept = np.flatnonzero(alike)
+    places = np.searchsorted(kept, others).tolist()
+    moved = replace(matched, rows=np.searchsorted(kept, matched.rows))
+    records = dict(zip(places, judged.records, strict=True))
+    return Judged(
+        kept=kept.tolist(),
+        records=Fields(lines.take(kept), template, moved, records),
+        rejected=[replace(one, index=int(rest[one.index])) for one in judged.rejected],
+        blank=[int(rest[index]) for index in judged.blank],
+        duplicate_keys=judged.duplicate_keys,
+    )
+
+
+def _judge_many(lines: Sequence[bytes], duplicate_keys: DuplicateKeys) -> Judged:
+    kept, records = list[int](), list[Record]()
+    judged = Judged(kept=kept, records=records)
     if not lines:
         return judged
-    records = _parse_all(lines, shape)
-    if records is not None:
-        judged.kept, judged.records = list(range(len(lines))), records
-        return judged
+    parsed = _parse_all(lines)
+    if parsed is not None:
+        return Judged(kept=range(len(lines)), records=parsed)
     if len(lines) > _FEW:
         # One odd line must not make its thousand neighbours slow.
         half = len(lines) // 2
-        judged.extend(_judge_many(lines[:half], duplicate_keys, shape), by=0)
-        judged.extend(_judge_many(lines[half:], duplicate_keys, shape), by=half)
-        return judged
+        return _judge_many(lines[:half], duplicate_keys).followed_by(
+            _judge_many(lines[half:], duplicate_keys), by=half
+        )
     for index, line in enumerate(lines):
         if not line.strip(_BLANKS):
             judged.blank.append(index)
@@ -147,8 +192,8 @@ def _judge_many(
         except _RefusedError as error:
             judged.rejected.append(Rejected(index=index, reason=error.reason, detail=error.detail))
         else:
-            judged.kept.append(index)
-            judged.records.append(record)
+            kept.append(index)
+            records.append(record)
             judged.duplicate_keys += doubled
     return judged
 
@@ -167,7 +212,7 @@ def count_keys(value: object) -> int:
     return 0
 
 
-def _parse_all(lines: Sequence[bytes], shape: type[msgspec.Struct] | None) -> list[Any] | None:
+def _parse_all(lines: Sequence[bytes]) -> list[Record] | None:
     r"""Parse *lines* in one go; None unless that is certain to be right for each of them.
 
     Every line begins with `{` and ends with `}`, so a line feed stands between `}` and `{` and
@@ -180,8 +225,6 @@ def _parse_all(lines: Sequence[bytes], shape: type[msgspec.Struct] | None) -> li
         return None
     if data.count(b"}\n{") != len(lines) - 1 or not _is_utf8(data):
         return None
-    if shape is not None and (records := _parse_shaped(data, len(lines), shape)) is not None:
-        return records
     brackets = data.count(b"{") + data.count(b"[")
     if brackets > MAX_DEPTH and any(
         line.count(b"{") + line.count(b"[") > MAX_DEPTH for line in _deep(lines, brackets)
@@ -200,22 +243,6 @@ def _parse_all(lines: Sequence[bytes], shape: type[msgspec.Struct] | None) -> li
     ):
         return None
     return objects
-
-
-def _parse_shaped(data: bytes, lines: int, shape: type[msgspec.Struct]) -> list[Any] | None:
-    """Parse all of *data* as instances of *shape*, whose scalars leave nothing to nest."""
-    try:
-        records = _decoder_of(shape).decode_lines(data)
-    except (ValueError, RecursionError):
-        return None
-    fields = len(shape.__struct_fields__)
-    whole = len(records) == lines and _count_key_ends(data) == fields * lines
-    return records if whole else None
-
-
-@cache
-def _decoder_of(shape: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(shape)
 
 
 def _is_utf8(data: bytes) -> bool:

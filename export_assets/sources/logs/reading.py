@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import numpy as np
+
+from export_assets.sources.logs.blocks import Places
 from export_assets.sources.logs.framing import (
     BLOCK_BYTES,
     BOM,
@@ -44,13 +47,13 @@ class Batch:
     """Some records of one file, in order of offset."""
 
     file: LogFile
-    lines: list[bytes]
+    lines: Sequence[bytes]
     """Content of each line, without terminator."""
-    records: list[Any]
+    records: Sequence[Any]
     """An object of JSON, or the list of CSV fields, of each."""
-    offsets: list[int]
-    lengths: list[int]
-    numbers: list[int]
+    offsets: Places
+    lengths: Places
+    numbers: Places
     """Line numbers, from 1."""
 
     def __len__(self) -> int:
@@ -148,7 +151,7 @@ class LogReader:
                 self.next_line += record.reason == "too_long"
                 continue
             batch = self._read(record)
-            if batch.records:
+            if len(batch):
                 yield batch
         self.account.pending_bytes = self._framer.pending
         self._note_damage()
@@ -156,7 +159,7 @@ class LogReader:
     def refuse(self, batch: Batch, rejected: Sequence[Rejected]) -> None:
         """Quarantine records of *batch* after all, which their reader could not use."""
         for one in rejected:
-            length = batch.lengths[one.index]
+            length = int(batch.lengths[one.index])
             self.account.exported -= 1
             self.account.exported_bytes -= length
             self._hold(
@@ -164,8 +167,8 @@ class LogReader:
                     _as_in_file(batch.lines[one.index], length),
                     file=self._file.name,
                     identity=self._file.identity,
-                    offset=batch.offsets[one.index],
-                    line=batch.numbers[one.index],
+                    offset=int(batch.offsets[one.index]),
+                    line=int(batch.numbers[one.index]),
                     reason=one.reason,
                     detail=one.detail,
                 )
@@ -177,35 +180,34 @@ class LogReader:
         return taken
 
     def _read(self, record: Lines) -> Batch:
-        lines, lengths = record.split()
+        lines, lengths = record.cut()
         offsets = record.offsets(lengths)
         judged = self._judge(lines)
         first, account = self.next_line, self.account
         self.next_line += len(lines)
         for one in judged.rejected:
-            begin = offsets[one.index] - record.offset
+            begin = int(offsets[one.index]) - record.offset
             self._hold(
                 quarantine_line(
-                    record.data[begin : begin + lengths[one.index]],
+                    record.data[begin : begin + int(lengths[one.index])],
                     file=self._file.name,
                     identity=self._file.identity,
-                    offset=offsets[one.index],
+                    offset=begin + record.offset,
                     line=first + one.index,
                     reason=one.reason,
                     detail=one.detail,
                 )
             )
         account.blank += len(judged.blank)
-        account.blank_bytes += sum(lengths[index] for index in judged.blank)
+        account.blank_bytes += sum(int(lengths[index]) for index in judged.blank)
         account.duplicate_keys += judged.duplicate_keys
-        numbers = list(range(first, first + len(lines)))
+        numbers = np.arange(first, first + len(lines))
         if len(judged.kept) < len(lines):
-            lines = [lines[index] for index in judged.kept]
-            lengths = [lengths[index] for index in judged.kept]
-            offsets = [offsets[index] for index in judged.kept]
-            numbers = [numbers[index] for index in judged.kept]
-        account.exported += len(judged.kept)
-        account.exported_bytes += sum(lengths)
+            kept = np.array(judged.kept, dtype=np.int64)
+            lines, lengths = lines.take(kept), lengths[kept]
+            offsets, numbers = offsets[kept], numbers[kept]
+        account.exported += len(lines)
+        account.exported_bytes += int(lengths.sum())
         return Batch(
             file=self._file,
             lines=lines,

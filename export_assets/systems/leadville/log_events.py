@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+import numpy as np
 import polars as pl
 
 from export_assets.errors import SourceCorrupt, SourceMissing
@@ -138,13 +139,13 @@ def _database_batches(connection: sqlite3.Connection, name: str) -> Iterator[Bat
     columns = ", ".join(f'"{column}"' for column in SQLITE_COLUMNS)
     cursor = connection.execute(f"SELECT {columns} FROM {SQLITE_TABLE} ORDER BY id")  # noqa: S608 - ours
     while rows := cursor.fetchmany(_ROWS):
-        numbers = [row["id"] for row in rows]
+        numbers = np.array([row["id"] for row in rows], dtype=np.int64)
         yield Batch(
             file=LogFile(name=name),
             lines=[b""] * len(rows),
             records=[dict(row) for row in rows],
             offsets=numbers,
-            lengths=[0] * len(rows),
+            lengths=np.zeros_like(numbers),
             numbers=numbers,
         )
 
@@ -155,8 +156,8 @@ def _quarantine_row(batch: Batch, rejected: Rejected) -> Quarantined:
         content.encode("utf-8"),
         file=batch.file.name,
         identity=batch.file.identity,
-        offset=batch.offsets[rejected.index],
-        line=batch.numbers[rejected.index],
+        offset=int(batch.offsets[rejected.index]),
+        line=int(batch.numbers[rejected.index]),
         reason=rejected.reason,
         detail=rejected.detail,
     )

@@ -2,15 +2,18 @@
 
 import json
 import random
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import msgspec
 import polars as pl
 import pytest
 
-from export_assets.sources.logs.judge import DuplicateKeys, judge_line, judge_lines
+from export_assets.sources.logs.blocks import cut_lines
+from export_assets.sources.logs.judge import DuplicateKeys, Judged, judge_line, judge_lines
+from export_assets.sources.logs.template import Fields
 from export_assets_tests.sources.logs.log_files import read
 
 DEEP = b'{"a":' + b"[" * 63 + b"]" * 63 + b"}"
@@ -71,8 +74,14 @@ BLANK = {"empty": b"", "blanks": b" \t ", "carriage return": b"\r"}
 FILLER = [b'{"n":%d}' % n for n in range(40)]
 
 
-class Shape(msgspec.Struct, forbid_unknown_fields=True):
-    a: int
+def judged_in(form: str, lines: Sequence[bytes]) -> Judged:
+    """Judge *lines* one object after the other, or in columns where they are alike."""
+    if form == "objects":
+        return judge_lines(lines)
+    return judge_lines(cut_lines(b"\n".join(lines) + b"\n")[0], columns=True)
+
+
+every_form = pytest.mark.parametrize("form", ["objects", "columns"])
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
@@ -102,13 +111,11 @@ def test_a_blank_line_is_neither(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*ACCEPTED, *REFUSED])
-@pytest.mark.parametrize("shape", [None, Shape], ids=["objects", "shaped"])
-def test_a_line_among_others_is_judged_as_it_is_alone(
-    name: str, shape: type[msgspec.Struct] | None
-) -> None:
+@every_form
+def test_a_line_among_others_is_judged_as_it_is_alone(name: str, form: str) -> None:
     line = (ACCEPTED | REFUSED)[name][0]
 
-    among = judge_lines([*FILLER, line, *FILLER], shape=shape)
+    among = judged_in(form, [*FILLER, line, *FILLER])
 
     alone = judge_line(line)
     assert len(among.kept) == 80 + len(alone.kept)
@@ -139,23 +146,96 @@ def test_the_last_of_two_keys_wins_where_it_may_and_is_counted() -> None:
     assert judged.duplicate_keys == 2
 
 
-def test_a_shape_is_used_only_where_all_lines_have_it() -> None:
-    shaped = judge_lines([b'{"a":1}', b'{"a":2}'], shape=Shape)
-    mixed = judge_lines([b'{"a":1}'] * 20 + [b'{"a":"x"}', b'{"a":1,"a":2}'], shape=Shape)
-
-    assert [record.a for record in shaped.records] == [1, 2]
-    assert mixed.records == [{"a": 1}] * 20 + [{"a": "x"}]
-    assert [one.reason for one in mixed.rejected] == ["duplicate_key"]
-
-
-@pytest.mark.parametrize("shape", [None, Shape], ids=["objects", "shaped"])
+@every_form
 @pytest.mark.parametrize("line", [b'{"a":1,"a":2}', b'{"a" :1,"a":2}'])
-def test_a_key_twice_is_seen_among_lines_of_one_shape(
-    line: bytes, shape: type[msgspec.Struct] | None
-) -> None:
-    judged = judge_lines([b'{"a":1}', line, b'{"a":3}'], shape=shape)
+def test_a_key_twice_is_seen_among_lines_alike(line: bytes, form: str) -> None:
+    judged = judged_in(form, [b'{"a":1}', line, b'{"a":3}'])
 
     assert [(one.index, one.reason) for one in judged.rejected] == [(1, "duplicate_key")]
+
+
+def test_lines_alike_come_in_columns_with_the_others_between() -> None:
+    lines = [b'{"a":"x","b":1}', b"[]", b'{"b":2}', b'{"a":"","b":-30}', b"", b'{"a":"\\n","b":4}']
+
+    judged = judged_in("columns", [*lines, *lines[:1] * 4])
+
+    records = judged.records
+    assert isinstance(records, Fields)
+    assert list(judged.kept) == [0, 2, 3, 5, 6, 7, 8, 9]
+    assert records == [json.loads(line) for line in [*lines, *lines[:1] * 4] if len(line) > 2]
+    assert records.others == {1: {"b": 2}, 3: {"a": "\n", "b": 4}}
+    assert records.texts("a").to_list() == ["x", "", "", "", "x", "x", "x", "x"]
+    assert records.texts("b").to_list() == ["1", "", "-30", "", "1", "1", "1", "1"]
+    assert records.integers("b").to_list() == [1, None, -30, None, 1, 1, 1, 1]
+    assert records.integers("a").null_count() == records.integers("c").null_count() == 8
+    assert (records[-1], records[2:3]) == ({"a": "x", "b": 1}, [{"a": "", "b": -30}])
+    assert [(one.index, one.reason) for one in judged.rejected] == [(1, "not_object")]
+    assert judged.blank == [4]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"a":1,"b":"x"}',
+        b'{ "a" : -5 , "b":"x" } ',
+        b'{"b":"","a":0}',
+        '{"é":"ü","long key, longer than a word":"a text that is longer than twelve"}'.encode(),
+        b'{"a":"1","b":"2","c":"3","d":4,"e":"5","f":6}',
+    ],
+)
+def test_mutated_lines_in_columns_are_judged_as_alone(line: bytes) -> None:
+    rng = random.Random(line)
+
+    for _ in range(300):
+        lines = [mutate_once(line, rng) if rng.random() < 0.3 else line for _ in range(20)]
+        judged = judged_in("columns", lines)
+        alone = [judge_line(one.removesuffix(b"\r")) for one in lines]
+
+        assert list(judged.records) == [record for one in alone for record in one.records]
+        assert list(judged.kept) == [row for row, one in enumerate(alone) if one.kept]
+        assert sorted(judged.blank) == [row for row, one in enumerate(alone) if one.blank]
+        assert [(one.index, one.reason, one.detail) for one in judged.rejected] == [
+            (row, refused.reason, refused.detail)
+            for row, one in enumerate(alone)
+            for refused in one.rejected
+        ]
+        if isinstance(judged.records, Fields):
+            fields = judged.records
+            for key in json.loads(line):
+                for index, record in enumerate(fields):
+                    if index not in fields.others:
+                        assert fields.texts(key)[index] == str(record[key])
+
+
+def mutate_once(line: bytes, rng: random.Random) -> bytes:
+    """Change *line* a little, often within its digits, texts and quotes; no line feeds."""
+    at = rng.randrange(len(line))
+    pieces = [
+        b"0",
+        b"-",
+        b".5",
+        b"e1",
+        b'"',
+        b"\\",
+        b"\\n",
+        b"\xff",
+        b"\xc3\xa9",
+        b"\t",
+        b" ",
+        b",",
+        b"{",
+        b"}",
+    ]
+    changed = (
+        lambda: line[:at] + rng.choice(pieces) + line[at:],
+        lambda: line[:at] + line[at + 1 :],
+        lambda: line[:at] + bytes([rng.randrange(11, 256)]) + line[at + 1 :],
+        lambda: line[:at],
+        lambda: line + b"\r",
+        lambda: line + line,
+        lambda: b"",
+    )[rng.randrange(7)]()
+    return changed.replace(b"\n", b"")
 
 
 # Where others differ from us: what they accept, refuse, round or turn into text.
@@ -244,14 +324,19 @@ def mutate(line: bytes, rng: random.Random) -> bytes:
     )[rng.randrange(9)]()
 
 
-def test_of_ten_thousand_mutated_lines_every_byte_is_accounted_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize("columns", [False, True])
+@pytest.mark.parametrize("rest", [b',"c":{"d":[1,2.5,null]}', b""], ids=["nested", "flat"])
+def test_of_ten_thousand_mutated_lines_every_byte_is_accounted_for(
+    tmp_path: Path, rest: bytes, *, columns: bool
+) -> None:
     rng = random.Random(4)
-    lines = [b'{"a":%d,"b":"x\xc3\xa9%d","c":{"d":[1,2.5,null]}}' % (n, n) for n in range(10_000)]
+    lines = [b'{"a":%d,"b":"x\xc3\xa9%d"%b}' % (n, n, rest) for n in range(10_000)]
     content = b"\n".join(mutate(line, rng) if rng.random() < 0.5 else line for line in lines)
     path = tmp_path / "x.log"
     path.write_bytes(content)
 
-    records, quarantined, account = read(path, block=10_000)
+    judge = partial(judge_lines, columns=columns)
+    records, quarantined, account = read(path, judge=judge, block=10_000)
 
     whole = content[: content.rfind(b"\n") + 1]
     expected = [by_strict_json(line) for line in whole.split(b"\n")[:-1]]

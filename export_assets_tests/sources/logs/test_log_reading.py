@@ -67,10 +67,10 @@ def test_line_numbers_and_offsets_go_on_where_the_last_range_ended(tmp_path: Pat
 
     with opened(path, end=12) as stream:
         first = LogReader(stream, LogFile(name="x"))
-        places += [(batch.numbers, batch.offsets) for batch in first]
+        places += [(batch.numbers.tolist(), batch.offsets.tolist()) for batch in first]
     with opened(path, start=first.end) as stream:
         second = LogReader(stream, LogFile(name="x"), offset=first.end, line=first.next_line)
-        places += [(batch.numbers, batch.offsets) for batch in second]
+        places += [(batch.numbers.tolist(), batch.offsets.tolist()) for batch in second]
 
     assert places == [([1], [0]), ([2, 3], [8, 16])]
 

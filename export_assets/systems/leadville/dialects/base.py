@@ -4,14 +4,15 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any, ClassVar
 
 import msgspec
 import polars as pl
 
+from export_assets.sources.logs.blocks import LineBlock
 from export_assets.sources.logs.judge import Rejected, judge_lines
 from export_assets.sources.logs.reading import Batch, Judge
+from export_assets.sources.logs.template import Fields
 from export_assets.systems.leadville.identity import content_ids, logger_of
 from export_assets.systems.leadville.local_time import LocalTime, Moments
 from export_assets.systems.leadville.model import EVENTS, FAMILY_OF, DialectName
@@ -59,14 +60,16 @@ def text_of(value: object) -> str | None:
 
 
 def values(records: Sequence[Any], key: str) -> list[Any]:
-    """Return the value at *key* of each record, an object or of a shape."""
-    if not records or isinstance(records[0], dict):
-        return [record.get(key) for record in records]
-    return list(map(attrgetter(key), records))
+    """Return the value at *key* of each record."""
+    return [record.get(key) for record in records]
 
 
 def texts(records: Sequence[Any], key: str) -> pl.Series:
     """Return the value at *key* of each record as text; empty texts as none."""
+    if isinstance(records, Fields):
+        others = [text_of(record.get(key)) for record in records.others.values()]
+        series = _with_others(records, records.texts(key), others).alias(key)
+        return without_empty(series)
     found = values(records, key)
     try:
         series = pl.Series(key, found, dtype=pl.String)
@@ -75,18 +78,28 @@ def texts(records: Sequence[Any], key: str) -> pl.Series:
     return without_empty(series)
 
 
+def _with_others(records: Fields, column: pl.Series, others: Sequence[object]) -> pl.Series:
+    if not others:
+        return column
+    return column.scatter(list(records.others), pl.Series(others, dtype=column.dtype))
+
+
 def without_empty(series: pl.Series) -> pl.Series:
     """Return *series* with null for empty texts."""
     empty = (series == "").fill_null(value=False)
     return series.set(empty, None) if empty.any() else series
 
 
-def integers(records: Sequence[Any], key: str) -> list[int | None]:
+def integers(records: Sequence[Any], key: str) -> pl.Series:
     """Return the value at *key* of each record where it is an integer of 64 bits."""
-    return [
-        value if type(value) is int and -_WHOLE <= value < _WHOLE else None
-        for value in values(records, key)
-    ]
+    if isinstance(records, Fields):
+        others = [_integer(record.get(key)) for record in records.others.values()]
+        return _with_others(records, records.integers(key), others)
+    return pl.Series(key, map(_integer, values(records, key)), dtype=pl.Int64)
+
+
+def _integer(value: object) -> int | None:
+    return value if type(value) is int and -_WHOLE <= value < _WHOLE else None
 
 
 def floats(records: Sequence[Any], key: str) -> list[float | None]:
@@ -102,6 +115,8 @@ def _double(value: object) -> float | None:
 
 def raw_texts(batch: Batch) -> pl.Series:
     """Return the JSON text of each record of *batch* as it is in the file."""
+    if isinstance(batch.lines, LineBlock):
+        return batch.lines.texts
     return pl.Series(batch.lines, dtype=pl.Binary).cast(pl.String)
 
 

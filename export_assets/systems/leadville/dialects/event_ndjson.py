@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-import msgspec
 import polars as pl
 
 from export_assets.sources.logs.judge import judge_lines
@@ -28,19 +27,6 @@ from export_assets.systems.leadville.local_time import (
 _TYPES: Final = frozenset({"status", "string", "stringsummary"})
 
 
-class _Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """A line as the logger writes it."""
-
-    datetime: str
-    type: str
-    device: str
-    device_id: str
-    device_position: str
-    details: str
-    timestamp_iso: str
-    seq: int
-
-
 class EventNdjson(Dialect):
     """`<prefix>_main_<day>.ndjson`.
 
@@ -53,7 +39,7 @@ class EventNdjson(Dialect):
     @property
     def judge(self) -> Judge:
         """What tells its records from other lines."""
-        return partial(judge_lines, shape=_Line)
+        return partial(judge_lines, columns=True)
 
     def recognises(self, line: bytes, record: Mapping[str, Any] | None) -> bool:  # noqa: ARG002 - of the seam
         """Tell objects with the logger's types, or with its `datetime` and `details`."""
