@@ -95,6 +95,8 @@ def print_reports(output: Output, reports: Sequence[ExportReport]) -> None:
         for record in unique_failures(report):
             hint = BUG if record.exit_code == InternalError.exit_code else ""
             output.problem(f"{record.error}{hint}")
+        for name, error in report.unread.items():
+            output.problem(f"{report.source}: not read: {name}: {error}")
 
 
 def unique_failures(report: ExportReport) -> list[ExportRecord]:
@@ -119,7 +121,8 @@ def verdict(reports: Sequence[ExportReport]) -> int:
     codes = {report.exit_code for report in reports}
     if len(codes) == 1:
         return codes.pop()
-    return EXIT_PARTIAL if any(report.failed for report in reports) else EXIT_WARNINGS
+    partly = any(report.failed or report.unread for report in reports)
+    return EXIT_PARTIAL if partly else EXIT_WARNINGS
 
 
 def document_of(report: ExportReport) -> dict[str, Any]:
@@ -135,6 +138,7 @@ def document_of(report: ExportReport) -> dict[str, Any]:
         "counts": report.counts,
         "warnings": list(report.warnings),
         "notes": list(report.notes),
+        "unread": {name: str(error) for name, error in report.unread.items()},
         "records": [_record(record) for record in report.records],
     }
 

@@ -43,7 +43,7 @@ _LOG_KEYS = frozenset(
         "matches",
     }
 )
-"""What shapes the rows that are made of logs. Which files there are does not: their content does."""
+"""What shapes the rows that are made of logs. Which files there are does not."""
 
 
 def config_hash(source: SourceConfig, table: str, fmt: FormatName) -> str:

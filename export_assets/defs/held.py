@@ -74,6 +74,7 @@ class RunSources:
             url=configured.url,
             system=configured.system,
             temp_dir=configured.temp_dir,
+            exports=configured.exports,
             held=held,
         )
 

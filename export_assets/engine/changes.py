@@ -114,6 +114,10 @@ class Changes:
         """Return the published manifest the partition is compared with, where there is one."""
         return None if self._standing is None else self._standing[fmt].manifest(key)
 
+    def published(self, fmt: str) -> set[str]:
+        """Return the keys that have a directory in *fmt*."""
+        return set() if self._standing is None else set(self._standing[fmt].keys)
+
     def comparable(self, fmt: str) -> dict[str, Manifest]:
         """Return by key all manifests in *fmt* that rows can be compared with."""
         if self._standing is None:

@@ -16,6 +16,7 @@ from export_assets.engine.planning import (
     recalled_plan,
 )
 from export_assets.engine.run import Exporter
+from export_assets.engine.stamped import WHY_NOT
 from export_assets.engine.table_pass import PassResult
 from export_assets.engine.table_run import TableRun
 from export_assets.engine.tables import TablePlan
@@ -69,6 +70,9 @@ def _compared(
 ) -> tuple[list[PlannedExport], str | None]:
     tables = exporter.tables
     table = tables.follow(tables.table_run(plan, formats, snapshot))
+    if table.stamped is not None:
+        keys = table.stamped.keys
+        return _decided(table, table.of(keys).read() if keys else None), None
     following = table.following
     if following is not None and following.keys is not None:
         try:
@@ -89,10 +93,10 @@ def _compared(
 
 def _decided(table: TableRun, result: PassResult | None) -> list[PlannedExport]:
     following = table.following
+    why_not = WHY_NOT if following is None else following.why_not
     decisions = [
-        _planned(table.plan, one.format, one.partition, "nothing", following.why_not)
+        _planned(table.plan, one.format, one.partition, "nothing", why_not)
         for one in table.left_alone()
-        if following is not None
     ]
     facts = {} if result is None else result.facts
     for fmt in (fmt.name for fmt in table.formats):

@@ -1,7 +1,7 @@
 """What a run did: one record per table, format and partition, and the verdict over all."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -71,6 +71,8 @@ class ExportReport:
     warnings: Sequence[str] = field(default_factory=tuple)
     notes: Sequence[str] = ()
     """What a person may want to know, and need not act on."""
+    unread: Mapping[str, ExportError] = field(default_factory=dict)
+    """Parts of the source that could not be read, by their names; the rest was exported."""
 
     @property
     def rows(self) -> int:
@@ -103,6 +105,8 @@ class ExportReport:
                 one.status in {"failed", "skipped"} and not one.path for one in self.records
             )
             return codes.pop() if nothing and len(codes) == 1 else EXIT_PARTIAL
+        if self.unread:
+            return EXIT_PARTIAL
         if self.warnings or any(record.status == "skipped" for record in self.records):
             return EXIT_WARNINGS
         return 0

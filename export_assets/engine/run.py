@@ -28,7 +28,7 @@ from export_assets.engine.tables import (
 )
 from export_assets.engine.upstream import fetch_latest
 from export_assets.engine.workspace import ConfiguredSource, Workspace
-from export_assets.errors import DestConflict, IntegrityError
+from export_assets.errors import DestConflict, ExportError, IntegrityError
 from export_assets.formats.registry import FORMATS
 
 
@@ -53,6 +53,7 @@ class Exporter:
         started = time.perf_counter()
         warnings: list[str] = []
         self._notes.clear()
+        self._unread.clear()
         self.choices.check_options()
         self._refuse_namesake()
         raise_file_limit()
@@ -73,6 +74,7 @@ class Exporter:
             records=records,
             warnings=warnings,
             notes=tuple(self._notes),
+            unread=dict(self._unread),
         )
 
     def _refuse_namesake(self) -> None:
@@ -126,7 +128,7 @@ class Exporter:
         """Return records and warnings of a run that opens the source."""
         records: list[ExportRecord] = []
         config, system = self.source.config, self.source.system
-        with self.source.source.snapshot() as snapshot:
+        with self._opened.source.snapshot() as snapshot:
             define_views(snapshot, config, system)
             names = select_tables(snapshot.tables(), config, self.request)
             warnings = check_configured(snapshot.tables(), config, system)
@@ -160,9 +162,24 @@ class Exporter:
                     records += self.tables.failed(name, error)
                 records = opened.finish(records)
             fingerprint = snapshot.info.id
-        # Only now: leaving the snapshot tells whether it was sound.
-        self.tables.memory.keep(fingerprint)
+            remarks = snapshot.remarks()
+        warnings += remarks.warnings
+        self._notes.extend(remarks.notes)
+        self._unread.update(remarks.failures)
+        if not remarks.failures:
+            # Only now: leaving the snapshot tells whether it was sound.
+            self.tables.memory.keep(fingerprint)
         return records, warnings
+
+    @property
+    def _opened(self) -> ConfiguredSource:
+        """The source as it is opened: of files for somebody, nothing is kept in the store."""
+        return self.source if self.request.output_dir is None else self.source.privately()
+
+    @cached_property
+    def _unread(self) -> dict[str, ExportError]:
+        """Parts of the source that could not be read."""
+        return {}
 
     @cached_property
     def _notes(self) -> list[str]:

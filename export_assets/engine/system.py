@@ -4,10 +4,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from export_assets.config.models import SourceConfig
 from export_assets.config.urls import SourceUrl
 from export_assets.tables.schema import TableSchema
+
+if TYPE_CHECKING:  # logs are made by what plans tables, which asks systems
+    from export_assets.engine.logs.kind import LogKind
 
 _ORDINARY = frozenset({"read", "inserted", "present"})
 
@@ -104,6 +108,15 @@ class System(ABC):
     def annotate(self, schema: TableSchema) -> TableSchema:
         """Add what the source cannot tell of a table: keys, descriptions, better types."""
         return schema
+
+    def logs(self, config: SourceConfig) -> "LogKind | None":
+        """Return what the system's event logs are; None where it reads a database.
+
+        Raises:
+            ConfigError: An option is unknown or has a value it cannot have.
+        """
+        del config
+        return None
 
     def steps(self) -> Sequence[Step]:
         """Upstream steps, in the order they run."""

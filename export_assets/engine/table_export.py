@@ -16,6 +16,7 @@ from export_assets.engine.nulls import count_nulls
 from export_assets.engine.report import ExportRecord, failure
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.scope import vanished_keys
+from export_assets.engine.stamped import Stamped, stamped_of
 from export_assets.engine.table_pass import Progress, silent
 from export_assets.engine.table_run import Announce, TableRun, unannounced
 from export_assets.engine.tables import TIMES, TablePlan
@@ -136,7 +137,10 @@ class TableExporter:
         """
         plan, request = table.plan, self.request
         if plan.cursor is None:
-            return table
+            stamped = stamped_of(
+                plan, table.snapshot, request, table.changes, origin=self.source.origin
+            )
+            return replace(table, stamped=stamped)
         guide = Guide(
             plan=plan,
             rule=self.source.config.table(plan.name),
@@ -160,6 +164,8 @@ class TableExporter:
     ) -> tuple[TableRun, list[ExportRecord], Mapping[str, int]]:
         """Read the table for the first time, as far as it must be read."""
         table = self.follow(table)
+        if table.stamped is not None:
+            return self._by_stamps(table, table.stamped, destinations)
         following = table.following
         if following is not None and following.keys is not None:
             unread = table.left_alone()
@@ -177,6 +183,19 @@ class TableExporter:
             plan = self.profiled(table.plan, table.snapshot)
             table = self.whole(replace(table, plan=plan))
             return table, *table.export_once(destinations)
+
+    def _by_stamps(
+        self, table: TableRun, stamped: Stamped, destinations: Opener
+    ) -> tuple[TableRun, list[ExportRecord], Mapping[str, int]]:
+        """Read the partitions that are made of something new, neighbours at once."""
+        records = table.left_alone()
+        waiting: dict[str, int] = {}
+        known = {key for fmt in table.changes.formats for key in table.changes.published(fmt)}
+        for keys in stamped.stretches({*stamped.stamps, *known}):
+            more, left = table.of(keys).export_once(destinations)
+            records += more
+            waiting |= left
+        return table, records, waiting
 
     def whole(self, table: TableRun) -> TableRun:
         """Return *table* as it was before anything was read, to be read whole."""

@@ -1,6 +1,6 @@
 """The passes over one table in one run: read, write what is to be written, prove, publish."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -16,6 +16,8 @@ from export_assets.engine.lane import Lane, stop_all
 from export_assets.engine.manifests import effective_hash
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest, Run
+from export_assets.engine.slicing import whole_partitions
+from export_assets.engine.stamped import Stamped
 from export_assets.engine.table_pass import Observer, PassResult, Progress, read_table, silent
 from export_assets.engine.tables import TablePlan
 from export_assets.engine.tombstones import KeyWatch, Stones, Undertaker
@@ -24,7 +26,7 @@ from export_assets.formats.base import Format
 from export_assets.sources.base import Snapshot
 from export_assets.store.layout import ExportKey
 from export_assets.store.local import LocalStore
-from export_assets.tables.partitions import TimePartitions, Window
+from export_assets.tables.partitions import UNDATED, TimePartitions, Window
 
 _UNORDERED_WRITERS = 16
 _PUBLISHERS = 8
@@ -54,6 +56,8 @@ class TableRun:
     following: Following | None
     vanished: Callable[[ExportRequest, frozenset[str]], frozenset[str]]
     """Tells, of a request and the keys seen, which others are to be published without rows."""
+    stamped: Stamped | None = None
+    """What the partitions are made of, where the source knows."""
     watch: KeyWatch | None = None
     """Sees the keys of a table whose deleted keys are recorded."""
     progress: Progress = silent
@@ -189,7 +193,7 @@ class TableRun:
 
         def publish(pair: tuple[Lane, str], *, final: bool = False) -> ExportRecord:
             lane, key = pair
-            mark = self._watermark(lane.format.name, final=final)
+            mark = self._watermark(lane.format.name, key, final=final)
             left = stones.get((lane.format.name, key))
             record = judge.publish(lane, lane.written[key], watermark=mark, stones=left)
             self.note(record)
@@ -201,9 +205,11 @@ class TableRun:
             records += publishers.map(lambda pair: publish(pair, final=True), finals)
         return records
 
-    def _watermark(self, fmt: str, *, final: bool) -> dict[str, str] | None:
+    def _watermark(self, fmt: str, key: str, *, final: bool) -> dict[str, str] | None:
         """Return what a manifest says of how far the table was read; None for what it said."""
         following = self.following
+        if self.stamped is not None:
+            return self.stamped.record(key)
         if following is None:
             return {}
         if following.partial:
@@ -269,9 +275,9 @@ class TableRun:
         return undertaker.bury(lanes, self.watch, hashes=hashes)
 
     def left_alone(self) -> list[ExportRecord]:
-        """Return records of the partitions that a cursor did not name."""
-        following = self.following
-        if following is None or following.keys is None:
+        """Return records of the partitions that need not be read."""
+        keys = self._read_keys()
+        if keys is None:
             return []
         return [
             ExportRecord(
@@ -287,8 +293,23 @@ class TableRun:
             )
             for fmt in self.formats
             for key, manifest in self.changes.comparable(fmt.name).items()
-            if key not in following.keys
+            if key not in keys and self._is_asked_for(key)
         ]
+
+    def _read_keys(self) -> Collection[str] | None:
+        """Return the partitions that are read; None for all that are asked for."""
+        if self.stamped is not None:
+            return frozenset(self.stamped.keys)
+        return None if self.following is None else self.following.keys
+
+    def _is_asked_for(self, key: str) -> bool:
+        request, partitions = self.request, self.plan.partitions
+        if request.partitions:
+            return key in request.partitions
+        if not request.window.bounded or not isinstance(partitions, TimePartitions):
+            return True
+        window = whole_partitions(partitions, request.window)
+        return key != UNDATED and window.holds(partitions.window(key))
 
     def path(self, fmt: str, key: str) -> Path:
         """Return where a partition is, or would be."""

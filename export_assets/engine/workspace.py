@@ -3,21 +3,25 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from export_assets.config.key_file import read_key_file
 from export_assets.config.load import LoadedSource
 from export_assets.config.models import SourceConfig
 from export_assets.config.project import Project
-from export_assets.config.urls import SourceUrl, parse_url
+from export_assets.config.urls import SourceUrl, address_of, parse_url
 from export_assets.engine.system import System
 from export_assets.errors import UsageError
 from export_assets.sources.base import Source
 from export_assets.sources.registry import Opening, open_source
 from export_assets.store.local import LocalStore
 from export_assets.tables.redaction import key_id
+
+if TYPE_CHECKING:
+    from export_assets.engine.logs.source import LogSource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,10 @@ class ConfiguredSource:
     temp_dir: Path | None
     ad_hoc: bool = False
     """Made of an address on the spot, without any configuration."""
+    exports: Path = Path("exports")
+    """The root of the store."""
+    private: bool = False
+    """Whether nothing is kept of what is read: of event logs, how far they were read."""
 
     @property
     def origin(self) -> str:
@@ -49,6 +57,8 @@ class ConfiguredSource:
         Raises:
             UsageError: There is no reader for this kind of address.
         """
+        if self.config.kind == "event_log":
+            return self.logs
         how = Opening(
             busy_timeout=self.config.busy_timeout,
             read_timeout=self.config.read_timeout,
@@ -56,6 +66,38 @@ class ConfiguredSource:
             schemas=self.config.schemas,
         )
         return open_source(self.name, self.url, how=how)
+
+    @cached_property
+    def logs(self) -> "LogSource":
+        """The place itself, of a source of event logs.
+
+        Raises:
+            UsageError: It is none.
+        """
+        from export_assets.engine.logs.general.kind import GeneralLogs
+        from export_assets.engine.logs.source import LogPlace, LogSource
+
+        if self.config.kind != "event_log" or self.url.path is None:
+            msg = f"{self.name}: is no source of event logs"
+            raise UsageError(msg)
+        place = LogPlace(
+            directory=self.url.path,
+            exports=self.exports,
+            temp_dir=self.temp_dir,
+            private=self.private,
+        )
+        kind = self.system.logs(self.config) if self.system is not None else None
+        return LogSource(
+            self.name,
+            place,
+            kind or GeneralLogs(self.config),
+            self.config.log,
+            busy_timeout=self.config.busy_timeout,
+        )
+
+    def privately(self) -> "ConfiguredSource":
+        """Return the same, of which nothing is kept."""
+        return replace(self, private=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +141,10 @@ class Workspace:
         """
         base = base or self.project.settings.home
         if name in self.project.sources:
-            address = self.project.url_of(name) if url is None else parse_url(url, base=base)
-            return self._configured(self.project.sources[name], address)
+            loaded = self.project.sources[name]
+            if url is None:
+                return self._configured(loaded, self.project.url_of(name))
+            return self._configured(loaded, address_of(url, kind=loaded.config.kind, base=base))
         if _looks_like_address(name, base):
             return self._ad_hoc(name, base, url)
         self.project.source(name)
@@ -119,6 +163,7 @@ class Workspace:
             url=url,
             system=self.systems[system] if system else None,
             temp_dir=self.project.settings.temp_dir,
+            exports=self.project.settings.exports_dir,
         )
 
     def _ad_hoc(self, address: str, base: Path, other: str | None) -> ConfiguredSource:

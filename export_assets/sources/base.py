@@ -19,8 +19,9 @@ from typing import Literal
 
 import polars as pl
 
+from export_assets.errors import ExportError
 from export_assets.tables.batch import Batch
-from export_assets.tables.partitions import Window
+from export_assets.tables.partitions import TimePartitions, Window
 from export_assets.tables.schema import TableSchema
 
 Consistency = Literal["snapshot", "best-effort", "none"]
@@ -93,6 +94,18 @@ class Scan:
     limit: int | None = None
     offset: int = 0
     batch_rows: int = BATCH_ROWS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remarks:
+    """What a source has to say besides its rows."""
+
+    warnings: Sequence[str] = ()
+    """What a person should know, and act on."""
+    notes: Sequence[str] = ()
+    """What a person may want to know."""
+    failures: Mapping[str, ExportError] = field(default_factory=dict)
+    """Why parts of the source could not be read, by their names; the rest was."""
 
 
 class Snapshot(ABC):
@@ -173,6 +186,18 @@ class Snapshot(ABC):
             SourceCorrupt: The source is damaged where it was read.
             ValueMismatch: A value does not fit the column's promised type (see `tables.conform`).
         """
+
+    def stamps(self, table: str, partitions: TimePartitions) -> Mapping[str, str] | None:
+        """Return, by partition key, a stamp that differs whenever the partition's rows may differ.
+
+        Keys that are left out have no rows. None where only reading tells.
+        """
+        del table, partitions
+        return None
+
+    def remarks(self) -> Remarks:
+        """Return what is to be said of the source, known once its tables were read."""
+        return Remarks()
 
     def batches(self, scan: Scan) -> Iterator[Batch]:
         """Yield what `scan` yields, in whichever view the source has at hand.

@@ -10,7 +10,14 @@ from pathlib import Path
 
 from export_assets.sources.base import SnapshotInfo, Source
 from export_assets.sources.copy_process import copy_sqlite
-from export_assets.sources.files import hash_log, look, settled_stamp, sidecar, telling_path
+from export_assets.sources.files import (
+    hash_log,
+    look,
+    no_space,
+    settled_stamp,
+    sidecar,
+    telling_path,
+)
 from export_assets.sources.private_temp import private_directory
 from export_assets.sources.sqlite_check import BackgroundCheck
 from export_assets.sources.sqlite_errors import translate
@@ -89,6 +96,22 @@ class SqliteSource(Source):
                 stack.callback(check.abandon)
                 snapshot = SqliteSnapshot(self.name, info, connection, copy=copy, check=check)
                 yield from self._serve(snapshot)
+
+    def copy_to(self, target: Path) -> Path:
+        """Copy the database as of one moment to *target*, and return that.
+
+        Raises:
+            NoSpace: The copy does not fit.
+            SourceBusy: Somebody holds it for longer than the timeout.
+            SourceCorrupt: It is not a database, or damaged.
+            SourceMissing: It is not there, or may not be read.
+        """
+        look(self.name, self.path)
+        with telling_path(self.path):
+            path = self.path.resolve()
+            if not copy_sqlite(self.name, path, target, busy_timeout=self._busy_timeout):
+                raise no_space(self.name, target)
+        return target
 
     def _serve(self, snapshot: SqliteSnapshot) -> Iterator[SqliteSnapshot]:
         yield snapshot

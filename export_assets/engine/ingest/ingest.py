@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import KW_ONLY, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from export_assets.engine.ingest.glances import Glances
@@ -30,6 +30,7 @@ from export_assets.store.manifest import SegmentMark, SegmentRecord
 from export_assets.translate import translate
 
 _MOST_MARKS = 256
+_LONGEST_GROWN = timedelta(hours=36)
 
 
 @dataclass(frozen=True)
@@ -212,6 +213,10 @@ class _Pass:
         if base is None or base.identity != identity:
             return look
         if base.end - base.start >= self._ingestion.policy.grow_bytes or base.sealed:
+            return look
+        span = self._known.at(base).span
+        if span is not None and span > _LONGEST_GROWN:
+            # What it would add is of another day, and days are published one by one.
             return look
         return replace(look, base=self._known.before(base))
 

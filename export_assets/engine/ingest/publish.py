@@ -1,8 +1,12 @@
 """From what was seen of a file to a published segment: read, account, publish in one step."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
+
+import msgspec
+import polars as pl
 
 from export_assets.engine.ingest.look import Look, Policy
 from export_assets.engine.ingest.prefix import survey
@@ -11,6 +15,7 @@ from export_assets.engine.ingest.segment_writer import SegmentWriter
 from export_assets.engine.ingest.segments import Known, SegmentsKey
 from export_assets.engine.manifests import code_version
 from export_assets.errors import InternalError, SourceChanged
+from export_assets.sources.logs.quarantine import Quarantined
 from export_assets.sources.logs.reading import Account, LogFile, LogReader
 from export_assets.sources.logs.streams import Damage, Stream, open_stream
 from export_assets.store.local import LocalStore
@@ -23,6 +28,7 @@ from export_assets.store.manifest import (
 )
 from export_assets.store.staging import Staging
 from export_assets.tables.digest import ALGORITHM
+from export_assets.tables.schema import TableSchema
 from export_assets.translate import translating
 
 # Asked for with every segment, and it reads a file.
@@ -127,6 +133,54 @@ def publish_segment(
         )
         manifest = _manifest(staging, writer, record, account, version=rows.version, now=now)
         return staging.publish(manifest)
+
+
+def publish_rows(
+    record: SegmentRecord,
+    rows: pl.DataFrame,
+    refused: Sequence[Quarantined],
+    *,
+    schema: TableSchema,
+    store: LocalStore,
+    source: str,
+    snapshot: str,
+    version: str,
+    run_id: str,
+    now: datetime,
+    replaces: str | None = None,
+) -> Manifest:
+    """Publish *rows* of *schema* that came from no log as the segment *record*.
+
+    Their places are their numbers, from 0. *snapshot* is the fingerprint of where they are from,
+    *version* that of the rules they were made by.
+
+    Raises:
+        DestinationError: The disk refused, or somebody else published the same.
+    """
+    key, directory = SegmentsKey(source), f"{record.identity}-{record.start}"
+    placed = placed_schema(schema)
+    frame = rows.with_row_index("_off").with_columns(
+        pl.lit(record.identity).alias("_src"), pl.lit(0).alias("_len"), _line=pl.col("_off") + 1
+    )
+    account = Account(exported=rows.height)
+    for one in refused:
+        account.quarantine(one)
+    with (
+        translating(f"{key}/{directory}"),
+        store.stage(key, directory, run_id, expected_run_id=replaces) as staging,
+    ):
+        writer = SegmentWriter(staging, placed)
+        try:
+            writer.write(frame.select(placed.names).cast(placed.polars))
+            writer.refuse(refused)
+            writer.close()
+        except BaseException:
+            writer.abort()
+            raise
+        record = msgspec.structs.replace(record, quarantine=writer.quarantine())
+        manifest = _manifest(staging, writer, record, account, version=version, now=now)
+        seen = msgspec.structs.replace(manifest.snapshot, id=snapshot)
+        return staging.publish(msgspec.structs.replace(manifest, snapshot=seen))
 
 
 def _read(

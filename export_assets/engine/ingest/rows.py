@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Protocol
 
+import numpy as np
 import polars as pl
 
 from export_assets.errors import InternalError
@@ -143,16 +144,18 @@ def placed_rows(
         InternalError: *rows* gave fewer or more rows than records.
     """
     frame, rejected = rows.frame(batch)
-    refused = {one.index for one in rejected}
-    kept = [index for index in range(len(batch)) if index not in refused]
-    if frame.height != len(kept):
-        msg = f"{batch.file.name}: {frame.height} rows were made of {len(kept)} records"
+    kept = np.ones(len(batch), dtype=np.bool_)
+    kept[[one.index for one in rejected]] = False
+    if frame.height != np.count_nonzero(kept):
+        msg = (
+            f"{batch.file.name}: {frame.height} rows were made of {np.count_nonzero(kept)} records"
+        )
         raise InternalError(msg)
     placed = frame.with_columns(
         pl.lit(batch.file.identity).alias("_src"),
-        pl.Series("_off", [batch.offsets[index] for index in kept], dtype=pl.Int64),
-        pl.Series("_len", [batch.lengths[index] for index in kept], dtype=pl.Int64),
-        pl.Series("_line", [batch.numbers[index] for index in kept], dtype=pl.Int64),
+        pl.Series("_off", batch.offsets[kept]),
+        pl.Series("_len", batch.lengths[kept]),
+        pl.Series("_line", batch.numbers[kept]),
     )
     if placed.schema != schema.polars:
         placed = placed.select(schema.names).cast(schema.polars)

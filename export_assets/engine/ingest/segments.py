@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -13,6 +13,8 @@ from export_assets.store.local import LocalStore
 from export_assets.store.manifest import Manifest, SegmentRecord
 
 SEGMENTS = "_segments"
+TIME = "occurred_at"
+"""The column of segments that says when: Datetime(µs, UTC), never null."""
 
 
 class SegmentsKey(ExportKey):
@@ -39,6 +41,14 @@ class Segment:
     def created_at(self) -> datetime:
         """When it was published."""
         return self.manifest.created_at
+
+    @property
+    def span(self) -> timedelta | None:
+        """From its earliest row to its latest; None where rows have no time."""
+        for column in self.manifest.columns:
+            if column.name == TIME and column.min is not None and column.max is not None:
+                return datetime.fromisoformat(column.max) - datetime.fromisoformat(column.min)
+        return None
 
     @property
     def version(self) -> str:
@@ -84,6 +94,17 @@ class Known:
             newest.record.end,
         ):
             self._names[record.file] = segment
+
+    def drop(self, segment: Segment) -> None:
+        """Take note that a segment is no more."""
+        record = segment.record
+        self._forget(record)
+        of_identity = self._by_identity[record.identity]
+        del of_identity[record.start]
+        if not of_identity:
+            del self._by_identity[record.identity]
+        if self._names.get(record.file) is segment:
+            del self._names[record.file]
 
     def _forget(self, record: SegmentRecord) -> None:
         for known in _stations(record):

@@ -1,73 +1,20 @@
-"""Clock readings of the logs as instants: the loggers write local time and do not say so."""
+"""The event logger's own way to write the time: twelve hours, hundredths, no zone."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final, Literal
-from zoneinfo import ZoneInfo
+from typing import Final
 
+import numpy as np
 import polars as pl
 
-from export_assets.tables.temporal import localize, read_naive, read_timestamps
+from export_assets.sources.logs.moments import LocalTime, Moments, refusing
 
-Fold = Literal["quarantine", "earliest", "latest"]
-"""What becomes of a reading that the clock showed twice, when it was put back."""
-
-Gap = Literal["quarantine", "later"]
-"""What becomes of a reading that the clock never showed, when it was put forward: `later` reads it
-with the offset before the jump, so that it is as much later on the new clock."""
-
+# The end of one, with hundredths: `:01.22am`.
+_TAIL: Final = r"^:[0-5][0-9]\.[0-9]{2}[AaPp][Mm]$"
+_TAIL_LETTERS: Final = 8
+_MINUTE: Final = 59_990
+_INSTANT: Final = pl.Datetime("us", "UTC")
 _LOGGER: Final = (
     r"^[0-9]{1,2}/[0-9]{1,2}/[0-9]{2} [0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{2,6})?[AaPp][Mm]$"
 )
-_INSTANT: Final = pl.Datetime("us", "UTC")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Moments:
-    """Readings as instants."""
-
-    instants: pl.Series
-    """Datetime(µs, UTC); null where there is none."""
-    refused: dict[int, str]
-    """Index to reason of readings given but not accepted: `time`, `ambiguous_time` or
-    `skipped_time`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LocalTime:
-    """The zone of the loggers' clocks, and what to do in the hours it is changed."""
-
-    zone: str
-    fold: Fold = "quarantine"
-    gap: Gap = "quarantine"
-
-    def place(self, naive: pl.Series) -> Moments:
-        """Read wall-clock *naive* values, Datetime(µs), as instants."""
-        instants, odd = localize(naive, self.zone)
-        refused: dict[int, str] = {}
-        if odd is None:
-            return Moments(instants=instants, refused=refused)
-        rows = odd.arg_true().to_list()
-        settled: list[datetime | None] = []
-        for row, instant, reading in zip(
-            rows, instants.gather(rows), naive.gather(rows), strict=True
-        ):
-            moment, reason = self._settle(instant, reading)
-            settled.append(moment)
-            if reason:
-                refused[row] = reason
-        instants = instants.scatter(rows, pl.Series(settled, dtype=_INSTANT))
-        return Moments(instants=instants, refused=refused)
-
-    def _settle(self, instant: datetime, reading: datetime) -> tuple[datetime | None, str]:
-        wall = instant.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None)
-        if wall != reading:
-            return (instant, "") if self.gap == "later" else (None, "skipped_time")
-        if self.fold == "quarantine":
-            return None, "ambiguous_time"
-        if self.fold == "earliest":
-            return instant, ""
-        return reading.replace(tzinfo=ZoneInfo(self.zone), fold=1).astimezone(UTC), ""
 
 
 def read_logger_wall(texts: pl.Series) -> pl.Series:
@@ -81,23 +28,49 @@ def read_logger_wall(texts: pl.Series) -> pl.Series:
 
 
 def read_logger_times(texts: pl.Series, clock: LocalTime) -> Moments:
-    """Read texts like `9/14/25 8:44:01.22am` as instants."""
-    return _refusing(texts, clock.place(read_logger_wall(texts)))
+    """Read texts like `9/14/25 8:44:01.22am` as instants.
+
+    Those of one minute follow each other in a log, so each minute is read but once, where the
+    seconds are written in the usual form and no clock is changed within it.
+    """
+    tails = texts.str.tail(_TAIL_LETTERS)
+    usual = tails.str.contains(_TAIL).fill_null(value=False)
+    rows = usual.arg_true()
+    instants = pl.repeat(None, len(texts), dtype=_INSTANT, eager=True)
+    if len(rows):
+        heads = texts.str.head(-_TAIL_LETTERS)
+        if len(rows) < len(texts):
+            heads, tails = heads.gather(rows), tails.gather(rows)
+        read = _read_by_minute(heads, tails, clock)
+        instants = read if len(rows) == len(texts) else instants.scatter(rows, read)
+    left = instants.is_null().arg_true()
+    if not len(left):
+        return Moments(instants=instants, refused={})
+    others = texts.gather(left)
+    placed = refusing(others, clock.place(read_logger_wall(others)))
+    return Moments(
+        instants=instants.scatter(left, placed.instants),
+        refused={left[index]: reason for index, reason in placed.refused.items()},
+    )
 
 
-def read_iso_times(texts: pl.Series, clock: LocalTime) -> Moments:
-    """Read ISO 8601 texts as instants: those without an offset by *clock*."""
-    naive, _ = read_naive(texts)
-    placed = clock.place(naive)
-    missing = naive.is_null() & texts.is_not_null()
-    if missing.any():
-        aware, _ = read_timestamps(texts.filter(missing), "UTC")
-        instants = placed.instants.scatter(missing.arg_true(), aware)
-        placed = Moments(instants=instants, refused=placed.refused)
-    return _refusing(texts, placed)
-
-
-def _refusing(texts: pl.Series, placed: Moments) -> Moments:
-    unread = (placed.instants.is_null() & texts.is_not_null()).arg_true().to_list()
-    refused = dict.fromkeys(unread, "time") | placed.refused
-    return Moments(instants=placed.instants, refused=refused)
+def _read_by_minute(heads: pl.Series, tails: pl.Series, clock: LocalTime) -> pl.Series:
+    """Read the texts parted before their seconds; null where the minute is not a plain one."""
+    letters = tails.cast(pl.Binary).bin.reinterpret(dtype=pl.UInt64, endianness="little").to_numpy()
+    hundredths = np.zeros(len(letters), dtype=np.int64)
+    for place in (1, 2, 4, 5):
+        digits = (letters >> np.uint64(8 * place)) & np.uint64(15)
+        hundredths = 10 * hundredths + digits.astype(np.int64)
+    halves = letters >> np.uint64(48)
+    begins = (heads != heads.shift(1)).fill_null(value=True).to_numpy().copy()
+    begins[1:] |= halves[1:] != halves[:-1]
+    first = np.flatnonzero(begins)
+    minutes = pl.DataFrame({"head": heads.gather(first), "half": tails.gather(first).str.tail(2)})
+    start, end = (
+        clock.place(read_logger_wall(minutes.select(pl.format(form, "head", "half")).to_series()))
+        for form in ("{}:00.00{}", "{}:59.99{}")
+    )
+    plain = (end.instants - start.instants).dt.total_milliseconds() == _MINUTE
+    starts = start.instants.set(~plain.fill_null(value=False), None)
+    micros = pl.Series(hundredths * 10_000, dtype=pl.Duration("us"))
+    return starts.gather(np.cumsum(begins) - 1) + micros

@@ -15,6 +15,7 @@ import polars as pl
 from export_assets.errors import SourceCorrupt, SourceMissing
 from export_assets.sources.logs.framing import BLOCK_BYTES, Framer, Lines
 from export_assets.sources.logs.judge import Rejected
+from export_assets.sources.logs.moments import LocalTime
 from export_assets.sources.logs.quarantine import Quarantined, quarantine_line
 from export_assets.sources.logs.reading import Account, Batch, LogFile, LogReader
 from export_assets.sources.logs.streams import open_stream
@@ -26,7 +27,6 @@ from export_assets.systems.leadville.dialects.timer_jsonl import (
     normalise_sqlite_rows,
 )
 from export_assets.systems.leadville.identity import number_repeats
-from export_assets.systems.leadville.local_time import LocalTime
 from export_assets.systems.leadville.model import EVENTS
 
 _HEAD: Final = 64 << 10

@@ -38,6 +38,9 @@ _ROLE = {
     "timer_stopped": STOP,
     "run_summary": SUMMARY,
 }
+FAMILIES: Final[tuple[Family, ...]] = ("event", "timer")
+"""Those that know of shots."""
+
 _FIRST = -(2**63)  # as a missing number sorts
 _ORDER = ("occurred_at", "seq", "source_offset")
 # Should two events tie in all of that, what they say decides; never a file's name.
@@ -55,10 +58,15 @@ class Lanes:
     """Time of the last event of the family, of whatever type."""
 
 
+def matters() -> pl.Expr:
+    """Return the expression for events that make runs, or keep them from going idle."""
+    dialects = [name for name, family in FAMILY_OF.items() if family in FAMILIES]
+    return pl.col("dialect").is_in(dialects) & _role().is_not_null()
+
+
 def lanes_of(events: pl.LazyFrame) -> Iterator[Lanes]:
     """Split *events* by family, for those families that know of shots."""
-    families: tuple[Family, ...] = ("event", "timer")
-    for family in families:
+    for family in FAMILIES:
         dialects = [name for name, of in FAMILY_OF.items() if of == family]
         lazy = events.select(NEEDED).filter(pl.col("dialect").is_in(dialects))
         roles = lazy.with_columns(_role().alias("role")).filter(pl.col("role").is_not_null())

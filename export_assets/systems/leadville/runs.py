@@ -5,6 +5,7 @@ nothing happened for longer than the idle timeout. A stretch that begins with a 
 to its first stop or summary; what is outside is counted as orphaned.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -45,6 +46,29 @@ class RunReport:
     frame_mismatches: list[str] = field(default_factory=list)
     """Runs whose timer numbered more or fewer shots than were counted."""
 
+    def take(self, other: "RunReport") -> None:
+        """Add what is to be told of other runs."""
+        self.orphan_shots += other.orphan_shots
+        self.orphan_impacts += other.orphan_impacts
+        self.orphan_summaries += other.orphan_summaries
+        self.duplicate_events += other.duplicate_events
+        self.more_impacts_than_shots += other.more_impacts_than_shots
+        self.summary_mismatches += other.summary_mismatches
+        self.frame_mismatches += other.frame_mismatches
+
+    def told(self) -> list[str]:
+        """Say each of it in a line, where there is anything to say."""
+        facts = (
+            (self.orphan_shots, "shots outside any run"),
+            (self.orphan_impacts, "impacts outside any run"),
+            (self.orphan_summaries, "summaries of no run"),
+            (self.duplicate_events, "repeated events counted once"),
+            (len(self.more_impacts_than_shots), "runs with more impacts than shots"),
+            (len(self.summary_mismatches), "runs whose summary counts otherwise"),
+            (len(self.frame_mismatches), "runs of which the timer numbers other shots"),
+        )
+        return [f"runs: {count:,} {what}" for count, what in facts if count]
+
     def add(self, runs: pl.DataFrame) -> None:
         """Note the runs that are to be looked at."""
         rate, frames = pl.col("correlation_success_rate"), pl.col("numbered_shots")
@@ -69,14 +93,15 @@ def aggregate_runs(
     events: pl.DataFrame | pl.LazyFrame,
     *,
     idle_timeout: timedelta = IDLE_TIMEOUT,
-    as_of: datetime | None = None,
+    as_of: Mapping[Family, datetime] | None = None,
 ) -> Runs:
     """Aggregate *events*, in whatever order they come, into runs.
 
     Args:
         events: Rows of the table `events`; twins may both be there.
         idle_timeout: An open run ends when nothing happened for longer than this.
-        as_of: The end of the logs, for runs still open; None for the last event of the family.
+        as_of: The end of the logs by family, for runs still open; that of the last event of the
+            family where it is not said.
     """
     report = RunReport()
     frames = [pl.DataFrame(schema=RUNS.polars)]
@@ -84,7 +109,8 @@ def aggregate_runs(
         report.duplicate_events += int(lanes.events["copies"].sum())
         rows = _cut(lanes.events, idle_timeout)
         stretches = _gather(rows, lanes.family)
-        closed = _close(stretches, idle_timeout, as_of or lanes.end_of_logs)
+        end = (as_of or {}).get(lanes.family, lanes.end_of_logs)
+        closed = _close(stretches, idle_timeout, end)
         runs = finish_runs(closed, rows, family=lanes.family)
         report.add(runs)
         _count_orphans(rows, stretches, report)

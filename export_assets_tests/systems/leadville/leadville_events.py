@@ -7,8 +7,8 @@ from typing import Any
 
 import polars as pl
 
+from export_assets.sources.logs.moments import LocalTime
 from export_assets.systems.leadville.identity import content_ids, number_repeats
-from export_assets.systems.leadville.local_time import LocalTime
 from export_assets.systems.leadville.log_events import LogEvents, read_events
 from export_assets.systems.leadville.model import EVENTS
 

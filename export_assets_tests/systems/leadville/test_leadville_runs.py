@@ -131,7 +131,7 @@ def test_the_timeout_and_the_end_of_the_logs_can_be_given() -> None:
     events = sequence("button, shot, shot", step=20)
 
     assert figures(runs_of(events, idle_timeout=timedelta(seconds=19)))[0][1:3] == ("idle", 0)
-    late = runs_of(events, as_of=TEN + timedelta(hours=1))
+    late = runs_of(events, as_of={"event": TEN + timedelta(hours=1)})
     assert figures(late) == [("incomplete", "idle", 2, 0)]
 
 
@@ -343,6 +343,7 @@ def test_interleaved_sessions_give_the_runs_each_gives_alone() -> None:
     compare(together)
     for events, _ in rng.sample(alone, 40):
         name = events[0]["session_id"]
-        mine = aggregate_runs(events_frame(events), as_of=together["occurred_at"].max())  # type: ignore[arg-type]  # a datetime
+        end = together["occurred_at"].max()
+        mine = aggregate_runs(events_frame(events), as_of={"event": end})  # type: ignore[dict-item]  # a datetime
         theirs = runs.frame.filter(session_id=name)
         assert mine.frame.drop("first_event_id").equals(theirs.drop("first_event_id"))

@@ -6,14 +6,8 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from export_assets.systems.leadville.local_time import (
-    Fold,
-    Gap,
-    LocalTime,
-    read_iso_times,
-    read_logger_times,
-    read_logger_wall,
-)
+from export_assets.sources.logs.moments import Fold, Gap, LocalTime, read_iso_times
+from export_assets.systems.leadville.local_time import read_logger_times, read_logger_wall
 
 NEW_YORK = LocalTime(zone="America/New_York")
 

@@ -11,10 +11,10 @@ import polars as pl
 
 from export_assets.sources.logs.blocks import LineBlock
 from export_assets.sources.logs.judge import Rejected, judge_lines
+from export_assets.sources.logs.moments import LocalTime, Moments
 from export_assets.sources.logs.reading import Batch, Judge
 from export_assets.sources.logs.template import Fields
 from export_assets.systems.leadville.identity import content_ids, logger_of
-from export_assets.systems.leadville.local_time import LocalTime, Moments
 from export_assets.systems.leadville.model import EVENTS, FAMILY_OF, DialectName
 
 _WHOLE = 2**63

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from export_assets.sources.logs.moments import LocalTime, Moments, read_iso_times
 from export_assets.sources.logs.reading import Batch
 from export_assets.systems.leadville.dialects.base import (
     Dialect,
@@ -16,7 +17,6 @@ from export_assets.systems.leadville.dialects.base import (
     raw_texts,
     texts,
 )
-from export_assets.systems.leadville.local_time import LocalTime, Moments, read_iso_times
 from export_assets.systems.leadville.model import EventType
 
 _TYPES: Final[dict[str, EventType]] = {

@@ -6,6 +6,7 @@ It tells of the same shots and impacts as the event log beside it, so all of it 
 from collections.abc import Mapping
 from typing import Any, Final
 
+from export_assets.sources.logs.moments import LocalTime, read_iso_times
 from export_assets.sources.logs.reading import Batch
 from export_assets.systems.leadville.dialects.base import (
     Dialect,
@@ -15,7 +16,6 @@ from export_assets.systems.leadville.dialects.base import (
     raw_texts,
     texts,
 )
-from export_assets.systems.leadville.local_time import LocalTime, read_iso_times
 
 _BEGINNINGS: Final = ("amg_", "bt50_", "connection_")
 

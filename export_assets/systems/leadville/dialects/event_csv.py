@@ -6,6 +6,7 @@ from typing import Any, Final
 import polars as pl
 
 from export_assets.sources.logs.csv_judge import csv_fields, csv_judge
+from export_assets.sources.logs.moments import LocalTime
 from export_assets.sources.logs.reading import Batch, Judge
 from export_assets.systems.leadville.dialects.base import (
     Dialect,
@@ -15,11 +16,7 @@ from export_assets.systems.leadville.dialects.base import (
     without_empty,
 )
 from export_assets.systems.leadville.event_texts import meanings_of
-from export_assets.systems.leadville.local_time import (
-    LocalTime,
-    read_logger_times,
-    read_logger_wall,
-)
+from export_assets.systems.leadville.local_time import read_logger_times, read_logger_wall
 
 HEADER: Final = ("Datetime", "Type", "Device", "DeviceID", "DevicePosition", "Details")
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import polars as pl
 
 from export_assets.sources.logs.judge import judge_lines
+from export_assets.sources.logs.moments import LocalTime, Moments, read_iso_times
 from export_assets.sources.logs.reading import Batch, Judge
 from export_assets.systems.leadville.dialects.base import (
     Dialect,
@@ -17,12 +18,7 @@ from export_assets.systems.leadville.dialects.base import (
     texts,
 )
 from export_assets.systems.leadville.event_texts import meanings_of
-from export_assets.systems.leadville.local_time import (
-    LocalTime,
-    Moments,
-    read_iso_times,
-    read_logger_times,
-)
+from export_assets.systems.leadville.local_time import read_logger_times
 
 _TYPES: Final = frozenset({"status", "string", "stringsummary"})
 

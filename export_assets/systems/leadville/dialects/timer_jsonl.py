@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from export_assets.sources.logs.moments import LocalTime, read_iso_times
 from export_assets.sources.logs.reading import Batch
 from export_assets.systems.leadville.dialects.base import (
     Dialect,
@@ -20,7 +21,6 @@ from export_assets.systems.leadville.dialects.base import (
     texts,
 )
 from export_assets.systems.leadville.event_texts import timer_type
-from export_assets.systems.leadville.local_time import LocalTime, read_iso_times
 from export_assets.systems.leadville.model import DialectName
 
 _NUMBERS: Final = ("current_time", "split_time")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from export_assets.errors import SourceCorrupt, SourceMissing
+from export_assets.sources.logs.moments import LocalTime
 from export_assets.systems.leadville.dialects.registry import recognise
 from export_assets.systems.leadville.event_texts import canonical_types, meaning_of
 from export_assets.systems.leadville.identity import logger_of, number_repeats, without_twins
-from export_assets.systems.leadville.local_time import LocalTime
 from export_assets.systems.leadville.log_events import LogEvents, read_events
 from export_assets.systems.leadville.model import EVENTS
 from export_assets.systems.leadville.runs import aggregate_runs

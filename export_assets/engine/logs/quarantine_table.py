@@ -1,0 +1,47 @@
+"""The table `quarantine`: every line that was refused, with its place and the reason."""
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from export_assets.engine.logs.kind import LogTable
+from export_assets.engine.logs.view import CHUNK_ROWS, SegmentView
+from export_assets.formats.base import FormatOptions
+from export_assets.formats.registry import format_named
+from export_assets.sources.logs.quarantine import QUARANTINE
+from export_assets.tables.partitions import Window
+from export_assets.tables.schema import TableSchema
+
+
+class QuarantineTable(LogTable):
+    """Refused lines of all segments."""
+
+    name = QUARANTINE.name
+
+    def schema(self, view: SegmentView) -> TableSchema:
+        """Return the columns of quarantined lines."""
+        del view
+        return QUARANTINE
+
+    def frames(
+        self, view: SegmentView, window: Window, columns: Sequence[str]
+    ) -> Iterator[pl.DataFrame]:
+        """Yield the lines, some segments at once; they have no time."""
+        del window, columns
+        held: list[pl.DataFrame] = []
+        for segment in view.segments:
+            if segment.quarantine is not None:
+                batches = format_named("ndjson").read(
+                    segment.quarantine, QUARANTINE, FormatOptions()
+                )
+                held += [batch.frame for batch in batches]
+            if sum(frame.height for frame in held) >= CHUNK_ROWS:
+                yield pl.concat(held)
+                held = []
+        if held:
+            yield pl.concat(held)
+
+    def count(self, view: SegmentView, window: Window) -> int:
+        """Return what the manifests count."""
+        del window
+        return view.refused

@@ -1,0 +1,195 @@
+"""A directory of event logs as a source: what is new is read, then all that was read is given."""
+
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from export_assets.config.event_logs import LogConfig
+from export_assets.engine.ingest.databases import Databases
+from export_assets.engine.ingest.ingest import Ingestion
+from export_assets.engine.ingest.listing import Listed, list_logs
+from export_assets.engine.ingest.look import Policy
+from export_assets.engine.ingest.outcome import IngestReport
+from export_assets.engine.ingest.segments import Segment
+from export_assets.engine.logs.kind import LogKind
+from export_assets.engine.logs.remarks import remarks_of
+from export_assets.engine.logs.snapshot import LogSnapshot
+from export_assets.engine.logs.view import SegmentFiles, SegmentView, files_of
+from export_assets.errors import ContractViolation, SourceMissing
+from export_assets.sources.base import SnapshotInfo, Source
+from export_assets.sources.files import sidecar
+from export_assets.sources.private_temp import private_directory
+from export_assets.store.durable import make_directory
+from export_assets.store.local import LocalStore
+from export_assets.translate import translating
+
+KIND: Final = "event-log"
+HELD: Final = ".held"
+"""Directory of the store that holds links to what runs are reading."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogPlace:
+    """Where logs are read from, and where what was read is kept."""
+
+    directory: Path
+    exports: Path
+    """The root of the store."""
+    temp_dir: Path | None = None
+    private: bool = False
+    """Whether what is new is read for this process alone, and nothing is kept."""
+
+
+class LogSource(Source):
+    """Event logs in a directory."""
+
+    def __init__(
+        self, name: str, place: LogPlace, kind: LogKind, config: LogConfig, *, busy_timeout: float
+    ) -> None:
+        self.name = name
+        self.place = place
+        self.kind = kind
+        self.config = config
+        self._busy_timeout = busy_timeout
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """What is looked at below the directory."""
+        return (*self.config.files, *self.kind.database_files)
+
+    def fingerprint(self) -> str:
+        """Return a stamp of the names, sizes and times of change of all logs.
+
+        Raises:
+            SourceMissing: The directory is not there.
+        """
+        return self._stamp(self.listed(), datetime.now(UTC))
+
+    def listed(self) -> list[Listed]:
+        """Return the logs and databases that are there.
+
+        Raises:
+            SourceMissing: The directory is not there.
+        """
+        return list_logs(self.place.directory, self.patterns).files
+
+    @contextmanager
+    def snapshot(self) -> Iterator[LogSnapshot]:
+        """Read what is new and give all that was read so far.
+
+        Raises:
+            ContractViolation: More lines were refused than the configuration allows.
+            DestinationError: What was read cannot be kept.
+            SourceMissing: The directory is not there, or holds no logs and never did.
+        """
+        run_id, now = f"read-{uuid.uuid4().hex[:12]}", datetime.now(UTC)
+        with ExitStack() as stack:
+            stamp = self._stamp(self.listed(), now)
+            scratch = stack.enter_context(private_directory(self._scratch()))
+            report, view = self._read(run_id, now, scratch)
+            self._refuse(view, report)
+            info = SnapshotInfo(kind=KIND, id=stamp, taken_at=now)
+            yield LogSnapshot(self.name, info, view, self.kind, remarks_of(report, view))
+
+    def ingestion(self, scratch: Path | None = None) -> Ingestion:
+        """Return what reads the logs into segments, kept in *scratch* where given."""
+        config = self.config
+        return Ingestion(
+            LocalStore(self.place.exports),
+            self.name,
+            self.kind,
+            scratch=LocalStore(scratch) if scratch is not None else None,
+            policy=Policy(
+                seal_after=timedelta(seconds=config.seal_after),
+                max_line_bytes=config.max_line_bytes,
+            ),
+            patterns=config.files,
+        )
+
+    def _read(self, run_id: str, now: datetime, scratch: Path) -> tuple[IngestReport, SegmentView]:
+        ingestion = self.ingestion(scratch / "segments" if self.place.private else None)
+        directory = self.place.directory
+        with ingestion.alone(run_id, timeout=self._busy_timeout):
+            report = ingestion.read(directory, run_id, now=now)
+            if self.kind.database_files:
+                Databases(
+                    ingestion=ingestion,
+                    read=self.kind.read_database,
+                    patterns=self.kind.database_files,
+                    report=report,
+                    run_id=run_id,
+                    now=now,
+                ).take(directory)
+            return report, self._view(report, scratch / "held")
+
+    def _scratch(self) -> Path | None:
+        """Return where to hold segments: beside them, where links to them can be had."""
+        held = self.place.exports / HELD
+        if self.place.private and not held.is_dir():
+            return self.place.temp_dir
+        with translating(str(held)):
+            make_directory(held)
+        return held
+
+    def _view(self, report: IngestReport, held: Path) -> SegmentView:
+        """Hold every segment as it is now, by names of our own that nobody replaces."""
+        found: list[SegmentFiles] = []
+        for number, segment in enumerate(report.known.all):
+            path = segment.path
+            if path.is_relative_to(self.place.exports):
+                path = _held(segment, held / str(number))
+            found.append(files_of(segment, path))
+        return SegmentView(tuple(found))
+
+    def _refuse(self, view: SegmentView, report: IngestReport) -> None:
+        if not view.segments and not report.unknown and not report.failed:
+            msg = f"{self.name}: no logs found in {self.place.directory}"
+            raise SourceMissing(msg)
+        lines = view.rows + view.refused
+        most = self.config.quarantine_max
+        if most is not None and lines and view.refused / lines > most:
+            msg = f"{self.name}: {view.refused:,} of {lines:,} lines are refused, more than the "
+            msg += f"{most:.2%} that quarantine_max allows; nothing was published"
+            raise ContractViolation(msg)
+
+    def _stamp(self, files: list[Listed], now: datetime) -> str:
+        seal = timedelta(seconds=self.config.seal_after)
+        digest = hashlib.sha256()
+        for listed in files:
+            # Beside a database is the log of what was written to it last.
+            for path in (listed.path, sidecar(listed.path, "-wal")):
+                try:
+                    status = path.stat()
+                except OSError:
+                    continue
+                # A last line without its end counts once nothing was written for long.
+                sealed = now - datetime.fromtimestamp(status.st_ctime, UTC) >= seal
+                times = (status.st_mtime_ns, status.st_ctime_ns, sealed)
+                facts = f"{listed.name}\0{status.st_size} {status.st_ino} {times}\n"
+                digest.update(facts.encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()[:32]
+
+
+def _held(segment: Segment, target: Path) -> Path:
+    """Link the files of a segment into *target*; copy short ones where links cannot be had.
+
+    Longer ones are never replaced, and stay where they are then.
+    """
+    target.mkdir(parents=True)
+    files = [record.path for record in segment.manifest.listed]
+    try:
+        for name in files:
+            os.link(segment.path / name, target / name)
+    except OSError:
+        if segment.record.end - segment.record.start >= Policy().grow_bytes:
+            return segment.path
+        for name in files:
+            shutil.copyfile(segment.path / name, target / name)
+    return target

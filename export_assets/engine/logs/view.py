@@ -1,0 +1,179 @@
+"""The published segments of a source as they were at one moment, read in stretches of time."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from export_assets.engine.ingest.segments import TIME, Segment
+from export_assets.store.manifest import ColumnRecord, SegmentRecord
+from export_assets.tables.partitions import Window
+
+CHUNK_ROWS: Final = 150_000
+"""Rows of segments that are held at once, about."""
+
+_DAY = timedelta(days=1)
+_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentFiles:
+    """One segment and its files, which stay as they are whatever is published meanwhile."""
+
+    record: SegmentRecord
+    parts: tuple[Path, ...]
+    quarantine: Path | None
+    rows: int
+    refused: int
+    """Lines in quarantine."""
+    version: str
+    first: datetime | None
+    """Time of its earliest row; None where it has no rows."""
+    last: datetime | None
+
+    @property
+    def stamp(self) -> int:
+        """A number for its rows, the same whenever and wherever they are made again."""
+        own = self.record
+        text = f"{own.identity}:{own.start}:{own.end}:{own.prefix}:{own.file}:{self.version}"
+        return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:8], "little")
+
+    def overlaps(self, window: Window) -> bool:
+        """Whether it may have rows of *window*."""
+        if self.first is None or self.last is None:
+            return False
+        early = window.end is not None and self.first >= window.end
+        late = window.start is not None and self.last < window.start
+        return not early and not late
+
+
+def files_of(segment: Segment, path: Path) -> SegmentFiles:
+    """Return the files of *segment*, which lie in the directory *path*."""
+    manifest, record = segment.manifest, segment.record
+    times = next((column for column in manifest.columns if column.name == TIME), None)
+    return SegmentFiles(
+        record=record,
+        parts=tuple(path / part.path for part in manifest.files),
+        quarantine=path / record.quarantine.path if record.quarantine else None,
+        rows=manifest.rows,
+        refused=record.quarantine.rows if record.quarantine else 0,
+        version=manifest.config_hash,
+        first=_bound(times, "min"),
+        last=_bound(times, "max"),
+    )
+
+
+def _bound(column: ColumnRecord | None, end: str) -> datetime | None:
+    text = getattr(column, end) if column is not None else None
+    return datetime.fromisoformat(text) if isinstance(text, str) else None
+
+
+@dataclass(frozen=True)
+class SegmentView:
+    """All segments of one source at one moment."""
+
+    segments: tuple[SegmentFiles, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows of all segments."""
+        return sum(segment.rows for segment in self.segments)
+
+    @property
+    def refused(self) -> int:
+        """Lines in quarantine."""
+        return sum(segment.refused for segment in self.segments)
+
+    @cached_property
+    def stamp(self) -> str:
+        """A stamp of all there is."""
+        total = sum(segment.stamp for segment in self.segments) % 2**64
+        return f"{total:016x}"
+
+    @cached_property
+    def day_stamps(self) -> Mapping[date, int]:
+        """By day in UTC, a number that changes with the segments that may have rows of it."""
+        found: dict[date, int] = {}
+        for segment in self.segments:
+            if segment.first is None or segment.last is None:
+                continue
+            day, last, stamp = segment.first.date(), segment.last.date(), segment.stamp
+            while day <= last:
+                found[day] = (found.get(day, 0) + stamp) % 2**64
+                day += _DAY
+        return found
+
+    def scan(self, window: Window, columns: Sequence[str]) -> pl.LazyFrame | None:
+        """Return *columns* of the rows of *window* in no order; None where there are none."""
+        concerned = [segment for segment in self.segments if segment.overlaps(window)]
+        parts = [part for segment in concerned for part in segment.parts]
+        if not parts:
+            return None
+        rows = pl.scan_parquet(
+            parts, hive_partitioning=False, glob=False, missing_columns="insert",
+            extra_columns="ignore", low_memory=True,
+        )  # fmt: skip
+        time = pl.col(TIME)
+        if window.start is not None and any(_starts_before(one, window) for one in concerned):
+            rows = rows.filter(time >= window.start)
+        if window.end is not None and any(_ends_after(one, window) for one in concerned):
+            rows = rows.filter(time < window.end)
+        return rows.select(columns)
+
+    def read(self, window: Window, columns: Sequence[str]) -> pl.DataFrame | None:
+        """Return *columns* of the rows of *window* in no order; None where there are none."""
+        rows = self.scan(window, columns)
+        found = None if rows is None else rows.collect()
+        return None if found is None or found.is_empty() else found
+
+    def chunks(self, window: Window, *, rows: int = CHUNK_ROWS) -> Iterator[Window]:
+        """Cut *window* into stretches with about *rows* rows of segments each, in order of time.
+
+        A minute is never cut.
+        """
+        concerned = [segment for segment in self.segments if segment.overlaps(window)]
+        if not concerned:
+            return
+        if sum(segment.rows for segment in concerned) <= rows:
+            yield window
+            return
+        minutes = self.minutes(window)
+        start, held = window.start, 0
+        for minute, count in zip(minutes["minute"], minutes["rows"], strict=True):
+            if held and held + count > rows:
+                yield Window(start=start, end=minute)
+                start, held = minute, 0
+            held += count
+        yield Window(start=start, end=window.end)
+
+    def minutes(self, window: Window, among: pl.Expr | None = None) -> pl.DataFrame:
+        """Count the rows by minute, those that are *among* alone: `minute`, `rows`, in order."""
+        empty = pl.Schema({"minute": pl.Datetime("us", "UTC"), "rows": pl.Int64()})
+        needed = sorted({TIME, *(among.meta.root_names() if among is not None else ())})
+        rows = self.scan(window, needed)
+        if rows is None:
+            return pl.DataFrame(schema=empty)
+        if among is not None:
+            rows = rows.filter(among)
+        minute = pl.col(TIME).dt.truncate("1m").alias("minute")
+        counted = rows.group_by(minute).agg(pl.len().cast(pl.Int64).alias("rows"))
+        return counted.sort("minute").collect(engine="streaming")
+
+
+def _starts_before(segment: SegmentFiles, window: Window) -> bool:
+    return segment.first is None or window.start is None or segment.first < window.start
+
+
+def _ends_after(segment: SegmentFiles, window: Window) -> bool:
+    return segment.last is None or window.end is None or segment.last >= window.end
+
+
+def day_window(day: date) -> Window:
+    """Return the window of a day in UTC."""
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return Window(start=start, end=start + _DAY)

@@ -1,0 +1,51 @@
+"""The table `events`: every event once, whichever twins and copies of logs hold it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import polars as pl
+
+from export_assets.engine.logs.kind import LogTable
+from export_assets.engine.logs.view import SegmentView
+from export_assets.systems.leadville.identity import number_repeats, without_twins
+from export_assets.systems.leadville.model import EVENTS
+from export_assets.tables.partitions import Window
+from export_assets.tables.schema import TableSchema
+
+_IDENTITY: Final = "_src"
+_NEEDED: Final = ("event_id", "occurred_at", "dialect", "source_file", "source_offset", _IDENTITY)
+"""Columns by which events are told apart."""
+
+
+class EventTable(LogTable):
+    """Events of all segments."""
+
+    name = EVENTS.name
+    time_column = "occurred_at"
+
+    def schema(self, view: SegmentView) -> TableSchema:
+        """Return the normalised event model."""
+        del view
+        return EVENTS
+
+    def frames(
+        self, view: SegmentView, window: Window, columns: Sequence[str]
+    ) -> Iterator[pl.DataFrame]:
+        """Yield the events, each once, stretch by stretch."""
+        for stretch in view.chunks(window):
+            events = read_events_once(view, stretch, columns)
+            if events is not None:
+                yield events
+
+
+def read_events_once(
+    view: SegmentView, window: Window, columns: Sequence[str]
+) -> pl.DataFrame | None:
+    """Return *columns* of the events of *window*, each event once, in no order.
+
+    All that is known of one event is of one moment, so a window holds all of it or nothing.
+    """
+    rows = view.read(window, list(dict.fromkeys((*columns, *_NEEDED))))
+    if rows is None:
+        return None
+    return without_twins(number_repeats(rows, file_key=_IDENTITY)).select(columns)

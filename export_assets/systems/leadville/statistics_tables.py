@@ -1,0 +1,98 @@
+"""The tables of statistics: one row per session of a timer, and one per match."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+import polars as pl
+
+from export_assets.engine.logs.kind import LogTable
+from export_assets.engine.logs.view import SegmentView
+from export_assets.systems.leadville.model import RUNS
+from export_assets.systems.leadville.run_table import RunTable
+from export_assets.systems.leadville.statistics import (
+    MATCH_STATISTICS,
+    SESSION_STATISTICS,
+    match_statistics,
+    session_statistics,
+    split_times,
+)
+from export_assets.tables.partitions import Window
+from export_assets.tables.schema import TableSchema
+
+_SPLITS = pl.Schema({"run_id": pl.String(), "shot": pl.Int64(), "split_seconds": pl.Float64()})
+
+Matches = Mapping[str, tuple[datetime, datetime]]
+"""Id to begin (included) and end (excluded), in UTC."""
+
+
+class RunHistory:
+    """All runs, and the times between their shots, made once for both tables."""
+
+    def __init__(self, table: RunTable) -> None:
+        self._table = table
+        self._of: SegmentView | None = None
+        self._made = pl.DataFrame(), pl.DataFrame()
+
+    def of(self, view: SegmentView) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return runs and splits."""
+        if self._of is not view:
+            self._made = runs_and_splits(self._table, view)
+            self._of = view
+        return self._made
+
+
+class SessionTable(LogTable):
+    """Statistics by session."""
+
+    name = SESSION_STATISTICS.name
+
+    def __init__(self, history: RunHistory) -> None:
+        self._history = history
+
+    def schema(self, view: SegmentView) -> TableSchema:
+        """Return the columns of the statistics."""
+        del view
+        return SESSION_STATISTICS
+
+    def frames(
+        self, view: SegmentView, window: Window, columns: Sequence[str]
+    ) -> Iterator[pl.DataFrame]:
+        """Yield one row per session, all of them at once."""
+        del window, columns
+        runs, splits = self._history.of(view)
+        if runs.height:
+            yield session_statistics(runs, splits)
+
+
+class MatchTable(LogTable):
+    """Statistics by match."""
+
+    name = MATCH_STATISTICS.name
+
+    def __init__(self, history: RunHistory, matches: Matches) -> None:
+        self._history = history
+        self._matches = matches
+
+    def schema(self, view: SegmentView) -> TableSchema:
+        """Return the columns of the statistics."""
+        del view
+        return MATCH_STATISTICS
+
+    def frames(
+        self, view: SegmentView, window: Window, columns: Sequence[str]
+    ) -> Iterator[pl.DataFrame]:
+        """Yield one row per match, all of them at once."""
+        del window, columns
+        if self._matches:
+            runs, splits = self._history.of(view)
+            yield match_statistics(runs, splits, self._matches)
+
+
+def runs_and_splits(table: RunTable, view: SegmentView) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return all runs, and the times between their shots."""
+    runs, splits = [pl.DataFrame(schema=RUNS.polars)], [pl.DataFrame(schema=_SPLITS)]
+    for found in table.stretches(view, Window()):
+        runs.append(found.runs.frame)
+        times = split_times(found.runs.frame, found.events)
+        splits.append(times.cast(dict(_SPLITS)))  # type: ignore[arg-type]  # names to types
+    return pl.concat(runs), pl.concat(splits)

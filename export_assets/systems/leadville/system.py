@@ -1,0 +1,62 @@
+"""What is peculiar to `leadville` beyond its YAML, as the engine's seam wants it."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from export_assets.config.models import SourceConfig
+from export_assets.config.urls import SourceUrl
+from export_assets.engine.logs.kind import LogKind
+from export_assets.engine.system import System
+from export_assets.errors import ConfigError, UsageError
+
+IDLE_TIMEOUT = "idle_timeout"
+OPTIONS = (IDLE_TIMEOUT,)
+_DEFAULT_IDLE = 300
+
+
+class LeadvilleSystem(System):
+    """Event logs of shooting-range timers and impact sensors."""
+
+    name = "leadville"
+
+    @property
+    def yaml(self) -> Path:
+        """The system's configuration file."""
+        return Path(__file__).with_name("leadville.yaml")
+
+    def make_sample(self, url: SourceUrl, config: SourceConfig) -> str:
+        """Write 14 days of logs of all dialects into the directory; see `leadville.sample`."""
+        from export_assets.systems.leadville.sample import DATABASE, make_logs
+
+        if url.kind != "logs" or url.path is None:
+            msg = f"leadville: {url} is no directory of event logs"
+            raise UsageError(msg)
+        if (url.path / DATABASE).exists():
+            return f"logs of before in {url.path.name}"
+        found = make_logs(url.path, zone=config.assume_timezone)
+        events = sum(found.events.values())
+        return f"{events:,} events, {len(found.runs) + len(found.timer_runs):,} runs in logs"
+
+    def tables(self) -> Sequence[str]:
+        """Return the tables that are made of the logs."""
+        return ("events", "runs", "session_statistics", "match_statistics", "quarantine")
+
+    def logs(self, config: SourceConfig) -> LogKind | None:
+        """Return what the logs are.
+
+        Raises:
+            ConfigError: An option is unknown or has a value it cannot have.
+        """
+        from export_assets.systems.leadville.logs import LeadvilleLogs
+
+        for name in config.options:
+            if name not in OPTIONS:
+                msg = f"{config.source}: options.{name}: unknown; leadville has "
+                msg += ", ".join(OPTIONS)
+                raise ConfigError(msg)
+        seconds = config.options.get(IDLE_TIMEOUT, _DEFAULT_IDLE)
+        if isinstance(seconds, bool | str) or not seconds > 0:
+            msg = f"{config.source}: options.{IDLE_TIMEOUT}: must be seconds, not {seconds!r}"
+            raise ConfigError(msg)
+        return LeadvilleLogs(config, idle_timeout=timedelta(seconds=seconds))
