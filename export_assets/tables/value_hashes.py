@@ -229,6 +229,12 @@ def _absorb(
     hashes: Hashes, words: Hashes, position: npt.NDArray[np.int64], left: npt.NDArray[np.int64]
 ) -> None:
     """Fold word after word of every value into *hashes*, dropping rows that are used up."""
+    # As far as no text ends, all rows go on together, in place.
+    for _ in range(int(left.min(initial=0)) // 8):
+        hashes ^= words[position]
+        hashes *= _MUL_A
+        hashes ^= hashes >> np.uint64(32)
+        position, left = position + 8, left - 8
     rows = np.arange(len(hashes))
     while True:
         alive = left > 0

@@ -21,7 +21,9 @@ Words = npt.NDArray[np.uint64]
 
 _SEEDS: Final = np.array([0x6A09E667F3BCC909, 0xBB67AE8584CAA73B], dtype=np.uint64)
 _FACTORS: Final = np.array([0xBF58476D1CE4E5B9, 0x9FB21C651E98DF25], dtype=np.uint64)
-_SHIFTS: Final = np.array([32, 29], dtype=np.uint64)
+_SHIFTS: Final = np.array([29, 32], dtype=np.uint64)
+_SPREAD: Final = np.uint64(0xD6E8FEB86659FD93)
+_HALF: Final = np.uint64(32)
 _WORD: Final = 8
 # How many low bytes of a word belong to the text, by the number of bytes left (0 to 8).
 _KEEP: Final = np.array([(1 << (8 * n)) - 1 for n in range(_WORD + 1)], dtype=np.uint64)
@@ -63,9 +65,10 @@ def content_ids(contents: Sequence[pl.Series], *, family: str, logger: str) -> p
 def _hash128(texts: pa.Array) -> Words:
     """Hash each of *texts*, none null, to a row of two words.
 
-    Two states begin with the number of bytes. The first takes in word after word of eight bytes,
-    the last one filled up with NUL; after each, the second takes in the first. So texts that
-    differ in two neighbouring words at most never meet, others by chance of 128 bits.
+    Two states begin with a seed each and the number of bytes. The first takes in word after word
+    of eight bytes, little-endian, the last one filled up with NUL; after each the second takes in
+    the first. As every step can be undone, texts that differ in two neighbouring words at most
+    never meet, and others by chance of 128 bits.
     """
     _, offsets, data = texts.buffers()
     bounds = np.frombuffer(offsets, dtype=np.int64)[texts.offset : texts.offset + len(texts) + 1]
@@ -83,6 +86,8 @@ def _hash128(texts: pa.Array) -> Words:
         more = int(np.searchsorted(-counts[:going], -done - 1, side="left"))
         word = words[position[:going] + done * _WORD]
         word[more:] &= _KEEP[lengths[more:going] - done * _WORD]
+        word *= _SPREAD
+        word ^= word >> _HALF
         _absorb(first[:going], word, _FACTORS[0], _SHIFTS[0])
         _absorb(second[:going], first[:going], _FACTORS[1], _SHIFTS[1])
     hashes = np.empty((len(texts), 2), dtype=np.uint64)

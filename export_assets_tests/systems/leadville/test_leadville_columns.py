@@ -18,11 +18,12 @@ DETAILS = [
     "Sensor Impact detected", "Timer stop button", "Shot 3: 1.25s", "Shot Sequence 4/7: 2.50 s",
     "Shot 12: 3", "Timer Active: 9.999999999s", "Timer Active: 1234567890s", "string time: 1.1 sx",
     "String Time: 5.25s; Shots Detected: 4; Impacts Detected: 2", "String Time: x String Time: 2s",
-    "", " ", "\x1f\x0b", "\u2003", "é", "ſhot 2: 1.5s", "status", "0123456789.12s", " 7s", "\u0130",
+    "", " ", "\x1f\x0b", "\u2003", "é", "\u017fhot 2: 1.5s", "status", "0123456789.12s", " 7s",
+    "\u0130",
 ]  # fmt: skip
 KINDS = [
     "String", "string", "STRING", "Status", "status", "StringSummary", "STRINGSUMMARY", "x", None,
-    "", "ſtring", "ſtatus", "STRİNG",
+    "", "\u017ftring", "\u017ftatus", "STR\u0130NG",
 ]  # fmt: skip
 DAYS = [
     "3/8/26", "3/9/25", "11/2/25", "11/1/25", "2/29/25", "12/31/99", "01/1/25", "1/1/69", "13/1/25",
@@ -66,7 +67,7 @@ def test_meanings_of_many_lines_are_those_of_each() -> None:
 )
 def test_times_of_one_minute_are_read_as_each_alone(zone: str, choice: dict[str, Any]) -> None:
     rng, clock = random.Random(zone), LocalTime(zone=zone, **choice)
-    texts = [text for _ in range(400) for text in [reading(rng)] * rng.randint(1, 3)]
+    texts = [text for _ in range(100) for text in [reading(rng)] * rng.randint(1, 3)]
 
     found = read_logger_times(pl.Series(texts, dtype=pl.String), clock)
 
@@ -75,7 +76,7 @@ def test_times_of_one_minute_are_read_as_each_alone(zone: str, choice: dict[str,
     assert found.refused == {
         row: reason for row, one in enumerate(alone) for reason in one.refused.values()
     }
-    assert 100 < found.instants.null_count() < 500
+    assert 20 < found.instants.null_count() < 150
 
 
 def hash_of(text: str) -> str:
@@ -83,10 +84,11 @@ def hash_of(text: str) -> str:
     data = text.encode()
     first, second = (seed ^ len(data) for seed in (0x6A09E667F3BCC909, 0xBB67AE8584CAA73B))
     for at in range(0, len(data), 8):
-        first = (first ^ int.from_bytes(data[at : at + 8], "little")) * 0xBF58476D1CE4E5B9 & MASK
-        first ^= first >> 32
+        word = int.from_bytes(data[at : at + 8], "little") * 0xD6E8FEB86659FD93 & MASK
+        first = (first ^ word ^ (word >> 32)) * 0xBF58476D1CE4E5B9 & MASK
+        first ^= first >> 29
         second = (second ^ first) * 0x9FB21C651E98DF25 & MASK
-        second ^= second >> 29
+        second ^= second >> 32
     return f"{finished(first):016x}{finished(second):016x}"
 
 
