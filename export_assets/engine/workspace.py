@@ -96,8 +96,8 @@ class ConfiguredSource:
         )
 
     def privately(self) -> "ConfiguredSource":
-        """Return the same, of which nothing is kept."""
-        return replace(self, private=True)
+        """Return the same, of which nothing is kept; of a database nothing is in any case."""
+        return replace(self, private=True) if self.config.kind == "event_log" else self
 
 
 @dataclass(frozen=True, kw_only=True)
