@@ -1,10 +1,13 @@
 """The table `quarantine`: every line that was refused, with its place and the reason."""
 
+import base64
 from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from export_assets.config.models import SourceConfig
 from export_assets.engine.logs.kind import LogTable
+from export_assets.engine.logs.redacting import HIDDEN, KeyRedactor
 from export_assets.engine.logs.view import CHUNK_ROWS, SegmentView
 from export_assets.formats.base import FormatOptions
 from export_assets.formats.registry import format_named
@@ -17,6 +20,9 @@ class QuarantineTable(LogTable):
     """Refused lines of all segments."""
 
     name = QUARANTINE.name
+
+    def __init__(self, config: SourceConfig) -> None:
+        self._redactor = KeyRedactor(config, self.name)
 
     def schema(self, view: SegmentView) -> TableSchema:
         """Return the columns of quarantined lines."""
@@ -34,7 +40,7 @@ class QuarantineTable(LogTable):
                 batches = format_named("ndjson").read(
                     segment.quarantine, QUARANTINE, FormatOptions()
                 )
-                held += [batch.frame for batch in batches]
+                held += [self._without_secrets(batch.frame) for batch in batches]
             if sum(frame.height for frame in held) >= CHUNK_ROWS:
                 yield pl.concat(held)
                 held = []
@@ -45,3 +51,17 @@ class QuarantineTable(LogTable):
         """Return what the manifests count."""
         del window
         return view.refused
+
+    def _without_secrets(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Leave out the content of lines that seem to hold a secret: they cannot be parsed."""
+        contents = frame["content_base64"].to_list()
+        rows = [
+            row
+            for row, content in enumerate(contents)
+            if self._redactor.may_hold_secret(base64.b64decode(content))
+        ]
+        if not rows:
+            return frame
+        return frame.with_columns(
+            frame["content_base64"].scatter(rows, ""), frame["detail"].scatter(rows, HIDDEN)
+        )

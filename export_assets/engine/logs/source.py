@@ -117,6 +117,7 @@ class LogSource(Source):
         ingestion = self.ingestion(scratch / "segments" if self.place.private else None)
         directory = self.place.directory
         with ingestion.alone(run_id, timeout=self._busy_timeout):
+            self._keep_private(ingestion)
             report = ingestion.read(directory, run_id, now=now)
             if self.kind.database_files:
                 Databases(
@@ -128,6 +129,14 @@ class LogSource(Source):
                     now=now,
                 ).take(directory)
             return report, self._view(report, scratch / "held")
+
+    def _keep_private(self, ingestion: Ingestion) -> None:
+        """Let nobody else look into segments: they hold lines as they were logged."""
+        if not self.place.private:
+            segments = self.place.exports.joinpath(*ingestion.key.parts[:-1])
+            with translating(str(segments)):
+                make_directory(segments)
+                segments.chmod(0o700)
 
     def _scratch(self) -> Path | None:
         """Return where to hold segments: beside them, where links to them can be had."""

@@ -5,7 +5,9 @@ from typing import Final
 
 import polars as pl
 
+from export_assets.config.models import SourceConfig
 from export_assets.engine.logs.kind import LogTable
+from export_assets.engine.logs.redacting import KeyRedactor
 from export_assets.engine.logs.view import SegmentView
 from export_assets.systems.leadville.identity import number_repeats, without_twins
 from export_assets.systems.leadville.model import EVENTS
@@ -23,6 +25,9 @@ class EventTable(LogTable):
     name = EVENTS.name
     time_column = "occurred_at"
 
+    def __init__(self, config: SourceConfig) -> None:
+        self._redactor = KeyRedactor(config, self.name)
+
     def schema(self, view: SegmentView) -> TableSchema:
         """Return the normalised event model."""
         del view
@@ -34,8 +39,15 @@ class EventTable(LogTable):
         """Yield the events, each once, stretch by stretch."""
         for stretch in view.chunks(window):
             events = read_events_once(view, stretch, columns)
+            if events is not None and "raw" in columns:
+                events = events.with_columns(self._redactor.texts(events["raw"]))
             if events is not None:
                 yield events
+
+    def notes(self) -> Sequence[str]:
+        """Say whether something was hidden."""
+        told = "events: values of secret keys are hidden inside logged objects"
+        return [told] if self._redactor.hides else []
 
 
 def read_events_once(

@@ -91,11 +91,11 @@ class LeadvilleLogs(LogKind):
         """Return events, runs, their statistics and the quarantine."""
         history = RunHistory(RunTable(self._idle_timeout))
         return (
-            EventTable(),
+            EventTable(self._config),
             RunTable(self._idle_timeout),
             SessionTable(history),
             MatchTable(history, matches_of(self._config)),
-            QuarantineTable(),
+            QuarantineTable(self._config),
         )
 
     def read_database(self, path: Path, name: str) -> DatabaseEvents | None:

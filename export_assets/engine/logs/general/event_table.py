@@ -1,8 +1,10 @@
 """The table `events` of logs of any program: a column per key, and `extra` for all other keys."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +13,7 @@ import polars as pl
 from export_assets.config.models import SourceConfig
 from export_assets.engine.logs.general.fields import Field, fields_of
 from export_assets.engine.logs.kind import LogTable
+from export_assets.engine.logs.redacting import KeyRedactor
 from export_assets.engine.logs.view import SegmentView
 from export_assets.tables.partitions import Window
 from export_assets.tables.schema import Column, LogicalType, TableSchema
@@ -65,6 +68,7 @@ class GeneralEvents(LogTable):
         self._config = config
         self._of: SegmentView | None = None
         self._fields: Sequence[Field] = ()
+        self._redactor = KeyRedactor(config, self.name)
 
     def schema(self, view: SegmentView) -> TableSchema:
         """Return the columns: declared ones, or those that the events have."""
@@ -92,6 +96,8 @@ class GeneralEvents(LogTable):
         fields = [field for field in self.fields(view) if field.name in columns]
         wants_values = bool(fields) or "extra" in columns
         known = frozenset(field.name for field in self.fields(view))
+        json_columns = {one.name for one in fields if one.column.logical is LogicalType.JSON}
+        json_columns.add("extra")
         for stretch in view.chunks(window):
             rows = view.read(stretch, _STORED)
             if rows is None:
@@ -100,7 +106,25 @@ class GeneralEvents(LogTable):
             if wants_values:
                 records = list(map(_DECODE, rows["raw"].to_list()))
                 made = _columns(records, fields, known, extra="extra" in columns)
+                made = {
+                    name: self._redactor.texts(series) if name in json_columns else series
+                    for name, series in made.items()
+                }
             yield _whole(rows, made).select(columns)
+
+    def stamps(self, view: SegmentView) -> Mapping[date, int]:
+        """Return, by day, a number for its segments and the columns that all events have.
+
+        A key that comes later is a column of every day, so that all files have the same.
+        """
+        shape = repr([(field.name, field.column.logical) for field in self.fields(view)])
+        own = int.from_bytes(hashlib.sha256(shape.encode("utf-8")).digest()[:8], "little")
+        return {day: (stamp + own) % 2**64 for day, stamp in view.day_stamps.items()}
+
+    def notes(self) -> Sequence[str]:
+        """Say whether something was hidden."""
+        told = "events: values of secret keys are hidden inside logged objects"
+        return [told] if self._redactor.hides else []
 
 
 def _as_made(column: Column) -> Column:

@@ -60,7 +60,7 @@ class GeneralLogs(LogKind):
 
     def tables(self) -> Sequence[LogTable]:
         """Return events and quarantine."""
-        return GeneralEvents(self._config), QuarantineTable()
+        return GeneralEvents(self._config), QuarantineTable(self._config)
 
 
 def _is_json(lines: Sequence[bytes]) -> bool:

@@ -1,0 +1,92 @@
+"""Secrets inside logged objects: values of keys that the configuration redacts, at any depth.
+
+A column that is redacted leaves as nulls; objects that are kept whole, as JSON text, could still
+carry the same key. Here its value becomes null in them, too.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Final
+
+import polars as pl
+
+from export_assets.config.models import SourceConfig
+
+HIDDEN: Final = "hidden: it may hold a secret"
+"""What a quarantined line says whose content is not kept."""
+
+_ESCAPED = r"\\u00"  # keys may be written with escapes, too
+
+
+class KeyRedactor:
+    """Hides values by their keys in JSON text of one table."""
+
+    def __init__(self, config: SourceConfig, table: str) -> None:
+        self.hides = False
+        """Whether anything was hidden so far."""
+        self._config = config
+        self._table = table
+        names = (*config.redact_globs, *config.table(table).redact)
+        self._pattern = _pattern_of(names) if names else None
+
+    def texts(self, series: pl.Series) -> pl.Series:
+        """Return JSON texts with the values of secret keys as null."""
+        rows = self._suspects(series)
+        if rows is None:
+            return series
+        found: dict[int, str] = {}
+        for row, text in zip(rows.to_list(), series.gather(rows).to_list(), strict=True):
+            value = json.loads(text)
+            if self._hide(value):
+                found[row] = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        if not found:
+            return series
+        self.hides = True
+        changed = pl.Series(list(found.values()), dtype=pl.String)
+        return series.clone().scatter(list(found), changed)
+
+    def may_hold_secret(self, content: bytes) -> bool:
+        """Whether bytes that are no record may hold a secret."""
+        return self._pattern is not None and bool(
+            re.search(self._pattern_of_bytes, content, re.IGNORECASE)
+        )
+
+    @property
+    def _pattern_of_bytes(self) -> bytes:
+        names = (*self._config.redact_globs, *self._config.table(self._table).redact)
+        cores = {core for name in names for core in re.split(r"[*?]+", name) if core}
+        return "|".join(map(re.escape, sorted(cores))).encode("utf-8")
+
+    def _suspects(self, series: pl.Series) -> pl.Series | None:
+        if self._pattern is None:
+            return None
+        rows = series.str.contains(self._pattern).fill_null(value=False).arg_true()
+        return rows if len(rows) else None
+
+    def _hide(self, value: object) -> bool:
+        """Blank secret keys in *value*, itself; whether there was one."""
+        hidden = False
+        waiting: list[object] = [value]
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, list):
+                waiting += one
+            elif isinstance(one, dict):
+                for key, inner in one.items():
+                    if inner is not None and self._config.redacts(self._table, key):
+                        one[key] = None
+                        hidden = True
+                    else:
+                        waiting.append(inner)
+        return hidden
+
+
+def _pattern_of(names: Iterable[str]) -> str:
+    keys = "|".join(_translated(name) for name in names)
+    return rf'(?i)(?:"(?:{keys})"\s*:)|{_ESCAPED}'
+
+
+def _translated(glob: str) -> str:
+    signs = {"*": r'[^"]*', "?": r'[^"]'}
+    return "".join(signs.get(char) or re.escape(char) for char in glob)
