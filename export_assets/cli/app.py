@@ -25,6 +25,7 @@ from export_assets.cli.commands import (
     repair,
     validate,
     verify,
+    watch,
 )
 from export_assets.cli.options import explain
 from export_assets.cli.output import Output
@@ -74,6 +75,7 @@ for module in (
     repair,
     validate,
     prune,
+    watch,
     demo,
     dev,
 ):

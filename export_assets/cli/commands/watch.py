@@ -1,0 +1,185 @@
+"""`export-assets watch`: follow a source and publish what is new every few seconds."""
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from export_assets.cli.options import CommonOptions, command
+from export_assets.cli.output import Output
+
+if TYPE_CHECKING:
+    from export_assets.engine.report import ExportReport
+    from export_assets.engine.watching import Seen
+
+INTERVAL = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchOptions(CommonOptions):
+    """What to follow."""
+
+    source: Annotated[
+        str, typer.Argument(help="A configured source, or the path or URL of a database.")
+    ]
+    tables: Annotated[
+        list[str] | None,
+        typer.Argument(help="Tables by name; all that the configuration selects by default."),
+    ] = None
+    format: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format", "-f", help="File format: repeat, separate by commas, or say 'all'."
+        ),
+    ] = None
+    interval: Annotated[
+        str, typer.Option(help="Time between two looks: seconds, or 90s, 5m.", metavar="TIME")
+    ] = f"{INTERVAL:g}s"
+    duration: Annotated[
+        str | None,
+        typer.Option(
+            "--for", help="End after so long: seconds, or 90s, 5m, 8h.", metavar="TIME",
+            show_default=False,
+        ),
+    ] = None  # fmt: skip
+    source_url: Annotated[
+        str | None,
+        typer.Option(
+            "--source",
+            help="Read the configured source from here.",
+            metavar="URL",
+            show_default=False,
+        ),
+    ] = None
+    lock_timeout: Annotated[
+        float, typer.Option(help="Seconds to wait for a partition another run holds.", min=0)
+    ] = 10.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    command(app, "watch", WatchOptions)(watch)
+
+
+def watch(output: Output, options: WatchOptions) -> int:
+    """Follow a source: look every few seconds, publish what changed, until interrupted.
+
+    What is published is what `export` would publish. With --json every look that found something
+    prints one line. A failure is told and tried again, later and later; the exit code at the end
+    of --for is that of the last look.
+    """
+    from export_assets.cli.limits import raise_file_limit
+    from export_assets.cli.project import new_run, workspace_of
+    from export_assets.cli.requests import names_given, source_named, tables_named
+    from export_assets.engine.request import ExportRequest
+    from export_assets.engine.watching import Watch
+    from export_assets.formats.registry import resolve_formats
+
+    raise_file_limit()
+    workspace = workspace_of(options.home)
+    source = source_named(workspace, options.source, options.source_url)
+    formats = resolve_formats(names_given("--format", options.format))
+    following = Watch(
+        workspace=workspace,
+        source=source,
+        request=ExportRequest(
+            tables=tables_named(options.tables),
+            formats=tuple(fmt.name for fmt in formats),
+            lock_timeout=options.lock_timeout,
+        ),
+        new_run=new_run,
+        interval=_seconds("--interval", options.interval),
+        seconds=None if options.duration is None else _seconds("--for", options.duration),
+    )
+    output.line(f"following {source.name} at {source.url}; Ctrl-C ends it")
+    code, told = 0, set[str]()
+    for seen in following.reports():
+        code = _tell(output, seen, told)
+    return code
+
+
+def _tell(output: Output, seen: "Seen", told: set[str]) -> int:
+    """Tell of one look; of warnings those that were not *told* of the look before."""
+    moment = seen.at.astimezone().strftime("%H:%M:%S")
+    if seen.report is None:
+        output.problem(f"{moment} {seen.error}")
+        code = seen.error.exit_code if seen.error is not None else 0
+        _print_line(output, {"at": seen.at.isoformat(), "error": str(seen.error)})
+        return code
+    report = seen.report
+    # What grows while it is followed ("3 of 812 lines") is no news each time.
+    warnings = {warning.partition(" of ")[0]: warning for warning in report.warnings}
+    for subject in warnings.keys() - told:
+        output.note(f"{moment} warning: {warnings[subject]}")
+    told.clear()
+    told.update(warnings)
+    for record in report.failed:
+        output.problem(f"{moment} {record.error}")
+    for name, error in report.unread.items():
+        output.problem(f"{moment} not read: {name}: {error}")
+    output.line(f"{moment} {_summary(report)}")
+    _print_line(output, _document(report))
+    return report.exit_code
+
+
+def _summary(report: "ExportReport") -> str:
+    from export_assets.cli.figures import count, duration
+
+    written = [record for record in report.records if record.status in {"success", "empty"}]
+    by_table: dict[str, dict[str, int]] = {}
+    for record in written:
+        by_table.setdefault(record.table, {})[record.partition] = record.rows
+    facts = [
+        f"{table} {', '.join(sorted(rows))}: {count(sum(rows.values()))} rows"
+        if len(rows) <= 2  # noqa: PLR2004 - more would fill the line
+        else f"{table}: {len(rows)} partitions, {count(sum(rows.values()))} rows"
+        for table, rows in by_table.items()
+    ]
+    return f"{'; '.join(facts) or 'nothing new'} in {duration(report.seconds)}"
+
+
+def _document(report: "ExportReport") -> dict[str, object]:
+    return {
+        "at": report.started_at.isoformat(),
+        "source": report.source,
+        "run_id": report.run_id,
+        "exit_code": report.exit_code,
+        "seconds": report.seconds,
+        "warnings": list(report.warnings),
+        "published": [
+            {
+                "table": record.table,
+                "format": record.format,
+                "partition": record.partition,
+                "rows": record.rows,
+                "path": str(record.path),
+            }
+            for record in report.records
+            if record.status in {"success", "empty"}
+        ],
+        "failed": [
+            {"table": record.table, "format": record.format, "error": record.error}
+            for record in report.failed
+        ],
+    }
+
+
+def _print_line(output: Output, document: dict[str, object]) -> None:
+    if output.json:
+        print(json.dumps(document, ensure_ascii=False), flush=True)  # noqa: T201 - one line each
+
+
+def _seconds(option: str, text: str) -> float:
+    from export_assets.config.incremental import seconds_of
+    from export_assets.errors import UsageError
+
+    try:
+        seconds = float(text) if text.replace(".", "", 1).isdigit() else seconds_of(text)
+    except ValueError as error:
+        msg = f"{option} {text!r}: {error}"
+        raise UsageError(msg) from error
+    if not isinstance(seconds, int | float) or seconds <= 0:
+        msg = f"{option} {text!r}: must be longer than nothing"
+        raise UsageError(msg)
+    return float(seconds)

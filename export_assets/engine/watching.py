@@ -1,0 +1,92 @@
+"""Following a source: looked at every few seconds, exported whenever it changed.
+
+for report in Watch(workspace=…, source=…, request=…, interval=2.0).reports():
+    …                                  one for each look that found something new, or failed
+
+A look costs a stamp of the source. What is published is what `export` publishes, with the same
+guarantees; killed at any instant, the next `watch` or `export` goes on where this one was.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from export_assets.engine.report import ExportReport
+from export_assets.engine.request import ExportRequest, Run
+from export_assets.engine.run import Exporter
+from export_assets.engine.workspace import ConfiguredSource, Workspace
+from export_assets.errors import ConfigError, ExportError, UsageError
+
+LONGEST_WAIT = 60.0
+"""Seconds between attempts of what keeps failing, at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """One look that found something to do."""
+
+    at: datetime
+    report: ExportReport | None
+    error: ExportError | None = None
+    """Why nothing was exported."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is to be done again."""
+        report = self.report
+        return report is None or bool(report.failed or report.unread)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """Exports a source whenever it changed."""
+
+    workspace: Workspace
+    source: ConfiguredSource
+    request: ExportRequest
+    new_run: Callable[[], Run]
+    interval: float
+    """Seconds between two looks."""
+    seconds: float | None = None
+    """For how long; without end where None."""
+    sleep: Callable[[float], None] = field(default=time.sleep)
+    monotonic: Callable[[], float] = field(default=time.monotonic)
+
+    def reports(self) -> Iterator[Seen]:
+        """Yield what every look did that found something new, or failed.
+
+        Raises:
+            ConfigError: What was asked for cannot be; waiting does not help.
+            UsageError: As above.
+        """
+        started = self.monotonic()
+        done: str | None = None
+        wait = self.interval
+        while True:
+            stamp, seen = self._look(done)
+            if seen is not None:
+                yield seen
+                done = done if seen.failed else stamp
+            wait = self.interval if seen is None or not seen.failed else min(wait * 2, LONGEST_WAIT)
+            left = None if self.seconds is None else self.seconds - (self.monotonic() - started)
+            if left is not None and left <= 0:
+                return
+            self.sleep(wait if left is None else min(wait, left))
+
+    def _look(self, done: str | None) -> tuple[str | None, Seen | None]:
+        run = self.new_run()
+        try:
+            # Before it is read: what comes while it is read is found by the next look.
+            stamp = self.source.source.fingerprint()
+            if stamp == done:
+                return stamp, None
+            report = self._exporter(run).export()
+        except (ConfigError, UsageError):
+            raise
+        except ExportError as error:
+            return None, Seen(at=datetime.now(UTC), report=None, error=error)
+        return stamp, Seen(at=run.now, report=report)
+
+    def _exporter(self, run: Run) -> Exporter:
+        return Exporter(workspace=self.workspace, source=self.source, request=self.request, run=run)
