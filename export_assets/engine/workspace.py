@@ -17,6 +17,7 @@ from export_assets.engine.system import System
 from export_assets.errors import UsageError
 from export_assets.sources.base import Source
 from export_assets.sources.registry import Opening, open_source
+from export_assets.store.layout import ARCHIVES
 from export_assets.store.local import LocalStore
 from export_assets.tables.redaction import key_id
 
@@ -111,6 +112,11 @@ class Workspace:
     def store(self) -> LocalStore:
         """The store of published partitions."""
         return LocalStore(self.project.settings.exports_dir)
+
+    @property
+    def archives(self) -> Path:
+        """The directory of archives."""
+        return self.project.settings.exports_dir / ARCHIVES
 
     @cached_property
     def anonymize_key(self) -> bytes | None:

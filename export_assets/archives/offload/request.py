@@ -15,6 +15,8 @@ SkipReason = Literal[
     "too_new",
     "not_idle",
     "not_ingested",
+    "no_events",
+    "unknown_dialect",
     "outside",
     "excluded",
     "not_regular",

@@ -5,7 +5,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -90,13 +90,24 @@ class LogSource(Source):
             SourceMissing: The directory is not there, or holds no logs and never did.
         """
         run_id, now = f"read-{uuid.uuid4().hex[:12]}", datetime.now(UTC)
-        with ExitStack() as stack:
-            stamp = self._stamp(self.listed(), now)
-            scratch = stack.enter_context(private_directory(self._scratch()))
-            report, view = self._read(run_id, now, scratch)
-            self._refuse(view, report)
+        stamp = self._stamp(self.listed(), now)
+        with self.reading(run_id, now) as (report, view):
             info = SnapshotInfo(kind=KIND, id=stamp, taken_at=now)
             yield LogSnapshot(self.name, info, view, self.kind, remarks_of(report, view))
+
+    @contextmanager
+    def reading(self, run_id: str, now: datetime) -> Iterator[tuple[IngestReport, SegmentView]]:
+        """Read what is new; give what became of each log, and all that was read so far.
+
+        Raises:
+            ContractViolation: More lines were refused than the configuration allows.
+            DestinationError: What was read cannot be kept.
+            SourceMissing: The directory is not there, or holds no logs and never did.
+        """
+        with private_directory(self._scratch()) as scratch:
+            report, view = self._read(run_id, now, scratch)
+            self._refuse(view, report)
+            yield report, view
 
     def ingestion(self, scratch: Path | None = None) -> Ingestion:
         """Return what reads the logs into segments, kept in *scratch* where given."""
