@@ -51,6 +51,15 @@ class Followed(msgspec.Struct, kw_only=True, frozen=True):
     """How often it was read by its cursor since."""
 
 
+class Inputs(msgspec.Struct, kw_only=True, frozen=True):
+    """What a partition was found unchanged from, other than what its manifest says."""
+
+    run_id: str
+    """Of the published generation."""
+    stamp: str
+    """Of what its rows are made of; see `engine.stamped`."""
+
+
 class SourceState(msgspec.Struct, kw_only=True):
     """What is known of a source at one fingerprint."""
 
@@ -62,6 +71,8 @@ class SourceState(msgspec.Struct, kw_only=True):
     """By table, then format."""
     followed: dict[str, dict[str, Followed]] = {}
     """By table, then format; holds at any fingerprint."""
+    inputs: dict[str, dict[str, dict[str, Inputs]]] = {}
+    """By table, format and partition key; holds at any fingerprint."""
 
 
 class PassMemory:
@@ -113,6 +124,11 @@ class PassMemory:
         state = self._read()
         return None if state is None else state.followed.get(table, {}).get(fmt)
 
+    def inputs(self, table: str, fmt: str) -> Mapping[str, Inputs]:
+        """Return by key what partitions were found unchanged from, since they were published."""
+        state = self._read()
+        return {} if state is None else state.inputs.get(table, {}).get(fmt, {})
+
     def remember(
         self,
         tables: Sequence[str],
@@ -122,10 +138,12 @@ class PassMemory:
         formats: Sequence[str],
         whole: bool = True,
         followed: Mapping[str, Followed] | None = None,
+        stamps: Mapping[str, str] | None = None,
     ) -> None:
         """Note what *records* of *formats* say is published now; `keep` writes it down.
 
-        *whole* says that all rows were read, *followed* by format how a cursor was.
+        *whole* says that all rows were read, *followed* by format how a cursor was, *stamps* by
+        partition key what the partitions that were read are made of.
         """
 
         def note(state: SourceState) -> None:
@@ -136,6 +154,7 @@ class PassMemory:
                 )
             for fmt, lately in (followed or {}).items():
                 state.followed.setdefault(table, {})[fmt] = lately
+            _note_inputs(state, records, stamps or {})
 
         self._kept.append(note)
 
@@ -155,6 +174,7 @@ class PassMemory:
                 fingerprint=self._stamp(fingerprint),
                 code_version=code_version(),
                 followed={} if old is None else old.followed,
+                inputs={} if old is None else old.inputs,
             )
         for note in self._kept:
             note(state)
@@ -268,6 +288,19 @@ class PassMemory:
             return None
         current = state.fingerprint == self._stamp(fingerprint)
         return state if current and state.code_version == code_version() else None
+
+
+def _note_inputs(
+    state: SourceState, records: Sequence[ExportRecord], stamps: Mapping[str, str]
+) -> None:
+    """Note of partitions that were read what they are made of, where no manifest says it."""
+    for record in records:
+        seen = state.inputs.setdefault(record.table, {}).setdefault(record.format, {})
+        if record.status != "unchanged":
+            seen.pop(record.partition, None)
+        elif record.manifest is not None and record.partition in stamps:
+            stamp = stamps[record.partition]
+            seen[record.partition] = Inputs(run_id=record.manifest.run_id, stamp=stamp)
 
 
 def due(

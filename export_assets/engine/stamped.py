@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from export_assets.engine.changes import Changes
+from export_assets.engine.memory import Inputs, PassMemory
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.slicing import whole_partitions
 from export_assets.engine.tables import TablePlan
 from export_assets.sources.base import Snapshot
-from export_assets.tables.partitions import UNDATED, TimePartitions
+from export_assets.store.manifest import Manifest
+from export_assets.tables.partitions import ALL, UNDATED, Partitions, TimePartitions
 
 INPUTS = "inputs"
 """What a manifest's watermark calls the stamp of what its rows are made of."""
@@ -23,6 +25,11 @@ class Stamped:
     stamps: Mapping[str, str]
     keys: tuple[str, ...]
     """The partitions to read."""
+
+    @property
+    def read(self) -> dict[str, str]:
+        """By key, the stamps of the partitions to read."""
+        return {key: self.stamps.get(key, "") for key in self.keys}
 
     def record(self, key: str) -> dict[str, str]:
         """Return the watermark of a manifest of partition *key*."""
@@ -53,11 +60,14 @@ def stamped_of(
     request: ExportRequest,
     changes: Changes,
     *,
+    memory: PassMemory,
     origin: str,
 ) -> Stamped | None:
     """Return which partitions *request* must read; None where only reading tells."""
     partitions = plan.partitions
-    if request.output_dir is not None or not isinstance(partitions, TimePartitions):
+    if request.output_dir is not None:
+        return None
+    if request.window.bounded and not isinstance(partitions, TimePartitions):
         return None
     stamps = snapshot.stamps(plan.name, partitions)
     if stamps is None:
@@ -66,17 +76,33 @@ def stamped_of(
     wanted = _wanted(request, partitions, {*stamps, *there})
     if request.full or request.overwrite:
         return Stamped(stamps=stamps, keys=tuple(wanted))
+    seen = {fmt: memory.inputs(plan.name, fmt) for fmt in changes.formats}
     keys = [
         key
         for key in wanted
         if not all(
-            _is_as_before(changes, fmt, key, stamps.get(key, ""), origin) for fmt in changes.formats
+            is_made_of(_sound(changes, fmt, key, origin=origin), stamps.get(key, ""), seen[fmt])
+            for fmt in changes.formats
         )
     ]
     return Stamped(stamps=stamps, keys=tuple(keys))
 
 
-def _wanted(request: ExportRequest, partitions: TimePartitions, known: set[str]) -> Sequence[str]:
+def is_made_of(manifest: Manifest | None, stamp: str, seen: Mapping[str, Inputs]) -> bool:
+    """Whether the rows of *manifest* are those of inputs with *stamp*.
+
+    *seen* is what was read later and made no difference, by partition key.
+    """
+    if manifest is None:
+        return False
+    if manifest.watermark.get(INPUTS) == stamp:
+        return True
+    return seen.get(manifest.partition) == Inputs(run_id=manifest.run_id, stamp=stamp)
+
+
+def _wanted(request: ExportRequest, partitions: Partitions, known: set[str]) -> Sequence[str]:
+    if not isinstance(partitions, TimePartitions):
+        return [ALL]
     if request.partitions:
         return sorted(request.partitions)
     if not request.window.bounded:
@@ -85,11 +111,9 @@ def _wanted(request: ExportRequest, partitions: TimePartitions, known: set[str])
     return sorted(key for key in known - {UNDATED} if window.holds(partitions.window(key)))
 
 
-def _is_as_before(changes: Changes, fmt: str, key: str, stamp: str, origin: str) -> bool:
+def _sound(changes: Changes, fmt: str, key: str, *, origin: str) -> Manifest | None:
+    """Return the manifest of what is published and can be compared; None where nothing is."""
     manifest = changes.manifest(fmt, key)
-    return (
-        manifest is not None
-        and changes.obstacle(fmt, key) is None
-        and manifest.watermark.get(INPUTS) == stamp
-        and manifest.snapshot.origin == origin
-    )
+    if manifest is None or changes.obstacle(fmt, key) is not None:
+        return None
+    return manifest if manifest.snapshot.origin == origin else None

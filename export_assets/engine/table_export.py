@@ -9,7 +9,7 @@ from export_assets.engine.changes import Changes, Standing
 from export_assets.engine.choices import Choices
 from export_assets.engine.cursor import Newest
 from export_assets.engine.destination import Opener
-from export_assets.engine.following import Following, Guide, RowsLeft
+from export_assets.engine.following import Guide, RowsLeft
 from export_assets.engine.manifests import effective_hash
 from export_assets.engine.memory import PassMemory
 from export_assets.engine.nulls import count_nulls
@@ -61,7 +61,9 @@ class TableExporter:
             known += recalled or []
         if not formats:
             return known
-        following, records = self._exported(plan, formats, snapshot, destinations)
+        table, records = self._exported(plan, formats, snapshot, destinations)
+        following = None if table is None else table.following
+        stamped = None if table is None else table.stamped
         names = [fmt.name for fmt in formats]
         records.sort(key=lambda record: (names.index(record.format), record.partition))
         lately = {} if following is None else {name: following.lately(name) for name in names}
@@ -72,6 +74,7 @@ class TableExporter:
             formats=names,
             whole=following is None or following.whole,
             followed={name: one for name, one in lately.items() if one is not None},
+            stamps=None if stamped is None else stamped.read,
         )
         seconds = round(time.perf_counter() - started, 6)
         return known + [replace(record, seconds=seconds) for record in records]
@@ -82,8 +85,8 @@ class TableExporter:
         formats: Sequence[Format],
         snapshot: Snapshot,
         destinations: Opener,
-    ) -> tuple[Following | None, list[ExportRecord]]:
-        """Make the passes over one table; how its cursor was followed, and the records."""
+    ) -> tuple[TableRun | None, list[ExportRecord]]:
+        """Make the passes over one table; how it was read, where it was, and the records."""
         try:
             if self.request.output_dir is None:
                 # What a killed run left beside a partition that has not changed is nobody's.
@@ -93,7 +96,7 @@ class TableExporter:
             table, records, waiting = self._first(table, destinations)
         except BaseException as error:  # noqa: BLE001 - Polars panics are no Exception
             return None, self.failed(plan.name, _told(error, plan), formats)
-        return table.following, records + self._waiting(table, destinations, waiting)
+        return table, records + self._waiting(table, destinations, waiting)
 
     def table_run(self, plan: TablePlan, formats: Sequence[Format], snapshot: Snapshot) -> TableRun:
         """Return what makes the passes over one table, nothing of it being read yet."""
@@ -138,7 +141,12 @@ class TableExporter:
         plan, request = table.plan, self.request
         if plan.cursor is None:
             stamped = stamped_of(
-                plan, table.snapshot, request, table.changes, origin=self.source.origin
+                plan,
+                table.snapshot,
+                request,
+                table.changes,
+                memory=self.memory,
+                origin=self.source.origin,
             )
             return replace(table, stamped=stamped)
         guide = Guide(

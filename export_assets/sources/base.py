@@ -21,7 +21,7 @@ import polars as pl
 
 from export_assets.errors import ExportError
 from export_assets.tables.batch import Batch
-from export_assets.tables.partitions import TimePartitions, Window
+from export_assets.tables.partitions import Partitions, Window
 from export_assets.tables.schema import TableSchema
 
 Consistency = Literal["snapshot", "best-effort", "none"]
@@ -112,6 +112,8 @@ class Snapshot(ABC):
     """One consistent moment of a source. Valid inside the `with` that opened it."""
 
     info: SnapshotInfo
+    keeps_time_order = False
+    """Whether scans with a time column come exactly in the order of its conformed values."""
 
     @abstractmethod
     def check(self) -> None:
@@ -187,7 +189,7 @@ class Snapshot(ABC):
             ValueMismatch: A value does not fit the column's promised type (see `tables.conform`).
         """
 
-    def stamps(self, table: str, partitions: TimePartitions) -> Mapping[str, str] | None:
+    def stamps(self, table: str, partitions: Partitions) -> Mapping[str, str] | None:
         """Return, by partition key, a stamp that differs whenever the partition's rows may differ.
 
         Keys that are left out have no rows. None where only reading tells.

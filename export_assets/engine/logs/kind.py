@@ -26,6 +26,8 @@ class LogTable(ABC):
     name: str
     time_column: str | None = None
     """The column windows speak of, by which `frames` are ordered."""
+    depends_on: tuple[str, ...] = ()
+    """Tables of the same kind that it is made of; of the logs alone where none is named."""
 
     @abstractmethod
     def schema(self, view: SegmentView) -> TableSchema:
@@ -49,7 +51,8 @@ class LogTable(ABC):
     def stamps(self, view: SegmentView) -> Mapping[date, int]:
         """Return, by day in UTC, a number that changes with whatever the rows depend on.
 
-        Days without rows may be left out. A table without a time has no use for it.
+        Days without rows may be left out. A table without a time has no use for it: whatever is
+        read may change it.
         """
         return view.day_stamps
 

@@ -12,12 +12,14 @@ from export_assets.engine.logs.view import SegmentView
 from export_assets.errors import UsageError
 from export_assets.sources.base import Remarks, Scan, Snapshot, SnapshotInfo, TableFacts
 from export_assets.sources.names import check_columns, check_name
-from export_assets.tables.partitions import TimePartitions, Window
+from export_assets.tables.partitions import ALL, Partitions, TimePartitions, Window
 from export_assets.tables.schema import TableSchema
 
 
 class LogSnapshot(Snapshot):
     """The tables of a source of event logs, none of which changes while it is read."""
+
+    keeps_time_order = True
 
     def __init__(
         self, name: str, info: SnapshotInfo, view: SegmentView, kind: LogKind, remarks: Remarks
@@ -109,8 +111,10 @@ class LogSnapshot(Snapshot):
             if left == 0:
                 return
 
-    def stamps(self, table: str, partitions: TimePartitions) -> Mapping[str, str] | None:
+    def stamps(self, table: str, partitions: Partitions) -> Mapping[str, str] | None:
         """See `Snapshot.stamps`."""
+        if not isinstance(partitions, TimePartitions):
+            return {ALL: self.view.stamp}
         if self._table(table).time_column != partitions.column:
             return None
         found: dict[str, int] = {}

@@ -11,7 +11,7 @@ import polars as pl
 from export_assets.engine.logs.kind import LogTable
 from export_assets.engine.logs.view import SegmentView
 from export_assets.systems.leadville.event_table import read_events_once
-from export_assets.systems.leadville.model import FAMILY_OF, RUNS, Family
+from export_assets.systems.leadville.model import EVENTS, FAMILY_OF, RUNS, Family
 from export_assets.systems.leadville.run_lanes import NEEDED, matters
 from export_assets.systems.leadville.runs import RunReport, Runs, aggregate_runs
 from export_assets.tables.partitions import Window
@@ -56,6 +56,7 @@ class RunTable(LogTable):
 
     name = RUNS.name
     time_column = "start_time"
+    depends_on = (EVENTS.name,)
 
     def __init__(self, idle_timeout: timedelta) -> None:
         self._idle_timeout = idle_timeout

@@ -45,6 +45,7 @@ class SessionTable(LogTable):
     """Statistics by session."""
 
     name = SESSION_STATISTICS.name
+    depends_on = (RUNS.name,)
 
     def __init__(self, history: RunHistory) -> None:
         self._history = history
@@ -68,6 +69,7 @@ class MatchTable(LogTable):
     """Statistics by match."""
 
     name = MATCH_STATISTICS.name
+    depends_on = (RUNS.name,)
 
     def __init__(self, history: RunHistory, matches: Matches) -> None:
         self._history = history
