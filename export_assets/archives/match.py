@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,9 +12,9 @@ from typing import Literal
 from export_assets.archives.content import Content
 from export_assets.archives.metadata import MatchMetadata
 from export_assets.archives.temporary import sweep
-from export_assets.archives.zip_reader import open_archive
+from export_assets.archives.zip_reader import OpenArchive, open_archive
 from export_assets.archives.zip_writer import stage_zip
-from export_assets.errors import UsageError
+from export_assets.errors import ExportError, UsageError
 from export_assets.store.durable import directory, make_directory
 from export_assets.store.filesystem import REAL, Filesystem
 from export_assets.store.lock import partition_lock
@@ -46,6 +47,8 @@ class MatchRequest:
     files: Collection[MatchFile]
     counts: dict[str, int] = field(default_factory=dict)
     """What the match has: events, runs, shots …"""
+    config_hash: str = ""
+    """Of what the exports were made by besides the logs."""
     schema_version: str = "1.0.0"
     run_id: str
     code_version: str = ""
@@ -90,6 +93,23 @@ def archive_match(request: MatchRequest) -> Path:
                 held.retire()
 
 
+def archives_of_match(archives: Path, match_id: str) -> Iterator[tuple[OpenArchive, MatchMetadata]]:
+    """Yield the readable archives of a match in the directory *archives*, the newest first.
+
+    Each is open until the next is asked for. What cannot be read is passed over.
+    """
+    found: list[tuple[datetime, Path]] = []
+    for path in archives.glob(f"match_{check_match_id(match_id)}_*.zip"):
+        with suppress(ExportError), open_archive(path) as archive:
+            metadata = archive.metadata
+            if isinstance(metadata, MatchMetadata) and metadata.match_id == match_id:
+                found.append((metadata.created_at, path))
+    for _, path in sorted(found, reverse=True):
+        with suppress(ExportError), open_archive(path) as archive:
+            if isinstance(archive.metadata, MatchMetadata):
+                yield archive, archive.metadata
+
+
 def _archive(request: MatchRequest) -> Path:
     kind = f"match_{request.match_id}"
     sweep(request.archives, kind=kind, filesystem=request.filesystem)
@@ -102,7 +122,8 @@ def _archive(request: MatchRequest) -> Path:
         run_id=request.run_id,
         code_version=request.code_version,
         formats=tuple(sorted({one.format for one in request.files if one.format})),
-        counts={f"{folder}_files": folders[folder] for folder in sorted(folders)} | request.counts,
+        config_hash=request.config_hash,
+        counts={folder: folders[folder] for folder in sorted(folders)} | request.counts,
     )
     with translating(str(request.archives)), directory(request.archives) as dir_fd:
         size = sum(one.file.stat().st_size for one in request.files if one.file.is_file())

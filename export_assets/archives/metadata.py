@@ -68,6 +68,8 @@ class MatchMetadata(ArchiveMetadata, frozen=True, kw_only=True):
     schema_version: str = "1.0.0"
     formats: tuple[str, ...] = ()
     """Formats of the exports that really are inside."""
+    config_hash: str = ""
+    """Of what the exports were made by besides the logs; empty where there are none."""
     counts: dict[str, int] = {}
 
 

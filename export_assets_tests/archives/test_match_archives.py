@@ -65,7 +65,7 @@ def test_it_holds_everything_of_the_match_and_says_so(tmp_path: Path) -> None:
     assert said["match_id"] == "final"
     assert said["schema_version"] == "1.0.0"
     assert said["formats"] == ["csv"]
-    assert said["counts"] == {"database_files": 1, "exports_files": 1, "logs_files": 1, "runs": 3}
+    assert said["counts"] == {"database": 1, "exports": 1, "logs": 1, "runs": 3}
     assert [(one["name"], one["bytes"]) for one in said["members"]] == [
         ("database/timer_events.db", 27),
         ("exports/runs.csv", 20),

@@ -1,0 +1,145 @@
+"""Which logs and databases are of a match."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Literal
+
+import polars as pl
+
+from export_assets.archives.match import check_match_id
+from export_assets.config.event_logs import MatchConfig
+from export_assets.engine.archiving.log_states import LogState, LogStates, logs_below
+from export_assets.engine.ingest.listing import Listed, list_logs
+from export_assets.engine.logs.source import LogSource
+from export_assets.engine.logs.view import SegmentView
+from export_assets.engine.workspace import ConfiguredSource
+from export_assets.errors import SourceMissing, UsageError
+from export_assets.tables.partitions import Window
+
+_PREFIX = "match_"
+How = Literal["patterns", "files", "days", "directory", "all"]
+"""By the patterns asked for, the match's files or days in the YAML, its directory, or all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchLogs:
+    """The logs of a match, and how they were told."""
+
+    how: How
+    logs: tuple[Listed, ...]
+    databases: tuple[Listed, ...] = ()
+    """Those in the directory of the match."""
+
+
+def match_ids(source: ConfiguredSource) -> list[str]:
+    """Return the ids of all matches that are known: of the YAML, and by directory.
+
+    Raises:
+        SourceMissing: The log directory is not there.
+        UsageError: The source is none of event logs.
+    """
+    found = set(source.config.log.matches)
+    for listed in logs_below(source.logs):
+        for part in listed.name.split("/")[:-1]:
+            if part.startswith(_PREFIX) and _is_id(part.removeprefix(_PREFIX)):
+                found.add(part.removeprefix(_PREFIX))
+    return sorted(found)
+
+
+def choose_logs(
+    source: ConfiguredSource,
+    match_id: str,
+    patterns: Sequence[str] = (),
+    *,
+    run_id: str,
+    now: datetime,
+) -> MatchLogs:
+    """Return the logs of a match; only where it is told by days are logs read for that.
+
+    Raises:
+        SourceMissing: The directory is not there, or no log is of the match.
+        UsageError: The id is none, or the source is none of event logs.
+    """
+    check_match_id(match_id)
+    logs, match = source.logs, source.config.log.matches.get(match_id)
+    listed = tuple(logs_below(logs))
+    inside = tuple(one for one in listed if _in_directory(one, match_id))
+    found: MatchLogs
+    if patterns:
+        found = MatchLogs(how="patterns", logs=tuple(_like(listed, patterns)))
+    elif match is not None and match.files:
+        found = MatchLogs(how="files", logs=tuple(_like(listed, match.files)))
+    elif match is not None:
+        found = MatchLogs(how="days", logs=tuple(_of_days(logs, match, run_id=run_id, now=now)))
+    elif inside:
+        beside = list_logs(logs.place.directory, logs.kind.database_files).files
+        databases = tuple(one for one in beside if _in_directory(one, match_id))
+        found = MatchLogs(how="directory", logs=inside, databases=databases)
+    else:
+        found = MatchLogs(how="all", logs=listed)
+    if not found.logs:
+        what = f" like {', '.join(patterns)}" if patterns else ""
+        msg = f"{source.name}: match {match_id}: no logs{what} found in {logs.place.directory}"
+        raise SourceMissing(msg)
+    return found
+
+
+def _is_id(text: str) -> bool:
+    try:
+        check_match_id(text)
+    except UsageError:
+        return False
+    return True
+
+
+def _in_directory(listed: Listed, match_id: str) -> bool:
+    return f"{_PREFIX}{match_id}" in listed.name.split("/")[:-1]
+
+
+def _like(files: Sequence[Listed], patterns: Sequence[str]) -> Iterator[Listed]:
+    """Yield the files called like one of *patterns*: by path, or by name where it has no `/`."""
+    for listed in files:
+        base = listed.name.rpartition("/")[2]
+        for pattern in patterns:
+            if fnmatchcase(listed.name, pattern) or fnmatchcase(base, pattern):
+                yield listed
+                break
+
+
+def _of_days(
+    logs: LogSource, match: MatchConfig, *, run_id: str, now: datetime
+) -> Iterator[Listed]:
+    """Yield the logs with events of the match's days."""
+    if match.start is None:
+        return
+    window = Window(
+        start=_midnight(match.start), end=_midnight(match.end or match.start) + timedelta(days=1)
+    )
+    with logs.reading(run_id, now) as (report, view):
+        states = LogStates(logs, report, now=now)
+        first = _first_places(view, window)
+        for listed in states.files:
+            state = states.look(listed)
+            if state is not None and _has_event(state, first):
+                yield listed
+
+
+def _first_places(view: SegmentView, window: Window) -> dict[str, int]:
+    """Return, by identity of the content, where its first event of *window* is."""
+    rows = view.scan(window, ["_src", "_off"])
+    if rows is None:
+        return {}
+    found = rows.group_by("_src").agg(pl.col("_off").min()).collect(engine="streaming")
+    return dict(found.iter_rows())
+
+
+def _has_event(state: LogState, first: dict[str, int]) -> bool:
+    # Another log may begin as this one does, and have such events only further on.
+    places = [first.get(one.record.identity, state.length) for one in state.segments]
+    return min(places, default=state.length) < state.length
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
