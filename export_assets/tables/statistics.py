@@ -52,6 +52,16 @@ class StatisticsBuilder:
             nulls = old.nulls + array.null_count
             self._found[column.name] = ColumnStatistics(nulls=nulls, min=low, max=high)
 
+    def add(self, other: "StatisticsBuilder") -> None:
+        """Add what *other* found in further rows of the same table."""
+        for name, old in self._found.items():
+            new = other.of(name)
+            self._found[name] = ColumnStatistics(
+                nulls=old.nulls + new.nulls,
+                min=_least(old.min, new.min),
+                max=_greatest(old.max, new.max),
+            )
+
     def of(self, name: str) -> ColumnStatistics:
         """Return what was found for column *name*."""
         return self._found[name]

@@ -228,23 +228,33 @@ def _hash_bytes(bounds: npt.NDArray[np.int64], content: npt.NDArray[np.uint8]) -
 def _absorb(
     hashes: Hashes, words: Hashes, position: npt.NDArray[np.int64], left: npt.NDArray[np.int64]
 ) -> None:
-    """Fold word after word of every value into *hashes*, dropping rows that are used up."""
-    # As far as no text ends, all rows go on together, in place.
-    for _ in range(int(left.min(initial=0)) // 8):
-        hashes ^= words[position]
-        hashes *= _MUL_A
-        hashes ^= hashes >> np.uint64(32)
-        position, left = position + 8, left - 8
-    rows = np.arange(len(hashes))
-    while True:
-        alive = left > 0
-        if not alive.all():
-            rows, position, left = rows[alive], position[alive], left[alive]
-        if not len(rows):
-            return
-        word = words[position] & _KEEP[np.minimum(left, 8)]
-        hashes[rows] = _step(hashes[rows], word)
-        position, left = position + 8, left - 8
+    """Fold word after word of every value into *hashes*."""
+    # As far as no value ends, all go on together.
+    common = int(left.min(initial=0)) // 8
+    for index in range(common):
+        _take_in(hashes, words[position + 8 * index])
+    left = left - 8 * common
+    position = position + 8 * common
+    counts = (left + 7) // 8
+    # Then those with most words left come first, so that the ones not used up stay together.
+    order = np.argsort(-counts.astype(np.int32), kind="stable")[: np.count_nonzero(counts)]
+    position, left, counts = position[order], left[order], -counts[order]
+    states = hashes[order]
+    going = len(order)
+    for index in range(-int(counts[0]) if going else 0):
+        more = int(np.searchsorted(counts[:going], -index - 1, side="left"))
+        word = words[position[:going] + 8 * index]
+        word[more:] &= _KEEP[left[more:going] - 8 * index]
+        _take_in(states[:going], word)
+        going = more
+    hashes[order] = states
+
+
+def _take_in(states: Hashes, word: Hashes) -> None:
+    """Absorb one word into each state, in place."""
+    states ^= word
+    states *= _MUL_A
+    states ^= states >> np.uint64(32)
 
 
 def _step(state: Hashes, word: Hashes | np.uint64) -> Hashes:

@@ -4,9 +4,10 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from export_assets.engine.ingest.ahead import default_threads
 from export_assets.engine.ingest.listing import Listed, escaped
 from export_assets.engine.ingest.prefix import WHOLE_BYTES, Survey, survey
 from export_assets.engine.ingest.segments import Known
@@ -25,6 +26,8 @@ class Policy:
     """Up to here a fingerprint is of all bytes."""
     max_line_bytes: int = 16 << 20
     block_bytes: int = 4 << 20
+    threads: int = field(default_factory=default_threads)
+    """How many judge and prepare rows at once; the rows are the same for any number."""
     grow_bytes: int = 4 << 20
     """A segment shorter than this is written anew with what was appended, so that a log followed
     every second does not become a segment for each second."""

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from export_assets.errors import SourceChanged
@@ -16,6 +16,8 @@ from export_assets.sources.logs.streams import (
     Stream,
 )
 
+FULL: Final = "full:"
+"""How a fingerprint of all bytes begins; their SHA-256 follows."""
 WHOLE_BYTES: Final = 256 << 20
 HEAD_BYTES: Final = 1 << 20
 TAIL_BYTES: Final = 64 << 10
@@ -33,6 +35,17 @@ class Survey:
     """Fingerprints of the bytes before the ends asked for, `line_end` and `length`."""
     gzip: bool
     damage: Damage | None = None
+    hashed: Mapping[int, "hashlib._Hash"] = field(default_factory=dict)
+    """By end asked for, the SHA-256 of all bytes before it, to be gone on with on a copy.
+
+    None of ends beyond which a fingerprint is not of all bytes.
+    """
+
+    def going_on(self, start: int) -> "hashlib._Hash | None":
+        """Return a hash of the bytes before *start*, to be fed with those behind it."""
+        if start == 0:
+            return hashlib.sha256()
+        return self.hashed[start].copy() if start in self.hashed else None
 
 
 def survey(
@@ -59,16 +72,18 @@ def survey(
     line_end = _last_line_end(descriptor, size, name)
     prints: dict[int, str] = {}
     inside = [end for end in {*wanted, line_end, size} if 0 < end <= size]
-    near = [end for end in inside if end <= whole]
+    near = sorted(end for end in inside if end <= whole)
+    hashed: Mapping[int, hashlib._Hash] = {}
     if near:
-        begin = FileStream(descriptor, end=max(near), name=name)
-        prints.update(_pass(begin, sorted(near), whole=whole, gzip=False).prints)
+        begin = _pass(FileStream(descriptor, end=near[-1], name=name), near, whole=whole)
+        prints.update(begin.prints)
+        hashed = begin.hashed
     head = _exactly(descriptor, 0, min(HEAD_BYTES, size), name)
     for end in inside:
         if end > whole:
             tail = _exactly(descriptor, max(0, end - TAIL_BYTES), end, name)
             prints[end] = _of_ends(head[:end], tail, end)
-    return Survey(length=size, line_end=line_end, prints=prints, gzip=False)
+    return Survey(length=size, line_end=line_end, prints=prints, gzip=False, hashed=hashed)
 
 
 class _Rolling:
@@ -89,15 +104,20 @@ class _Rolling:
         self._tail = (self._tail + data[-TAIL_BYTES:])[-TAIL_BYTES:]
         self.at += len(data)
 
+    def hashed(self) -> "hashlib._Hash | None":
+        return self._digest.copy() if self.at <= self._whole else None
+
     def text(self) -> str:
         if self.at <= self._whole:
-            return f"full:{self._digest.hexdigest()}"
+            return f"{FULL}{self._digest.hexdigest()}"
         return _of_ends(self._head, self._tail, self.at)
 
 
-def _pass(stream: Stream, ends: list[int], *, whole: int, gzip: bool) -> Survey:
+def _pass(stream: Stream, ends: list[int], *, whole: int, gzip: bool = False) -> Survey:
     rolling, prints = _Rolling(whole), dict[int, str]()
+    hashed: dict[int, hashlib._Hash] = {}
     line_end, line_print = 0, ""
+    wanted = set(ends)
     waiting = [end for end in reversed(ends) if end > 0]
     while chunk := stream.read(CHUNK):
         base, fed = rolling.at, 0
@@ -108,6 +128,8 @@ def _pass(stream: Stream, ends: list[int], *, whole: int, gzip: bool) -> Survey:
             rolling.feed(chunk[fed:cut])
             fed = cut
             prints[rolling.at] = rolling.text()
+            if rolling.at in wanted and (state := rolling.hashed()):
+                hashed[rolling.at] = state
         newline = chunk.rfind(b"\n") + 1
         if newline:
             line_end, line_print = base + newline, prints[base + newline]
@@ -115,7 +137,12 @@ def _pass(stream: Stream, ends: list[int], *, whole: int, gzip: bool) -> Survey:
     if line_end:
         kept[line_end] = line_print
     return Survey(
-        length=rolling.at, line_end=line_end, prints=kept, gzip=gzip, damage=stream.damage
+        length=rolling.at,
+        line_end=line_end,
+        prints=kept,
+        gzip=gzip,
+        damage=stream.damage,
+        hashed=hashed,
     )
 
 

@@ -1,23 +1,27 @@
 """From what was seen of a file to a published segment: read, account, publish in one step."""
 
 import hashlib
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
 import msgspec
 import polars as pl
 
+from export_assets.engine.ingest.ahead import in_order
 from export_assets.engine.ingest.look import Look, Policy
-from export_assets.engine.ingest.prefix import survey
+from export_assets.engine.ingest.prefix import FULL, survey
 from export_assets.engine.ingest.rows import Rows, placed_rows, placed_schema
-from export_assets.engine.ingest.segment_writer import SegmentWriter
+from export_assets.engine.ingest.segment_writer import Prepared, SegmentWriter
 from export_assets.engine.ingest.segments import Known, SegmentsKey
 from export_assets.engine.manifests import code_version
 from export_assets.errors import InternalError, SourceChanged
+from export_assets.sources.logs.judge import Rejected
 from export_assets.sources.logs.quarantine import Quarantined
-from export_assets.sources.logs.reading import Account, LogFile, LogReader
-from export_assets.sources.logs.streams import Damage, Stream, open_stream
+from export_assets.sources.logs.reading import Account, LogFile, LogReader, Piece, Reading
+from export_assets.sources.logs.streams import open_stream
 from export_assets.store.local import LocalStore
 from export_assets.store.manifest import (
     Counters,
@@ -35,20 +39,43 @@ from export_assets.translate import translating
 _code_version = cache(code_version)
 
 
-class _Stretch:
-    """The next *length* bytes of *inner*, hashed as they pass."""
+@dataclass(frozen=True)
+class _Made:
+    """What was made of one piece, in any thread."""
 
-    def __init__(self, inner: Stream, length: int, *, name: str, damage: Damage | None) -> None:
-        self.damage = damage
+    read: Reading | Quarantined
+    rows: Prepared | None = None
+    rejected: Sequence[Rejected] = ()
+
+
+class _Stretch:
+    """What is new in the content, hashed as it passes."""
+
+    def __init__(self, look: Look) -> None:
+        self.damage = look.survey.damage if look.sealed else None
         self.digest = hashlib.sha256()
-        self._inner = inner
-        self._left = length
-        self._name = name
+        self._whole = look.survey.going_on(look.start) if look.start else None
+        """Of all bytes of the content so far; None where that is `digest`, or not known."""
+        self._inner = open_stream(
+            look.descriptor,
+            start=look.start,
+            end=look.size if look.survey.gzip else look.end,
+            name=look.name,
+        )
+        self._start = look.start
+        self._left = look.end - look.start
+        self._name = look.name
+
+    @property
+    def print(self) -> str:
+        """The fingerprint of the content up to here, of all its bytes; empty where unknown."""
+        whole = self._whole if self._start else self.digest
+        return f"{FULL}{whole.hexdigest()}" if whole else ""
 
     def read(self, size: int) -> bytes:
         with translating(self._name, side="source"):
             data = self._inner.read(min(size, self._left)) if self._left else b""
-        self.digest.update(data)
+        self._hash(data)
         self._left -= len(data)
         return data
 
@@ -58,9 +85,14 @@ class _Stretch:
         self._left -= count
         zeros, whole = bytes(1 << 20), count
         while whole:
-            self.digest.update(zeros[:whole])
+            self._hash(zeros[:whole])
             whole -= min(whole, len(zeros))
         return count
+
+    def _hash(self, data: bytes) -> None:
+        self.digest.update(data)
+        if self._whole:
+            self._whole.update(data)
 
 
 def identity_of(look: Look, known: Known) -> str:
@@ -88,11 +120,12 @@ def publish_segment(
     now: datetime,
     replaces: str | None = None,
     marks: tuple[SegmentMark, ...] = (),
+    origin: str = "",
 ) -> Manifest:
     """Publish what is new in *look* and return its manifest.
 
     *replaces* is the run that published the segment of the same start before, None where there
-    is none, and *marks* are where that one ended.
+    is none, and *marks* are where that one ended. *origin* is a hash of the directory's address.
 
     Raises:
         SourceChanged: The file was rewritten while it was read; nothing was published.
@@ -112,7 +145,7 @@ def publish_segment(
         except BaseException:
             writer.abort()
             raise
-        _check(look, account, writer.rows, policy)
+        _check(look, account, writer.rows)
         record = SegmentRecord(
             identity=identity,
             file=look.name,
@@ -132,7 +165,8 @@ def publish_segment(
             marks=marks,
         )
         manifest = _manifest(staging, writer, record, account, version=rows.version, now=now)
-        return staging.publish(manifest)
+        seen = msgspec.structs.replace(manifest.snapshot, origin=origin)
+        return staging.publish(msgspec.structs.replace(manifest, snapshot=seen))
 
 
 def publish_rows(
@@ -148,6 +182,7 @@ def publish_rows(
     run_id: str,
     now: datetime,
     replaces: str | None = None,
+    origin: str = "",
 ) -> Manifest:
     """Publish *rows* of *schema* that came from no log as the segment *record*.
 
@@ -179,22 +214,15 @@ def publish_rows(
             raise
         record = msgspec.structs.replace(record, quarantine=writer.quarantine())
         manifest = _manifest(staging, writer, record, account, version=version, now=now)
-        seen = msgspec.structs.replace(manifest.snapshot, id=snapshot)
+        seen = msgspec.structs.replace(manifest.snapshot, id=snapshot, origin=origin)
         return staging.publish(msgspec.structs.replace(manifest, snapshot=seen))
 
 
 def _read(
     look: Look, identity: str, rows: Rows, writer: SegmentWriter, policy: Policy
 ) -> tuple[Account, str, int]:
-    packed = look.survey.gzip
-    inner = open_stream(
-        look.descriptor,
-        start=look.start,
-        end=look.size if packed else look.end,
-        name=look.name,
-    )
-    damage = look.survey.damage if look.sealed else None
-    stream = _Stretch(inner, look.end - look.start, name=look.name, damage=damage)
+    before = _moved(look)
+    stream = _Stretch(look)
     schema = placed_schema(rows.schema)
     reader = LogReader(
         stream,
@@ -207,26 +235,51 @@ def _read(
         max_line_bytes=policy.max_line_bytes,
         block_bytes=policy.block_bytes,
     )
-    for batch in reader:
-        frame, rejected = placed_rows(rows, batch, schema)
-        reader.refuse(batch, rejected)
-        writer.write(frame)
+
+    def made(piece: Piece | Quarantined) -> _Made:
+        read = reader.read(piece) if isinstance(piece, Piece) else piece
+        if isinstance(read, Quarantined) or not len(read.batch):
+            return _Made(read)
+        frame, rejected = placed_rows(rows, read.batch, schema)
+        return _Made(read, writer.prepare(frame), rejected)
+
+    short = look.end - look.start <= policy.block_bytes
+    for one in in_order(made, reader.pieces(), threads=1 if short else policy.threads):
+        batch = reader.take(one.read)
+        if batch is not None:
+            reader.refuse(batch, one.rejected)
+        writer.add(one.rows)
         writer.refuse(reader.take_quarantine())
-    writer.refuse(reader.take_quarantine())
     if reader.end != look.end:
         msg = f"{look.name}: read up to byte {reader.end}, not {look.end}"
         raise InternalError(msg)
+    _hold(look, stream, policy, moved=_moved(look) != before)
     return reader.account, stream.digest.hexdigest(), reader.next_line
 
 
-def _check(look: Look, account: Account, rows: int, policy: Policy) -> None:
-    """Hold what was read against what was seen before, and the bytes against each other."""
-    again = survey(
-        look.descriptor, look.size, (look.end,), name=look.name, whole=policy.whole_bytes
-    )
-    if again.prints.get(look.end) != look.survey.prints[look.end]:
+def _moved(look: Look) -> tuple[int, int, int]:
+    """Return what every write to the file changes."""
+    status = os.fstat(look.descriptor)
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _hold(look: Look, stream: _Stretch, policy: Policy, *, moved: bool) -> None:
+    """Hold what was read, and the file where it *moved* since, against what was seen before."""
+    seen = look.survey.prints[look.end]
+    read = stream.print if seen.startswith(FULL) else ""
+    now = read
+    if moved or not read:
+        again = survey(
+            look.descriptor, look.size, (look.end,), name=look.name, whole=policy.whole_bytes
+        )
+        now = again.prints.get(look.end, "")
+    if now != seen or read not in {"", seen}:
         msg = f"{look.name}: was rewritten while it was read"
         raise SourceChanged(msg)
+
+
+def _check(look: Look, account: Account, rows: int) -> None:
+    """Hold the bytes against each other."""
     if account.bytes_seen != look.end - look.start or rows != account.exported:
         msg = (
             f"{look.name}: {account.bytes_seen} bytes accounted for of {look.end - look.start},"

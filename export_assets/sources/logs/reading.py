@@ -6,6 +6,7 @@ pending adds up to what was read.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
@@ -59,6 +60,26 @@ class Batch:
     def __len__(self) -> int:
         """Return the number of records."""
         return len(self.records)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Piece:
+    """Whole lines that are yet to be judged."""
+
+    lines: Lines
+    first: int
+    """Number of the first line, from 1."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """What became of the lines of one piece."""
+
+    batch: Batch
+    quarantined: list[Quarantined]
+    blank: int
+    blank_bytes: int
+    duplicate_keys: int
 
 
 @dataclass(kw_only=True, slots=True)
@@ -138,23 +159,96 @@ class LogReader:
 
     def __iter__(self) -> Iterator[Batch]:
         """Give out the batches, none of them empty."""
-        for record in self._framer:
-            if isinstance(record, Unread):
-                self._hold(
-                    quarantine_unread(
-                        record,
-                        file=self._file.name,
-                        identity=self._file.identity,
-                        line=self.next_line,
-                    )
-                )
-                self.next_line += record.reason == "too_long"
-                continue
-            batch = self._read(record)
-            if len(batch):
+        for piece in self.pieces():
+            batch = self.take(self.read(piece) if isinstance(piece, Piece) else piece)
+            if batch is not None:
                 yield batch
+
+    def pieces(self) -> Iterator[Piece | Quarantined]:
+        """Give out what is to be judged, and what is no line, in order.
+
+        All of it is to be given to `take` in the same order, pieces once they are read: that is
+        what iterating does. It is for those who read some pieces at the same time.
+        """
+        name, identity = self._file.name, self._file.identity
+        for record in self._framer:
+            first = self.next_line
+            if isinstance(record, Unread):
+                self.next_line += record.reason == "too_long"
+                yield quarantine_unread(record, file=name, identity=identity, line=first)
+                continue
+            self.next_line += record.data.count(b"\n") + (not record.data.endswith(b"\n"))
+            yield Piece(lines=record, first=first)
         self.account.pending_bytes = self._framer.pending
-        self._note_damage()
+        damage = self._stream.damage
+        if damage is not None:
+            yield Quarantined(
+                file=name,
+                identity=identity,
+                offset=self.end + self.account.pending_bytes,
+                length=0,
+                line=self.next_line,
+                sha256=None,
+                reason=damage.reason,
+                detail=damage.detail,
+                head=b"",
+            )
+
+    def read(self, piece: Piece) -> Reading:
+        """Judge the lines of *piece*; several threads may do so at once."""
+        record = piece.lines
+        lines, lengths = record.cut()
+        offsets = record.offsets(lengths)
+        numbers = np.arange(piece.first, piece.first + len(lines))
+        judged = self._judge(lines)
+        quarantined = []
+        for one in judged.rejected:
+            begin, length = int(offsets[one.index]) - record.offset, int(lengths[one.index])
+            quarantined.append(
+                quarantine_line(
+                    record.data[begin : begin + length],
+                    file=self._file.name,
+                    identity=self._file.identity,
+                    offset=begin + record.offset,
+                    line=piece.first + one.index,
+                    reason=one.reason,
+                    detail=one.detail,
+                )
+            )
+        blank_bytes = sum(int(lengths[index]) for index in judged.blank)
+        if len(judged.kept) < len(lines):
+            kept = np.array(judged.kept, dtype=np.int64)
+            lines, lengths = lines.take(kept), lengths[kept]
+            offsets, numbers = offsets[kept], numbers[kept]
+        return Reading(
+            batch=Batch(
+                file=self._file,
+                lines=lines,
+                records=judged.records,
+                offsets=offsets,
+                lengths=lengths,
+                numbers=numbers,
+            ),
+            quarantined=quarantined,
+            blank=len(judged.blank),
+            blank_bytes=blank_bytes,
+            duplicate_keys=judged.duplicate_keys,
+        )
+
+    def take(self, read: Reading | Quarantined) -> Batch | None:
+        """Count what became of a piece and return its records, None where it has none."""
+        if isinstance(read, Quarantined):
+            self._hold(read)
+            return None
+        account = self.account
+        for record in read.quarantined:
+            self._hold(record)
+        account.blank += read.blank
+        account.blank_bytes += read.blank_bytes
+        account.duplicate_keys += read.duplicate_keys
+        account.exported += len(read.batch)
+        account.exported_bytes += int(read.batch.lengths.sum())
+        return read.batch if len(read.batch) else None
 
     def refuse(self, batch: Batch, rejected: Sequence[Rejected]) -> None:
         """Quarantine records of *batch* after all, which their reader could not use."""
@@ -175,64 +269,9 @@ class LogReader:
             )
 
     def take_quarantine(self) -> list[Quarantined]:
-        """Return what was quarantined since the last call."""
+        """Return what was quarantined since the last call, in order of offset."""
         taken, self._quarantine = self._quarantine, []
-        return taken
-
-    def _read(self, record: Lines) -> Batch:
-        lines, lengths = record.cut()
-        offsets = record.offsets(lengths)
-        judged = self._judge(lines)
-        first, account = self.next_line, self.account
-        self.next_line += len(lines)
-        for one in judged.rejected:
-            begin = int(offsets[one.index]) - record.offset
-            self._hold(
-                quarantine_line(
-                    record.data[begin : begin + int(lengths[one.index])],
-                    file=self._file.name,
-                    identity=self._file.identity,
-                    offset=begin + record.offset,
-                    line=first + one.index,
-                    reason=one.reason,
-                    detail=one.detail,
-                )
-            )
-        account.blank += len(judged.blank)
-        account.blank_bytes += sum(int(lengths[index]) for index in judged.blank)
-        account.duplicate_keys += judged.duplicate_keys
-        numbers = np.arange(first, first + len(lines))
-        if len(judged.kept) < len(lines):
-            kept = np.array(judged.kept, dtype=np.int64)
-            lines, lengths = lines.take(kept), lengths[kept]
-            offsets, numbers = offsets[kept], numbers[kept]
-        account.exported += len(lines)
-        account.exported_bytes += int(lengths.sum())
-        return Batch(
-            file=self._file,
-            lines=lines,
-            records=judged.records,
-            offsets=offsets,
-            lengths=lengths,
-            numbers=numbers,
-        )
-
-    def _note_damage(self) -> None:
-        damage = self._stream.damage
-        if damage is not None:
-            self._hold(
-                Quarantined(
-                    file=self._file.name,
-                    identity=self._file.identity,
-                    offset=self.end + self.account.pending_bytes,
-                    length=0,
-                    line=self.next_line,
-                    sha256=None,
-                    reason=damage.reason,
-                    detail=damage.detail,
-                    head=b"",
-                )
-            )
+        return sorted(taken, key=attrgetter("offset"))
 
     def _hold(self, record: Quarantined) -> None:
         self.account.quarantine(record)

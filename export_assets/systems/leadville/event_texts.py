@@ -3,10 +3,12 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import starmap
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from export_assets.systems.leadville.model import EVENT_TYPES, EventType
 
@@ -43,21 +45,6 @@ SUMMARY: Final = re.compile(
     re.IGNORECASE,
 )
 """Details of a summary: time, shots and impacts."""
-
-# The same for Polars, whose regular expressions have numbered groups alone in `extract`.
-_BLANKS: Final = " \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f"
-_NOT_ASCII: Final = r"[^\x00-\x7F]"
-_TEXT: Final = pl.col("text").str.strip_chars_start(_BLANKS)
-_SHOT_SECONDS: Final = _TEXT.str.extract(f"(?i){_SHOT_FRAME.pattern}", 2)
-_ELAPSED: Final = _SHOT_SECONDS.fill_null(_TEXT.str.extract(f"(?i){_ACTIVE_FRAME.pattern}", 1))
-_FRAME: Final = {
-    "event_type": pl.when(_ELAPSED.is_null()).then(pl.lit("unknown")).otherwise(pl.lit("status")),
-    "shot_number": _TEXT.str.extract(f"(?i){_SHOT_FRAME.pattern}", 1).cast(pl.Int64),
-    "elapsed_seconds": _ELAPSED.cast(pl.Float64),
-}
-_TIME: Final = {
-    "elapsed_seconds": _TEXT.str.extract(f"(?i)String Time: {_SECONDS}", 1).cast(pl.Float64)
-}
 
 _TIMER_TYPES: Final[dict[str, EventType]] = {
     "timer_start": "timer_started",
@@ -113,50 +100,28 @@ def meaning_of(kind: str | None, details: str | None) -> Meaning:
 def meanings_of(kinds: pl.Series, details: pl.Series) -> dict[str, pl.Series]:
     """Return the columns `event_type`, `shot_number` and `elapsed_seconds` for many lines.
 
-    They say what `meaning_of` says of each line alone.
+    Loggers say the same again and again: what is said once is read once.
     """
-    lines = pl.DataFrame({"kind": kinds, "text": details}).with_columns(pl.all().fill_null(""))
-    found = lines.select(
-        _event_type().alias("event_type"),
-        pl.lit(None, dtype=pl.Int64).alias("shot_number"),
-        pl.lit(None, dtype=pl.Float64).alias("elapsed_seconds"),
-        pl.any_horizontal(pl.all().str.contains(_NOT_ASCII)).alias("odd"),
-    )
-    columns = {name: found[name] for name in found.columns[:-1]}
-    types = found["event_type"]
-    for place, read in ((types.is_null(), _FRAME), (types == "run_summary", _TIME)):
-        if place.any():
-            _put(columns, place, lines.filter(place).select(**read))
-    if found["odd"].any():
-        # Polars and Python do not agree on what is lower case, or blank, beyond ASCII.
-        meanings = starmap(meaning_of, lines.filter(found["odd"]).rows())
-        rows = [(one.event_type, one.shot_number, one.elapsed_seconds) for one in meanings]
-        schema = {name: column.dtype for name, column in columns.items()}
-        _put(columns, found["odd"], pl.DataFrame(rows, schema=schema, orient="row"))
-    return columns
+    kind_at, kind_texts = _told_apart(kinds)
+    text_at, texts = _told_apart(details)
+    said, at = np.unique(kind_at * len(texts) + text_at, return_inverse=True)
+    meanings = [
+        meaning_of(kind_texts[which // len(texts)], texts[which % len(texts)])
+        for which in said.tolist()
+    ]
+    columns = {
+        "event_type": pl.Series([one.event_type for one in meanings], dtype=pl.String),
+        "shot_number": pl.Series([one.shot_number for one in meanings], dtype=pl.Int64),
+        "elapsed_seconds": pl.Series([one.elapsed_seconds for one in meanings], dtype=pl.Float64),
+    }
+    return {name: column.gather(at) for name, column in columns.items()}
 
 
-def _event_type() -> pl.Expr:
-    """Return the event type where it needs no numbers, null where the text is to be read."""
-    kind = pl.col("kind").str.to_lowercase()
-    text = _TEXT.str.to_lowercase()
-    found = (
-        pl.when(kind == "stringsummary")
-        .then(pl.lit("run_summary"))
-        .when(kind == "status")
-        .then(pl.lit("status"))
-        .when(kind != "string")
-        .then(pl.lit("unknown"))
-    )
-    for beginning, event_type in _BEGINNINGS:
-        found = found.when(text.str.starts_with(beginning)).then(pl.lit(event_type))
-    return found.otherwise(None)
-
-
-def _put(columns: dict[str, pl.Series], place: pl.Series, read: pl.DataFrame) -> None:
-    rows = place.arg_true()
-    for name in read.columns:
-        columns[name] = columns[name].scatter(rows, read[name])
+def _told_apart(column: pl.Series) -> tuple[npt.NDArray[np.int64], list[str | None]]:
+    """Return the different texts of *column*, and of each row which it has."""
+    array = pa.chunked_array([column.to_arrow()]).combine_chunks()
+    coded = array.dictionary_encode(null_encoding="encode")
+    return coded.indices.to_numpy().astype(np.int64), coded.dictionary.to_pylist()
 
 
 def timer_type(name: str | None) -> EventType:

@@ -66,8 +66,8 @@ def test_bytes_add_up_and_refused_lines_are_kept_with_their_reason(world: World)
     assert (sum(told), record.pending_bytes) == (record.end - record.start, 5)
     assert manifest.counters.quarantined == {"negative": 1, "malformed": 1}
     assert [(one["reason"], one["line"]) for one in world.refused] == [
-        ("malformed", 4),
         ("negative", 3),
+        ("malformed", 4),
     ]
 
 
