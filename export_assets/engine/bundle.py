@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from export_assets.config.rules import FormatOptionsConfig
+from export_assets.config.format_options import FormatOptionsConfig
 from export_assets.engine.bundle_request import BundleRequest
 from export_assets.engine.bundles.bundle_set import SetWriter
 from export_assets.engine.bundles.gather import Gathered, Gatherer
@@ -212,7 +212,7 @@ class Bundler:
                 fmt.check_options(exporter.choices.options(table, fmt))
         with (
             private_directory(self._source.temp_dir) as spool,
-            self._source.source.snapshot() as snapshot,
+            self._source.privately().source.snapshot() as snapshot,
         ):
             yield self.gatherer(snapshot), spool
 

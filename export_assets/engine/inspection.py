@@ -87,7 +87,7 @@ def inspect_source(
         SourceError: The source cannot be read, or the one table named.
     """
     request = ExportRequest(tables=tuple(tables))
-    with source.source.snapshot() as snapshot:
+    with source.privately().source.snapshot() as snapshot:
         define_views(snapshot, source.config, source.system)
         warnings = check_configured(snapshot.tables(), source.config, source.system)
         found = []

@@ -75,7 +75,7 @@ def opened_plans(
     """
     exporter.choices.check_options()
     source = exporter.source
-    with source.source.snapshot() as snapshot:
+    with source.privately().source.snapshot() as snapshot:
         define_views(snapshot, source.config, source.system)
         names = select_tables(snapshot.tables(), source.config, exporter.request)
         check_configured(snapshot.tables(), source.config, source.system)

@@ -138,7 +138,7 @@ class Exporter:
             self._note_new(snapshot.tables(), names)
             self._notes.extend(review_plans(config, plans))
             for plan in plans:
-                self.choices.contract(plan)
+                self.choices.check(plan)
             verdict = judge_drift(plans, self.workspace.store, self.choices)
             warnings += verdict.warnings
             warnings += [
@@ -174,7 +174,9 @@ class Exporter:
     @property
     def _opened(self) -> ConfiguredSource:
         """The source as it is opened: of files for somebody, nothing is kept in the store."""
-        return self.source if self.request.output_dir is None else self.source.privately()
+        if self.request.output_dir is not None:
+            return self.source.privately()
+        return self.source.replacing_another() if self.request.overwrite else self.source
 
     @cached_property
     def _unread(self) -> dict[str, ExportError]:

@@ -1,6 +1,6 @@
 """Which partitions are read of a table whose source knows what their rows are made of."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from export_assets.engine.changes import Changes
@@ -62,8 +62,12 @@ def stamped_of(
     *,
     memory: PassMemory,
     origin: str,
+    published: Collection[str],
 ) -> Stamped | None:
-    """Return which partitions *request* must read; None where only reading tells."""
+    """Return which partitions *request* must read; None where only reading tells.
+
+    *published* are the partitions that have a directory in any format.
+    """
     partitions = plan.partitions
     if request.output_dir is not None:
         return None
@@ -72,8 +76,7 @@ def stamped_of(
     stamps = snapshot.stamps(plan.name, partitions)
     if stamps is None:
         return None
-    there = {key for fmt in changes.formats for key in changes.published(fmt)}
-    wanted = _wanted(request, partitions, {*stamps, *there})
+    wanted = _wanted(request, partitions, {*stamps, *published})
     if request.full or request.overwrite:
         return Stamped(stamps=stamps, keys=tuple(wanted))
     seen = {fmt: memory.inputs(plan.name, fmt) for fmt in changes.formats}

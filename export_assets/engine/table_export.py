@@ -15,7 +15,7 @@ from export_assets.engine.memory import PassMemory
 from export_assets.engine.nulls import count_nulls
 from export_assets.engine.report import ExportRecord, failure
 from export_assets.engine.request import ExportRequest, Run
-from export_assets.engine.scope import vanished_keys
+from export_assets.engine.scope import published_keys, vanished_keys
 from export_assets.engine.stamped import Stamped, stamped_of
 from export_assets.engine.table_pass import Progress, silent
 from export_assets.engine.table_run import Announce, TableRun, unannounced
@@ -61,11 +61,27 @@ class TableExporter:
             known += recalled or []
         if not formats:
             return known
+        records: list[ExportRecord] = []
+        # Formats that see other rows of the table have a pass of their own.
+        for seen, group in self.choices.views(plan, formats):
+            records += self._remembered(seen, group, snapshot, destinations)
+        names = [fmt.name for fmt in formats]
+        records.sort(key=lambda record: (names.index(record.format), record.partition))
+        seconds = round(time.perf_counter() - started, 6)
+        return known + [replace(record, seconds=seconds) for record in records]
+
+    def _remembered(
+        self,
+        plan: TablePlan,
+        formats: Sequence[Format],
+        snapshot: Snapshot,
+        destinations: Opener,
+    ) -> list[ExportRecord]:
+        """Make the passes over one table for formats that see the same rows; note the outcome."""
         table, records = self._exported(plan, formats, snapshot, destinations)
         following = None if table is None else table.following
         stamped = None if table is None else table.stamped
         names = [fmt.name for fmt in formats]
-        records.sort(key=lambda record: (names.index(record.format), record.partition))
         lately = {} if following is None else {name: following.lately(name) for name in names}
         self.memory.remember(
             snapshot.tables(),
@@ -76,8 +92,7 @@ class TableExporter:
             followed={name: one for name, one in lately.items() if one is not None},
             stamps=None if stamped is None else stamped.read,
         )
-        seconds = round(time.perf_counter() - started, 6)
-        return known + [replace(record, seconds=seconds) for record in records]
+        return records
 
     def _exported(
         self,
@@ -139,7 +154,8 @@ class TableExporter:
             SourceError: The source failed.
         """
         plan, request = table.plan, self.request
-        if plan.cursor is None:
+        # Rows of which a cursor tells, but a format does not see, would never add up.
+        if plan.cursor is None or plan.view.chooses:
             stamped = stamped_of(
                 plan,
                 table.snapshot,
@@ -147,6 +163,7 @@ class TableExporter:
                 table.changes,
                 memory=self.memory,
                 origin=self.source.origin,
+                published=self._published(table),
             )
             return replace(table, stamped=stamped)
         guide = Guide(
@@ -198,12 +215,15 @@ class TableExporter:
         """Read the partitions that are made of something new, neighbours at once."""
         records = table.left_alone()
         waiting: dict[str, int] = {}
-        known = {key for fmt in table.changes.formats for key in table.changes.published(fmt)}
-        for keys in stamped.stretches({*stamped.stamps, *known}):
+        for keys in stamped.stretches({*stamped.stamps, *self._published(table)}):
             more, left = table.of(keys).export_once(destinations)
             records += more
             waiting |= left
         return table, records, waiting
+
+    def _published(self, table: TableRun) -> set[str]:
+        names = [fmt.name for fmt in table.formats]
+        return published_keys(self.store, self.source.name, plan=table.plan, formats=names)
 
     def whole(self, table: TableRun) -> TableRun:
         """Return *table* as it was before anything was read, to be read whole."""

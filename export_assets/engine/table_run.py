@@ -166,7 +166,7 @@ class TableRun:
                 fmt,
                 self.choices.options(self.plan.name, fmt),
                 destination,
-                open_writers=_UNORDERED_WRITERS,
+                open_writers=1 if self.snapshot.keeps_time_order else _UNORDERED_WRITERS,
                 max_rows_per_file=self.source.config.table(self.plan.name).max_rows_per_file,
             )
             for fmt in self.formats

@@ -71,7 +71,7 @@ def verify_source(exporter: Exporter) -> Iterator[SourceFinding]:
         UsageError: The request or the configuration names what does not exist.
         SourceError: The source cannot be opened.
     """
-    with exporter.source.source.snapshot() as snapshot:
+    with exporter.source.privately().source.snapshot() as snapshot:
         prepare(exporter, snapshot)
         yield from verify_snapshot(exporter, snapshot)
 
@@ -99,13 +99,13 @@ def verify_published(exporter: Exporter) -> Iterator[SourceFinding]:
         SourceError: The source cannot be opened.
     """
     computed = computed_exports(exporter, published_exports(exporter))
-    with exporter.source.source.snapshot() as snapshot:
+    with exporter.source.privately().source.snapshot() as snapshot:
         prepare(exporter, snapshot)
         exports = published_exports(exporter) | lost_exports(exporter, snapshot)
         yield from verify_exports(exporter, snapshot, exports - computed)
     if computed:
         with_them = replace(exporter, source=with_computed(exporter.source))
-        with with_them.source.source.snapshot() as snapshot:
+        with with_them.source.privately().source.snapshot() as snapshot:
             prepare(with_them, snapshot)
             yield from verify_exports(with_them, snapshot, computed)
 
@@ -192,7 +192,8 @@ def verify_table(exporter: Exporter, name: str, snapshot: Snapshot) -> Iterator[
     source = exporter.source
     try:
         plan = plan_table(name, snapshot, source.config, source.system, exporter.request)
-        result = read_digests(exporter, plan, snapshot)
+        views = exporter.choices.views(plan, exporter.choices.formats(name))
+        results = [(one, seen, read_digests(exporter, one, snapshot)) for one, seen in views]
         snapshot.check()
     except BaseException as error:  # a panic of Polars is no Exception
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
@@ -207,7 +208,7 @@ def verify_table(exporter: Exporter, name: str, snapshot: Snapshot) -> Iterator[
             exit_code=told.exit_code,
         )
         return
-    for fmt in exporter.choices.formats(name):
+    for fmt, result in ((fmt, result) for _, seen, result in results for fmt in seen):
         yield from _compare(exporter, plan, result, fmt.name)
         if not exporter.request.partitions and not exporter.request.window.bounded:
             yield from _other_slicing(exporter, plan, fmt.name)

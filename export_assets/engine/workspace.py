@@ -39,6 +39,8 @@ class ConfiguredSource:
     """The root of the store."""
     private: bool = False
     """Whether nothing is kept of what is read: of event logs, how far they were read."""
+    replacing: bool = False
+    """Whether it may take the place of another one whose logs were read before."""
 
     @property
     def origin(self) -> str:
@@ -85,7 +87,9 @@ class ConfiguredSource:
             directory=self.url.path,
             exports=self.exports,
             temp_dir=self.temp_dir,
+            origin=self.origin,
             private=self.private,
+            replacing=self.replacing,
         )
         kind = self.system.logs(self.config) if self.system is not None else None
         return LogSource(
@@ -99,6 +103,10 @@ class ConfiguredSource:
     def privately(self) -> "ConfiguredSource":
         """Return the same, of which nothing is kept; of a database nothing is in any case."""
         return replace(self, private=True) if self.config.kind == "event_log" else self
+
+    def replacing_another(self) -> "ConfiguredSource":
+        """Return the same, which may take the place of another directory of logs."""
+        return replace(self, replacing=True) if self.config.kind == "event_log" else self
 
 
 @dataclass(frozen=True, kw_only=True)

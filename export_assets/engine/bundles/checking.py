@@ -66,7 +66,7 @@ def verify_bundles(exporter: Exporter, *, table: str | None = None) -> list[Sour
     paths = list(scan_partitions(root, source=source.name, table=table, fmt=BUNDLE))
     if not paths:
         return []
-    with source.source.snapshot() as snapshot:
+    with source.privately().source.snapshot() as snapshot:
         found = [compare_bundle(exporter, snapshot, path) for path in paths]
     return [one for one in found if one is not None]
 

@@ -130,6 +130,7 @@ class Databases:
             run_id=self.run_id,
             now=self.now,
             replaces=replaces,
+            origin=own.origin,
         )
         assert isinstance(manifest.segment, SegmentRecord)  # noqa: S101 - it was just made so
         path = store.partition_path(own.key, manifest.partition)

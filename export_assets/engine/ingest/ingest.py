@@ -48,6 +48,8 @@ class Ingestion:
     policy: Policy = field(default_factory=Policy)
     patterns: tuple[str, ...] = ("*",)
     """What logs are called; matched with the last part of the name."""
+    origin: str = ""
+    """Hash of the directory's address."""
 
     @property
     def key(self) -> SegmentsKey:
@@ -63,8 +65,25 @@ class Ingestion:
         with self.alone(run_id):
             return self.read(directory, run_id, now=now)
 
-    def read(self, directory: Path, run_id: str, *, now: datetime | None = None) -> IngestReport:
+    def load(self) -> Known:
+        """Return what is known of the source.
+
+        Raises:
+            IntegrityError: The manifest of a segment is damaged.
+        """
+        return load_known(self.store, self.source)
+
+    def read(
+        self,
+        directory: Path,
+        run_id: str,
+        *,
+        now: datetime | None = None,
+        known: Known | None = None,
+    ) -> IngestReport:
         """Publish what is new below *directory*, under the lock that `alone` gives.
+
+        *known* are the segments that count; all there are where None.
 
         Raises:
             DestinationError: A segment cannot be written.
@@ -73,7 +92,7 @@ class Ingestion:
         """
         listing = list_logs(directory, self.patterns)
         self._sweep(run_id)
-        known = load_known(self.store, self.source)
+        known = self.load() if known is None else known
         glances = Glances(self.store.root, self.source, version=self.rows.version)
         one = _Pass(self, known, glances, run_id, now)
         # Smaller ones first: a copy made while its original grew is the beginning of it.
@@ -250,6 +269,7 @@ class _Pass:
             now=self._now,
             replaces=replaces.manifest.run_id if replaces else None,
             marks=_marks(there.record, look.end) if there else (),
+            origin=own.origin,
         )
         record = manifest.segment
         assert isinstance(record, SegmentRecord)  # noqa: S101 - it was just made so

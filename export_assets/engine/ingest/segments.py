@@ -1,7 +1,7 @@
 """The published segments of a source: all there is to know about how far its logs were read."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -77,6 +77,14 @@ class Known:
             for identity in sorted(self._by_identity)
             for start in sorted(self._by_identity[identity])
         ]
+
+    def only(self, counts: Callable[[Segment], bool]) -> "Known":
+        """Return those segments that count."""
+        found = Known()
+        for segment in self.all:
+            if counts(segment):
+                found.add(segment)
+        return found
 
     def add(self, segment: Segment) -> None:
         """Take note of a published segment; of two with one start the later stands."""

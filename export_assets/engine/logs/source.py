@@ -17,12 +17,13 @@ from export_assets.engine.ingest.ingest import Ingestion
 from export_assets.engine.ingest.listing import Listed, list_logs
 from export_assets.engine.ingest.look import Policy
 from export_assets.engine.ingest.outcome import IngestReport
-from export_assets.engine.ingest.segments import Segment
+from export_assets.engine.ingest.segments import Known, Segment
 from export_assets.engine.logs.kind import LogKind
+from export_assets.engine.logs.lineage import Lineage, holds_known_content
 from export_assets.engine.logs.remarks import remarks_of
 from export_assets.engine.logs.snapshot import LogSnapshot
 from export_assets.engine.logs.view import SegmentFiles, SegmentView, files_of
-from export_assets.errors import ContractViolation, SourceMissing
+from export_assets.errors import ContractViolation, DestConflict, SourceMissing
 from export_assets.sources.base import SnapshotInfo, Source
 from export_assets.sources.files import sidecar
 from export_assets.sources.private_temp import private_directory
@@ -43,8 +44,12 @@ class LogPlace:
     exports: Path
     """The root of the store."""
     temp_dir: Path | None = None
+    origin: str = ""
+    """Hash of the directory's address, as manifests carry it."""
     private: bool = False
     """Whether what is new is read for this process alone, and nothing is kept."""
+    replacing: bool = False
+    """Whether this directory takes the place of another one that was read before."""
 
 
 class LogSource(Source):
@@ -122,14 +127,16 @@ class LogSource(Source):
                 max_line_bytes=config.max_line_bytes,
             ),
             patterns=config.files,
+            origin=self.place.origin,
         )
 
     def _read(self, run_id: str, now: datetime, scratch: Path) -> tuple[IngestReport, SegmentView]:
         ingestion = self.ingestion(scratch / "segments" if self.place.private else None)
         directory = self.place.directory
-        with ingestion.alone(run_id, timeout=self._busy_timeout):
+        with self._alone(ingestion, run_id):
             self._keep_private(ingestion)
-            report = ingestion.read(directory, run_id, now=now)
+            known = self._own(ingestion)
+            report = ingestion.read(directory, run_id, now=now, known=known)
             if self.kind.database_files:
                 Databases(
                     ingestion=ingestion,
@@ -141,10 +148,46 @@ class LogSource(Source):
                 ).take(directory)
             return report, self._view(report, scratch / "held")
 
+    @contextmanager
+    def _alone(self, ingestion: Ingestion, run_id: str) -> Iterator[None]:
+        """Keep others from reading the logs meanwhile, where there is anything to be kept."""
+        if self.place.private and not self._segments(ingestion).is_dir():
+            yield
+            return
+        with ingestion.alone(run_id, timeout=self._busy_timeout):
+            yield
+
+    def _own(self, ingestion: Ingestion) -> Known:
+        """Return the segments of this directory.
+
+        Raises:
+            DestConflict: Others were made of another directory.
+        """
+        place = self.place
+        known, lineage = ingestion.load(), Lineage(self._segments(ingestion))
+        if lineage.knows(place.origin, known):
+            return known.only(lineage.counts)
+        moved = holds_known_content(self.listed(), known, ingestion.policy)
+        if place.private:
+            return known.only(lineage.counts) if moved else Known()
+        if moved:
+            lineage.add(place.origin, known)
+        elif place.replacing:
+            lineage.replace(place.origin)
+        else:
+            msg = f"{self.name}: {self._segments(ingestion).parent} holds events of another log"
+            msg += " directory; --overwrite lets this one take its place, --output-dir writes"
+            msg += " elsewhere"
+            raise DestConflict(msg)
+        return known.only(lineage.counts)
+
+    def _segments(self, ingestion: Ingestion) -> Path:
+        return self.place.exports.joinpath(*ingestion.key.parts[:-1])
+
     def _keep_private(self, ingestion: Ingestion) -> None:
         """Let nobody else look into segments: they hold lines as they were logged."""
         if not self.place.private:
-            segments = self.place.exports.joinpath(*ingestion.key.parts[:-1])
+            segments = self._segments(ingestion)
             with translating(str(segments)):
                 make_directory(segments)
                 segments.chmod(0o700)

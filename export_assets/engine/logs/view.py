@@ -14,7 +14,7 @@ from export_assets.engine.ingest.segments import TIME, Segment
 from export_assets.store.manifest import ColumnRecord, SegmentRecord
 from export_assets.tables.partitions import Window
 
-CHUNK_ROWS: Final = 150_000
+CHUNK_ROWS: Final = 65_536
 """Rows of segments that are held at once, about."""
 
 _DAY = timedelta(days=1)
