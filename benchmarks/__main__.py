@@ -1,4 +1,6 @@
-"""python -m benchmarks sqlite|growth|start|all: measure, compare, say which bars are met.
+"""python -m benchmarks sqlite|growth|start|logs|log-growth|all
+
+Measure, compare, say which bars are met.
 
 Exits 1 when a bar is not met or a contender failed, 0 otherwise.
 """
@@ -9,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import contenders
+from benchmarks import contenders, logs
 from benchmarks.contenders import Contender, Unavailable
 from benchmarks.data import database
 from benchmarks.measure import run_measured
@@ -31,17 +33,18 @@ PEERS = ("duckdb", "sqlite3 + pyarrow")
 def main(arguments: list[str]) -> int:
     """Run the job asked for and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("job", choices=("sqlite", "growth", "start", "all"))
+    parser.add_argument("job", choices=(*JOBS_BY_NAME, "all"))
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--factor", type=int, default=10, help="growth: how much larger")
-    parser.add_argument("--only", action="append", choices=list(CONTENDERS), help="repeatable")
+    parser.add_argument(
+        "--only", action="append", choices=[*CONTENDERS, *logs.CONTENDERS], help="repeatable"
+    )
     parser.add_argument("--work", type=Path, default=HERE / "work")
     parser.add_argument("--results", type=Path, default=HERE / "results")
     options = parser.parse_args(arguments)
-    jobs = {"sqlite": sqlite, "growth": growth, "start": start}
-    chosen = list(jobs.values()) if options.job == "all" else [jobs[options.job]]
-    return max(job(options) for job in chosen)
+    chosen = list(JOBS_BY_NAME) if options.job == "all" else [options.job]
+    return max(JOBS_BY_NAME[name](options) for name in chosen)
 
 
 def sqlite(options: argparse.Namespace) -> int:
@@ -91,6 +94,18 @@ def start(options: argparse.Namespace) -> int:
     return conclude("start", options, [result], [bar])
 
 
+def log_rounds(options: argparse.Namespace) -> int:
+    """Time and memory of reading and exporting an event log, beside the peers."""
+    results, verdicts = logs.measure(options)
+    return conclude("logs", options, results, verdicts)
+
+
+def log_growth(options: argparse.Namespace) -> int:
+    """Peak memory of a log many times larger, beside that of the smaller one."""
+    results, verdicts = logs.measure_growth(options)
+    return conclude("log-growth", options, results, verdicts)
+
+
 def available(names: list[str], work: Path) -> list[Contender]:
     """Return the contenders that can take part; say why of each that cannot."""
     taking_part = []
@@ -121,6 +136,15 @@ def conclude(
     store(path, job=job, details=details)
     failed = any(result.failure for result in results)
     return 1 if failed or not all(verdict.met for verdict in verdicts) else 0
+
+
+JOBS_BY_NAME: dict[str, Callable[[argparse.Namespace], int]] = {
+    "sqlite": sqlite,
+    "growth": growth,
+    "start": start,
+    "logs": log_rounds,
+    "log-growth": log_growth,
+}
 
 
 if __name__ == "__main__":

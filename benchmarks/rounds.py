@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -15,6 +15,9 @@ from benchmarks.measure import CommandFailed, Usage, bytes_below, run_measured
 
 TIMEOUT_SECONDS = 1800
 SUFFIXES = {"parquet": ".parquet", "csv": ".csv", "ndjson": ".ndjson", "json": ".json"}
+
+Check = Callable[[Path, Path, Sequence[str]], None]
+"""Raises `CommandFailed` where what is below a directory is not what was to be made of a source."""
 
 
 @dataclass(kw_only=True)
@@ -48,6 +51,7 @@ def run_rounds(
     *,
     count: int,
     work: Path,
+    check: Check | None = None,
 ) -> list[Result]:
     """Run every job *count* times with every contender and return the results.
 
@@ -68,12 +72,14 @@ def run_rounds(
             for contender in (*contenders[shift:], *contenders[:shift]):
                 result = results[job, contender.name]
                 if not result.failure:
-                    _run_one(database, contender, result, work / "output")
+                    _run_one(database, contender, result, work / "output", check or verify)
     shutil.rmtree(work / "output", ignore_errors=True)
     return list(results.values())
 
 
-def _run_one(database: Path, contender: Contender, result: Result, output: Path) -> None:
+def _run_one(
+    database: Path, contender: Contender, result: Result, output: Path, check: Check
+) -> None:
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
     try:
@@ -85,7 +91,7 @@ def _run_one(database: Path, contender: Contender, result: Result, output: Path)
         )
         if not result.usages:
             result.bytes = bytes_below(output, [SUFFIXES[fmt] for fmt in result.job])
-            verify(database, output, result.job)
+            check(database, output, result.job)
     except CommandFailed as error:
         result.failure = str(error)
         print(f"{contender.name}, {'+'.join(result.job)}: {error}", file=sys.stderr)

@@ -1,0 +1,163 @@
+"""Event logs: reading them into segments, and all the way to published events, beside peers."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+
+from benchmarks.contenders import HERE, Contender, program
+from benchmarks.log_data import Facts, log_directory, read_facts
+from benchmarks.measure import CommandFailed
+from benchmarks.report import MEGABYTE, Bar, table
+from benchmarks.rounds import Result, ratio, run_rounds
+
+SEGMENTS, EVENTS, DUCKDB, ORIGINAL = "ingestion", "export-assets", "duckdb", "json + csv"
+PEERS = (DUCKDB, ORIGINAL)
+JOB = ("parquet",)
+FIGURES = {
+    "events": "count(*)",
+    "seq": "sum(seq)::bigint",
+    "details": "sum(length(details))::bigint",
+}
+ROOT = HERE.parent
+
+# Lines that were refused make the command end with 3.
+_WITH_WARNINGS = '"$@"; code=$?; [ $code -eq 3 ] || exit $code'
+
+
+def _ingestion() -> Contender:
+    """Reading of the logs into segments: half of what `exported` does."""
+    return _script(SEGMENTS, "-m", "benchmarks.ingest_logs")
+
+
+def _exported() -> Contender:
+    """The whole way: segments, events by day, quarantine, manifests, all verified."""
+    export = [program(), "export", "leadville", "events", "--format", "parquet", "--quiet"]
+
+    def command(logs: Path, output: Path, formats: Sequence[str]) -> list[str]:  # noqa: ARG001
+        where = [f"LEADVILLE_LOGS={logs}", "LEADVILLE_START=2024-01-01"]
+        return ["env", *where, "sh", "-c", _WITH_WARNINGS, "sh", *export]
+
+    return Contender(name=EVENTS, command=command)
+
+
+def _script(name: str, *start: str) -> Contender:
+    return Contender(
+        name=name,
+        command=lambda logs, output, _: [sys.executable, *start, str(logs), str(output)],
+        environment={"PYTHONPATH": str(ROOT)},
+    )
+
+
+CONTENDERS: dict[str, Callable[[], Contender]] = {
+    SEGMENTS: _ingestion,
+    EVENTS: _exported,
+    # Its own project's version, which is newer than the one with a SQLite scanner.
+    DUCKDB: lambda: _script(DUCKDB, str(HERE / "peers" / "duckdb_json.py")),
+    ORIGINAL: lambda: _script(ORIGINAL, str(HERE / "peers" / "stdlib_json.py")),
+}
+
+
+def measure(options: argparse.Namespace) -> tuple[list[Result], list[Bar]]:
+    """Time of each contender for one log of `rows` lines."""
+    names = options.only or list(CONTENDERS)
+    results = _rounds(options, options.rows, names, count=options.rounds)
+    print(table(results, [peer for peer in PEERS if peer in names]))
+    by_name = {result.contender: result for result in results if not result.failure}
+    limits = ((SEGMENTS, DUCKDB, 1.2), (EVENTS, DUCKDB, 2.5), (EVENTS, ORIGINAL, 0.1))
+    verdicts = [
+        Bar(
+            name=f"{ours}, time to that of {peer}",
+            measured=ratio(by_name[ours], by_name[peer], "wall"),
+            limit=limit,
+        )
+        for ours, peer, limit in limits
+        if ours in by_name and peer in by_name
+    ]
+    return results, verdicts
+
+
+def measure_growth(options: argparse.Namespace) -> tuple[list[Result], list[Bar]]:
+    """Peak memory for a log many times larger, beside that for the smaller one."""
+    names = options.only or [SEGMENTS, EVENTS]
+    small = _rounds(options, options.rows, names, count=1)
+    large = _rounds(options, options.rows * options.factor, names, count=1)
+    print(table([*small, *large], []))
+    verdicts = [
+        Bar(
+            name=f"{one.contender}, memory at {options.factor} x lines",
+            measured=other.median("peak") / one.median("peak"),
+            limit=1.2,
+        )
+        for one, other in zip(small, large, strict=True)
+        if one.usages and other.usages
+    ]
+    return [*small, *large], verdicts
+
+
+def _rounds(
+    options: argparse.Namespace, lines: int, names: Sequence[str], *, count: int
+) -> list[Result]:
+    directory = log_directory(options.work, lines)
+    facts = read_facts(directory)
+    print(f"{directory.name}: {facts.bytes / MEGABYTE:.0f} MB, {count} rounds")
+    taking_part = [CONTENDERS[name]() for name in names]
+    [log] = (directory / "logs").iterdir()
+
+    def of_directory(contender: Contender) -> Contender:
+        return replace(
+            contender,
+            command=lambda path, output, formats: contender.command(path.parent, output, formats),
+        )
+
+    def check(_: Path, output: Path, formats: Sequence[str]) -> None:  # noqa: ARG001
+        verify(facts, output)
+
+    contenders = [of_directory(one) for one in taking_part]
+    return run_rounds(log, [JOB], contenders, count=count, work=options.work, check=check)
+
+
+def verify(facts: Facts, output: Path) -> None:
+    """Compare the events below *output* with what is known of the log.
+
+    Raises:
+        CommandFailed: A figure differs.
+    """
+    files = _events(output)
+    if not files:
+        return  # the stand-in for the original writes a CSV, and says nothing of what is not in it
+    refused = _refused(output)
+    # DuckDB keeps a line with a key twice, without a word.
+    names = ("seq",) if refused is None else FIGURES
+    have = {} if refused is None else {"bad": refused}
+    figures = ", ".join(FIGURES[name] for name in names)
+    with duckdb.connect() as connection:
+        rows = connection.execute(f"select {figures} from read_parquet({files})").fetchall()
+    have |= dict(zip(names, rows[0], strict=True))
+    want = {name: getattr(facts, name) for name in have}
+    wrong = [f"{name} is {have[name]} instead of {want[name]}" for name in have]
+    if have != want:
+        msg = f"wrong output: {'; '.join(wrong)}"
+        raise CommandFailed(msg)
+
+
+def _events(output: Path) -> list[str]:
+    """Return the files with events: those published, else those of segments, else DuckDB's."""
+    for pattern in ("**/leadville/events/**/*.parquet", "**/_segments/**/*.parquet", "*.parquet"):
+        found = [str(path) for path in sorted(output.glob(pattern))]
+        if found:
+            return found
+    return []
+
+
+def _refused(output: Path) -> int | None:
+    """Return how many lines the manifest of the segment counts as refused; None without one."""
+    manifests = list(output.glob("**/_segments/**/_manifest.json"))
+    if not manifests:
+        return None
+    counted = [json.loads(path.read_bytes())["counters"]["quarantined"] for path in manifests]
+    return sum(sum(reasons.values()) for reasons in counted)
