@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from export_assets.cli.selection import SelectionOptions
 from export_assets.config.dates import day_range
-from export_assets.config.rules import FormatOptionsConfig
+from export_assets.config.format_options import FormatOptionsConfig
 from export_assets.engine.computed import with_computed
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.workspace import ConfiguredSource, Workspace

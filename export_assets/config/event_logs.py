@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_
 
 from export_assets.config.base import Model
 from export_assets.config.cron import check_cron
+from export_assets.config.format_options import Values
 from export_assets.config.incremental import Seconds
 from export_assets.config.rules import ColumnType, ColumnTypeOrName, Day
 
@@ -119,6 +120,11 @@ class LogConfig(Model):
     """Share of lines in quarantine above which the check `quarantine_share` warns."""
     quarantine_max: float | None = Field(default=None, ge=0, le=1)
     """Share above which nothing is published (exit 30); no limit without it."""
+    payload: Mapping[Annotated[str, Field(min_length=1)], Mapping[str, Values]] = Field(
+        default_factory=dict
+    )
+    """Members of logged objects that hold raw payload, each with the values that other members
+    must have for it, if any; `include_raw_data: false` of a format leaves them out."""
     matches: Mapping[Annotated[str, Field(pattern=MATCH_PATTERN)], MatchConfig] = Field(
         default_factory=dict
     )

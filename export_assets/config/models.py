@@ -25,6 +25,7 @@ from export_assets.config.base import Model
 from export_assets.config.bundles import BundleConfig
 from export_assets.config.cron import check_cron
 from export_assets.config.event_logs import LogConfig
+from export_assets.config.format_options import FormatOptionsConfig
 from export_assets.config.incremental import FullEvery, FullEveryOrText, Seconds
 from export_assets.config.masking import SECRET_GLOBS
 from export_assets.config.rules import (
@@ -35,7 +36,6 @@ from export_assets.config.rules import (
     ColumnType,
     ColumnTypeOrName,
     FormatName,
-    FormatOptionsConfig,
     Formats,
     Keep,
     PartitionBy,

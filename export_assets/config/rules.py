@@ -248,41 +248,6 @@ ColumnTypeOrName = Annotated[
 ]
 
 
-def _delimiter(value: object) -> object:
-    if value == "tab":
-        return "\t"
-    if isinstance(value, str) and (len(value) != 1 or value in '"\r\n'):
-        msg = "CSV delimiter must be a single character other than the quote and line ends, or "
-        msg += "'tab'"
-        raise ValueError(msg)
-    return value
-
-
-class FormatOptionsConfig(Model):
-    """Choices about the files of one format; what is left out keeps the format's own default."""
-
-    compression: str | None = None
-    """Codec of the format, or `none`."""
-    compression_level: int | None = None
-    """Level of the codec."""
-    profile: Literal["default", "excel", "legacy", "tidy"] | None = None
-    """Named set of conventions."""
-    delimiter: Annotated[str, BeforeValidator(_delimiter)] | None = None
-    """Field separator of CSV: one character, or `tab`."""
-    pretty: bool | None = None
-    """Indented JSON."""
-    row_group_rows: PositiveInt | None = None
-    """Rows per row group of Parquet."""
-
-    def given(self) -> dict[str, Any]:
-        """Return the options that were chosen, by name."""
-        return {key: value for key, value in self if value is not None}
-
-    def over(self, below: "FormatOptionsConfig") -> "FormatOptionsConfig":
-        """Return these options, with those of *below* where these say nothing."""
-        return FormatOptionsConfig(**(below.given() | self.given()))
-
-
 class Relation(Model):
     """A reference between two tables that the source does not declare as a foreign key."""
 

@@ -28,7 +28,7 @@ from export_assets.defs.privacy import build_privacy_spec
 from export_assets.defs.published import read_columns, read_published
 from export_assets.defs.table import TableExport
 from export_assets.defs.wording import agreed, counted
-from export_assets.engine.published import published_schema
+from export_assets.engine.published import carried_schema
 from export_assets.engine.report import ExportRecord, rows_break
 from export_assets.errors import ExportError
 from export_assets.formats.registry import format_named
@@ -148,7 +148,7 @@ def _schema(subject: Subject, manifest: Manifest) -> Finding:
 
 def _contract(subject: Subject, manifest: Manifest) -> Finding:
     """Check the published rows against the rules that hold now."""
-    schema = published_schema(manifest)
+    schema = carried_schema(manifest)
     rules = [
         rule
         for rule in subject.table.configured.config.table(subject.table.name).checks
@@ -209,7 +209,7 @@ def _completeness(subject: Subject, manifest: Manifest) -> Finding:
         return Finding(passed=False, says=says, figures=figures)
     if subject.record is not None:
         return Finding(passed=True, says=f"{written} in, all written", figures=figures)
-    builder = DigestBuilder(published_schema(manifest))
+    builder = DigestBuilder(carried_schema(manifest))
     for batch in read_published(subject.table, manifest):
         builder.update(batch)
     found = builder.digest(finite=not format_named(subject.format).carries_nonfinite)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from export_assets.defs.table import TableExport
-from export_assets.engine.published import published_schema, read_part
+from export_assets.engine.published import carried_schema, read_part
 from export_assets.errors import IntegrityError
 from export_assets.store.manifest import Manifest
 from export_assets.tables.batch import Batch
@@ -28,7 +28,7 @@ def read_columns(table: TableExport, manifest: Manifest, columns: tuple[str, ...
     Raises:
         IntegrityError: A column or a file is not there.
     """
-    schema = published_schema(manifest)
+    schema = carried_schema(manifest)
     for column in columns:
         if column not in schema.names:
             msg = f"{table.source}/{table.name}/{manifest.format}: has no column {column}"

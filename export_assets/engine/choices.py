@@ -1,13 +1,14 @@
 """What a request and the configuration choose for a table: formats, options, rules, redaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, replace
 
-from export_assets.config.rules import ColumnCheck, FormatName
+from export_assets.config.rules import ColumnCheck
 from export_assets.engine.request import ExportRequest
+from export_assets.engine.row_view import RowView, chosen_options, view_of
 from export_assets.engine.tables import TablePlan
 from export_assets.engine.workspace import ConfiguredSource
+from export_assets.errors import UsageError
 from export_assets.formats.base import Format, FormatOptions
 from export_assets.formats.registry import resolve_formats
 from export_assets.tables.contract import Contract
@@ -28,11 +29,39 @@ class Choices:
 
     def options(self, table: str, fmt: Format) -> FormatOptions:
         """Return the options of *table* in *fmt*: those of the request over those configured."""
-        name = fmt.name
-        chosen = self.source.config.format_options_of(table, cast("FormatName", name))
-        if name in self.request.options:
-            chosen = self.request.options[name].over(chosen)
-        return FormatOptions(**chosen.given())
+        chosen = chosen_options(self.source.config, table, fmt.name, self.request)
+        options = FormatOptions(**chosen.given())
+        if self.request.columns and options.profile == "logged":
+            # Whoever names columns wants these, not the objects that were logged.
+            given = options.as_of in self.request.columns
+            return replace(options, profile="default", as_of=options.as_of if given else None)
+        return options
+
+    def views(
+        self, plan: TablePlan, formats: Sequence[Format]
+    ) -> list[tuple[TablePlan, list[Format]]]:
+        """Return *plan* once for each view that *formats* have of the table, with those formats."""
+        found: dict[RowView, list[Format]] = {}
+        for fmt in formats:
+            view = view_of(self.source.config, plan.name, fmt.name, self.request)
+            found.setdefault(view, []).append(fmt)
+        return [(replace(plan, view=view), seen) for view, seen in found.items()]
+
+    def check(self, plan: TablePlan) -> None:
+        """Refuse, before anything is read, what cannot be done with the table of *plan*.
+
+        Raises:
+            UsageError: A rule or an option names a column that does not exist.
+        """
+        self.contract(plan)
+        schema = self.redactor(plan).schema
+        for fmt in self.formats(plan.name):
+            view_of(self.source.config, plan.name, fmt.name, self.request).check(plan.schema)
+            carried = fmt.carried(schema, self.options(plan.name, fmt)).names
+            lost = [name for name in plan.tombstone_key if name not in carried]
+            if lost:
+                msg = f"{plan.name}: tombstones need {lost[0]}, which is not in its {fmt.name}"
+                raise UsageError(msg)
 
     def check_options(self) -> None:
         """Refuse formats and options before anything is read.
@@ -48,7 +77,7 @@ class Choices:
         """Return what hides the columns of *plan* that must be hidden."""
         config = self.source.config
         return Redactor(
-            plan.schema.select(plan.exported),
+            plan.view.shown(plan.schema.select(plan.exported)),
             redacts=lambda column: config.redacts(plan.name, column),
             anonymizes=config.table(plan.name).anonymize,
             key=self.anonymize_key,

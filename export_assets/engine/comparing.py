@@ -55,13 +55,14 @@ def compare_exports(exporter: Exporter) -> Comparison:
                 planned += known or []
             if not formats:
                 continue
-            try:
-                found, note = _compared(exporter, plan, formats, snapshot)
-            except ExportError as error:
-                found = [_planned(plan, fmt.name, EVERY, "refuse", str(error)) for fmt in formats]
-                note = None
-            planned += found
-            notes += [note] if note else []
+            for seen, group in exporter.choices.views(plan, formats):
+                try:
+                    found, note = _compared(exporter, seen, group, snapshot)
+                except ExportError as error:
+                    found = [_planned(plan, fmt.name, EVERY, "refuse", str(error)) for fmt in group]
+                    note = None
+                planned += found
+                notes += [note] if note and note not in notes else []
     return Comparison(planned=planned, notes=notes)
 
 

@@ -19,6 +19,7 @@ from export_assets.errors import ContractViolation, DestConflict, IntegrityError
 from export_assets.sources.base import Snapshot, SnapshotInfo
 from export_assets.store.manifest import Manifest
 from export_assets.tables.contract import CheckOutcome
+from export_assets.tables.digest import Digest
 from export_assets.translate import translate
 
 
@@ -207,8 +208,9 @@ def refuse_incomplete(
     if request.limit is not None or request.offset:
         return
     everything = not (request.window.bounded or request.partitions or request.filters)
-    if everything and result.rows != result.rows_read:
-        msg = f"{plan.name}: {result.rows_read} rows were read, {result.rows} have a partition"
+    seen = result.rows_read - result.left_out
+    if everything and result.rows != seen:
+        msg = f"{plan.name}: {seen} rows were read, {result.rows} have a partition"
         raise IntegrityError(msg)
     counted = snapshot.count(plan.name) if everything else snapshot.count_scan(result.scan)
     if counted != result.rows_read:
@@ -229,6 +231,24 @@ def _refuse_broken(checks: Sequence[CheckOutcome], subject: str) -> None:
         raise ContractViolation(msg)
 
 
+def _of_what_is_held(written: Written, handed: Digest, expected: Digest, subject: str) -> Digest:
+    """Return what files must read back as that do not hold all of the rows.
+
+    Raises:
+        IntegrityError: What was handed over is not what the snapshot held of those columns.
+    """
+    lossy = {name for name, one in written.fidelity.items() if one.verdict == "lossy"}
+    different = [
+        name
+        for name, digest in handed.columns.items()
+        if name not in lossy and digest != expected.columns[name]
+    ]
+    if different or handed.rows != expected.rows:
+        msg = f"{subject}: what was to be written differs from the snapshot in "
+        raise IntegrityError(msg + (", ".join(different) or "its number of rows"))
+    return handed
+
+
 def _refuse_different(lane: Lane, written: Written, facts: PartitionFacts, subject: str) -> None:
     """Compare what the files hold with what the snapshot held.
 
@@ -237,6 +257,8 @@ def _refuse_different(lane: Lane, written: Written, facts: PartitionFacts, subje
     """
     found = written.read_back
     expected = facts.digest.digest(finite=not lane.format.carries_nonfinite)
+    if written.handed is not None:
+        expected = _of_what_is_held(written, written.handed, expected, subject)
     if found is None or found.rows != expected.rows:
         msg = f"{subject}: the snapshot has {expected.rows} rows, the files hold "
         msg += f"{found.rows if found else 'none'}"

@@ -37,6 +37,8 @@ class Written:
     """None where it could not be taken; `error` then says why."""
     files: list[FileRecord] = field(default_factory=list)
     read_back: Digest | None = None
+    handed: Digest | None = None
+    """Of what was to be in the files, where they do not hold all of the rows."""
     fidelity: dict[str, Fidelity] = field(default_factory=dict)
     error: ExportError | None = None
 
@@ -64,6 +66,8 @@ class Lane(Thread):
         self._plan = plan
         self._schema = schema
         self._destination = destination
+        self._carried = fmt.carried(schema, options)
+        self._handed: dict[str, DigestBuilder] = {}
         # Where a partition is one file it must stay open until its last row.
         self._open_writers = open_writers if destination.splits else None
         self._max_rows = max_rows_per_file if destination.splits else None
@@ -123,6 +127,8 @@ class Lane(Thread):
                 self._guard(next(iter(self._parts)), self._close_oldest)
             for key, builder in self._builders.items():
                 self.written[key].read_back = builder.digest()
+                if self._carried is not self._schema:
+                    self.written[key].handed = self._handed_of(key).digest()
         except KeyboardInterrupt as interrupt:
             # Polars raises it in whatever thread it works for.
             self.failure = interrupt
@@ -184,9 +190,15 @@ class Lane(Thread):
         for piece in self._pieces(key, batch):
             part = self._part(written, written.slot)
             part.writer.write(piece)
+            if self._carried is not self._schema:
+                held = self.format.carried_rows(piece, self._schema, self.options)
+                self._handed_of(key).update(held)
             part.rows += piece.rows
             if self._max_rows is not None and part.rows >= self._max_rows:
                 self._close(key)
+
+    def _handed_of(self, key: str) -> DigestBuilder:
+        return self._handed.setdefault(key, DigestBuilder(self._carried))
 
     def _pieces(self, key: str, batch: Batch) -> list[Batch]:
         """Cut *batch* where a part is full."""
@@ -237,7 +249,7 @@ class Lane(Thread):
         written = self.written[key]
         for column, fidelity in part.writer.fidelity().items():
             written.fidelity[column] = _worse(written.fidelity.get(column), fidelity)
-        builder = self._builders.setdefault(key, DigestBuilder(self._schema))
+        builder = self._builders.setdefault(key, DigestBuilder(self._carried))
         # The digest of what is read proves every value; see `Format.read`.
         for batch in self.format.read(part.path, self._schema, self.options, strict=False):
             if self._stopped.is_set():

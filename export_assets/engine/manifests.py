@@ -9,14 +9,16 @@ from typing import cast
 
 from export_assets.config.hashing import config_hash
 from export_assets.config.models import SourceConfig
-from export_assets.config.rules import FormatName, FormatOptionsConfig
+from export_assets.config.rules import FormatName
 from export_assets.engine.lane import Lane, Written
 from export_assets.engine.request import ExportRequest, Run
+from export_assets.engine.row_view import WHOLE, chosen_options, view_of
 from export_assets.engine.table_pass import PartitionFacts
 from export_assets.engine.tables import TablePlan
 from export_assets.errors import UsageError
 from export_assets.formats.base import FormatOptions
 from export_assets.formats.registry import format_named
+from export_assets.formats.schema_header import has_header
 from export_assets.sources.base import SnapshotInfo
 from export_assets.store.manifest import (
     ColumnRecord,
@@ -54,10 +56,7 @@ def effective_hash(config: SourceConfig, table: str, fmt: str, request: ExportRe
 
 def _options(config: SourceConfig, table: str, fmt: FormatName, request: ExportRequest) -> str:
     """Write the options that differ from those of nobody who chose anything."""
-    chosen = request.options.get(fmt, FormatOptionsConfig()).over(
-        config.format_options_of(table, fmt)
-    )
-    options = FormatOptions(**chosen.given())
+    options = FormatOptions(**chosen_options(config, table, fmt, request).given())
     with suppress(UsageError):  # which is raised where files are written
         options = format_named(fmt).canonical(options)
     different = {
@@ -65,7 +64,13 @@ def _options(config: SourceConfig, table: str, fmt: FormatName, request: ExportR
         for name, value in asdict(options).items()
         if value != getattr(FormatOptions(), name)
     }
-    return repr(sorted(different.items()))
+    text = repr(sorted(different.items()))
+    if fmt == "ndjson" and has_header(options) and not options.fields:
+        # What the first line says of the columns is configured, too.
+        rules = config.table(table)
+        text += repr((rules.description, sorted(rules.column_descriptions.items())))
+    view = view_of(config, table, fmt, request)
+    return text if view == WHOLE else f"{text} {view!r}"
 
 
 def build_manifest(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import polars as pl
 
 from export_assets.errors import IntegrityError
@@ -54,7 +55,7 @@ def differing_values(directory: Path, manifest: Manifest) -> str | None:
     if manifest.digest_algorithm != ALGORITHM:
         rows = sum(count_rows(directory / part.path, manifest) for part in manifest.files)
         return None if rows == manifest.rows else f"has {rows} rows, recorded are {manifest.rows}"
-    builder = DigestBuilder(published_schema(manifest))
+    builder = DigestBuilder(carried_schema(manifest))
     for part in manifest.files:
         for batch in read_part(directory / part.path, manifest):
             builder.update(batch)
@@ -62,7 +63,7 @@ def differing_values(directory: Path, manifest: Manifest) -> str | None:
     if found.rows != manifest.rows:
         return f"has {found.rows} rows, recorded are {manifest.rows}"
     # A value the format cannot carry reads back as another one; the manifest counts those.
-    carried = [column for column in manifest.columns if _is_carried(column)]
+    carried = [one for one in manifest.columns if one.name in found.columns and _is_carried(one)]
     different = [one.name for one in carried if found.columns[one.name] != one.digest]
     if different:
         return f"its values differ from those recorded in {', '.join(different)}"
@@ -77,8 +78,10 @@ def _is_carried(column: ColumnRecord) -> bool:
 def published_options(manifest: Manifest) -> FormatOptions:
     """Return options under which the files of *manifest* can be read."""
     dialect = manifest.dialect
-    profile: Literal["default", "excel", "legacy"] = "default"
-    if dialect.get("byte_order_mark") == "yes":
+    profile: Literal["default", "excel", "legacy", "logged"] = "default"
+    if dialect.get("lines") == "logged":
+        profile = "logged"
+    elif dialect.get("byte_order_mark") == "yes":
         profile = "excel"
     elif dialect.get("line_end") == "CRLF":
         profile = "legacy"
@@ -87,7 +90,27 @@ def published_options(manifest: Manifest) -> FormatOptions:
         profile=profile,
         delimiter=dialect.get("delimiter"),
         pretty=dialect.get("layout") == "indented",
+        partition_by=dialect.get("partition_by"),
+        schema_header=dialect.get("schema_header") == "yes" if "schema_header" in dialect else None,
+        schema_version=dialect.get("schema_version"),
+        members_of=dialect.get("members_of"),
+        stamps=_names(dialect.get("stamps", "[]")),
+        as_of=dialect.get("as_of") or None,
     )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    try:
+        return msgspec.json.decode(text, type=tuple[str, ...])
+    except msgspec.MsgspecError as error:
+        msg = f"dialect {text!r}: not known to this version"
+        raise IntegrityError(msg) from error
+
+
+def carried_schema(manifest: Manifest) -> TableSchema:
+    """Return the columns that the files *manifest* describes hold."""
+    schema, options = published_schema(manifest), published_options(manifest)
+    return format_named(manifest.format).carried(schema, options)
 
 
 def published_schema(manifest: Manifest) -> TableSchema:

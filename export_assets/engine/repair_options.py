@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from export_assets.config.rules import FormatOptionsConfig
+from export_assets.config.format_options import FormatOptionsConfig
 from export_assets.engine.computed import with_computed
 from export_assets.engine.manifests import effective_hash
 from export_assets.engine.published import published_options

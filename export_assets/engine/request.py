@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from export_assets.config.rules import FormatOptionsConfig
+from export_assets.config.format_options import FormatOptionsConfig
+from export_assets.config.rules import Scalar
 from export_assets.errors import UsageError
 from export_assets.tables.partitions import Window
 
@@ -33,6 +34,10 @@ class ExportRequest:
     """Partition keys, each published even where it holds no row."""
     columns: tuple[str, ...] = ()
     where: Mapping[str, object] = field(default_factory=dict)
+    only: Mapping[str, Mapping[str, tuple[Scalar, ...]]] = field(default_factory=dict)
+    """By table, the values of which a column must have one; over the filters of the formats."""
+    raw_data: bool = True
+    """Whether logged objects keep the members that hold raw payload."""
     order_by: tuple[str, ...] = ()
     limit: int | None = None
     offset: int = 0
@@ -97,6 +102,8 @@ class ExportRequest:
         given = {
             "columns": self.columns,
             "where": self.where,
+            "filter-events": self.only,
+            "no-raw-data": not self.raw_data,
             "limit": self.limit is not None,
             "offset": self.offset,
             "order-by": self.order_by,

@@ -28,6 +28,7 @@ class Slicer:
     """Splits conformed frames of one table by partition."""
 
     def __init__(self, plan: TablePlan, request: ExportRequest) -> None:
+        self._view = plan.view.rows(plan.schema)
         self._partitions = plan.partitions
         self._time_column = plan.time_column
         self._window = request.window
@@ -35,6 +36,8 @@ class Slicer:
         """Keys asked for by name; None for whatever there is."""
         if isinstance(plan.partitions, TimePartitions) and self._window.bounded:
             self._window = whole_partitions(plan.partitions, self._window)
+        self.left_out = 0
+        """Rows that the formats of the pass do not see."""
         self.counts = self._chooses and (request.limit is not None or request.offset > 0)
         """Whether rows are counted here: a source may deliver more than the time range asks for,
         and only rows inside it count towards limit and offset."""
@@ -79,11 +82,15 @@ class Slicer:
 
     @property
     def _chooses(self) -> bool:
-        return self._window.bounded or self.wanted is not None
+        return self._window.bounded or self.wanted is not None or self._view is not None
 
     def _split(self, batch: Batch) -> tuple[Batch, list[Slice]]:
+        if self._view is not None:
+            seen = batch.frame.filter(self._view)
+            self.left_out += batch.rows - seen.height
+            batch = Batch(seen)
         if not isinstance(self._partitions, TimePartitions):
-            if self._time_column is not None and self._window.bounded:
+            if self._chooses:
                 batch = Batch(self._counted(self._within(batch.frame)))
             return batch, [Slice(key=ALL, offset=0, rows=batch.rows)] if batch.rows else []
         frame = self._within(batch.frame)

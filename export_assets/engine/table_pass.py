@@ -70,6 +70,8 @@ class PassResult:
     """What one pass saw."""
 
     rows_read: int
+    left_out: int
+    """Rows of these that the formats of the pass do not see."""
     scan: Scan
     """What was asked of the source."""
     facts: dict[str, PartitionFacts]
@@ -130,6 +132,7 @@ def read_table(
         intake.take_empty(key)
     return PassResult(
         rows_read=rows_read,
+        left_out=slicer.left_out,
         scan=scan,
         facts=intake.facts,
         schema=redactor.schema,
@@ -213,9 +216,11 @@ def _only(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
 
 
 def _leaving(inside: Batch, plan: TablePlan, redactor: Redactor) -> Batch:
-    if not redactor.hides and len(plan.exported) == len(plan.schema.columns):
+    strips = plan.view.strips(redactor.schema)
+    if not (redactor.hides or strips) and len(plan.exported) == len(plan.schema.columns):
         return inside
-    return Batch(redactor.apply(_only(inside.frame, plan.exported)))
+    frame = redactor.apply(_only(inside.frame, plan.exported))
+    return Batch(plan.view.stripped(frame) if strips else frame)
 
 
 def _scan(plan: TablePlan, request: ExportRequest, slicer: Slicer, assume_timezone: str) -> Scan:

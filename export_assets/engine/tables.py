@@ -9,6 +9,7 @@ from export_assets.config.rules import ColumnType
 from export_assets.engine.drift import absent_columns, drift_of, without_columns
 from export_assets.engine.followed import cursor_of, tombstone_key
 from export_assets.engine.request import ExportRequest
+from export_assets.engine.row_view import WHOLE, RowView, view_of
 from export_assets.engine.system import System
 from export_assets.errors import ExportError, UsageError
 from export_assets.sources.base import Snapshot
@@ -42,6 +43,8 @@ class TablePlan:
     """Columns whose values are recorded of rows that left the source; none where they are not."""
     drift: tuple[str, ...] = ()
     """How the table differs from what the system expects."""
+    view: RowView = WHOLE
+    """What the formats of a pass see of it."""
 
     @property
     def name(self) -> str:
@@ -242,7 +245,8 @@ def plan_schema(
     cursor = cursor_of(schema, config)
     cursor = cursor if kept else None
     # A source compares a filter's value by the type of its column, exported or not.
-    besides = (one for one in (time_column, cursor, *request.where) if one is not None)
+    chosen = _chosen_by(schema, config, request)
+    besides = (one for one in (time_column, cursor, *request.where, *chosen) if one is not None)
     hidden = dict.fromkeys(column for column in besides if column not in columns)
     return TablePlan(
         schema=schema.select((*columns, *hidden)),
@@ -256,6 +260,14 @@ def plan_schema(
         absent=absent,
         drift=drift,
     )
+
+
+def _chosen_by(schema: TableSchema, config: SourceConfig, request: ExportRequest) -> list[str]:
+    """Return the columns by which formats choose rows."""
+    formats = request.formats or config.formats_of(schema.name)
+    views = [view_of(config, schema.name, fmt, request) for fmt in formats]
+    names = [name for view in views for name, _ in (*view.only, *view.without)]
+    return [name for name in names if name in schema.names]
 
 
 def _order(

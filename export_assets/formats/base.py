@@ -15,7 +15,7 @@ from typing import Literal
 from export_assets.tables.batch import Batch
 from export_assets.tables.schema import Fidelity, TableSchema
 
-Profile = Literal["default", "excel", "legacy", "tidy"]
+Profile = Literal["default", "excel", "legacy", "tidy", "logged"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,16 @@ class FormatOptions:
     pretty: bool = False
     """JSON only."""
     row_group_rows: int = 122_880
+    partition_by: str | None = None
+    """Parquet only: the column by whose values parts lie in directories."""
+    schema_header: bool | None = None
+    """NDJSON only, like all below; None is the profile's own."""
+    schema_version: str | None = None
+    members_of: str | None = None
+    stamps: tuple[str, ...] = ()
+    as_of: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """What the members of the lines are; without it the columns' own descriptions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +105,7 @@ class Format(ABC):
     ) -> Iterator[Batch]:
         """Yield what was written as batches of exactly `schema.polars`, in constant memory.
 
+        Where a file does not hold all of it, batches are of `carried`, and so are the values.
         Without *strict* the caller compares the values with what was written, by digest: values
         are as exact, but a reader may accept a file that holds them in another form than ours,
         such as keys in another order.
@@ -112,6 +123,22 @@ class Format(ABC):
         Raises:
             UsageError: An option cannot be honoured.
         """
+
+    def carried(self, schema: TableSchema, options: FormatOptions) -> TableSchema:  # noqa: ARG002 - part of the seam
+        """Return the columns that a file holds; all of them, unless *options* say otherwise.
+
+        Raises:
+            UsageError: Under *options* a table of *schema* cannot be written.
+        """
+        return schema
+
+    def carried_rows(self, batch: Batch, schema: TableSchema, options: FormatOptions) -> Batch:  # noqa: ARG002 - part of the seam
+        """Return what a file holds of *batch*, as a batch of `carried`.
+
+        Raises:
+            ContractViolation: A value is none that a file can hold.
+        """
+        return batch
 
     def dialect(self, options: FormatOptions) -> Dialect:  # noqa: ARG002 - part of the seam
         """Describe how a reader must parse the file."""

@@ -20,6 +20,8 @@ from export_assets.formats.options import (
     compression_of,
     level_of,
     normal_form,
+    refuse_directories,
+    refuse_line_shapes,
     refuse_pretty,
 )
 from export_assets.formats.streams import ROWS_AT_ONCE, TextSink
@@ -81,6 +83,8 @@ class CsvFormat(Format):
             UsageError: An option cannot be honoured.
         """
         level_of(options, compression_of(self.name, options, self.compressions))
+        refuse_line_shapes(self.name, options)
+        refuse_directories(self.name, options)
         refuse_pretty(self.name, options)
         if options.delimiter is not None:
             _check_delimiter(options.delimiter)

@@ -16,6 +16,8 @@ from export_assets.formats.options import (
     level_of,
     normal_form,
     refuse_delimiter,
+    refuse_directories,
+    refuse_line_shapes,
 )
 from export_assets.formats.record_reader import RecordDecoder
 from export_assets.formats.records import RecordEncoder
@@ -81,6 +83,8 @@ class JsonFormat(Format):
             UsageError: An option cannot be honoured.
         """
         level_of(options, compression_of(self.name, options, self.compressions))
+        refuse_line_shapes(self.name, options)
+        refuse_directories(self.name, options)
         refuse_delimiter(self.name, options)
 
     def canonical(self, options: FormatOptions) -> FormatOptions:

@@ -71,6 +71,38 @@ def refuse_pretty(name: str, options: FormatOptions) -> None:
         raise UsageError(msg)
 
 
+def refuse_line_shapes(name: str, options: FormatOptions) -> None:
+    """Refuse for format *name* what only lines of JSON objects can be like.
+
+    Raises:
+        UsageError: Such an option was given.
+    """
+    given = {
+        "profile logged": options.profile == "logged",
+        "schema_header": bool(options.schema_header),
+        "schema_version": options.schema_version is not None,
+        "members_of": options.members_of is not None,
+        "stamps": bool(options.stamps),
+        "as_of": options.as_of is not None,
+        "fields": bool(options.fields),
+    }
+    for option, chosen in given.items():
+        if chosen:
+            msg = f"{option}: means nothing for {name}; only ndjson knows it"
+            raise UsageError(msg)
+
+
+def refuse_directories(name: str, options: FormatOptions) -> None:
+    """Refuse directories by value for format *name*.
+
+    Raises:
+        UsageError: They were asked for.
+    """
+    if options.partition_by is not None:
+        msg = f"partition_by: {name} has one file a part; only parquet has directories by value"
+        raise UsageError(msg)
+
+
 def normal_form(codec: str, level: int | None) -> FormatOptions:
     """Return options that say nothing but the codec and its level."""
     return replace(FormatOptions(), compression=codec, compression_level=level)

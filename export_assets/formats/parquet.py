@@ -8,12 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from export_assets.errors import IntegrityError, UsageError
-from export_assets.formats.base import Format, FormatOptions
+from export_assets.formats.base import Dialect, Format, FormatOptions
 from export_assets.formats.options import (
     compression_of,
     level_of,
     normal_form,
     refuse_delimiter,
+    refuse_line_shapes,
     refuse_pretty,
 )
 from export_assets.formats.parquet_writer import ParquetWriter, arrow_schema
@@ -43,6 +44,7 @@ class ParquetFormat(Format):
             UsageError: An option cannot be honoured.
         """
         level_of(options, compression_of(self.name, options, self.compressions))
+        refuse_line_shapes(self.name, options)
         refuse_delimiter(self.name, options)
         refuse_pretty(self.name, options)
         if options.row_group_rows < 1:
@@ -53,7 +55,14 @@ class ParquetFormat(Format):
         """Return the normal form: codec, level and row group size spelt out."""
         codec = compression_of(self.name, options, self.compressions)
         normal = normal_form(codec, level_of(options, codec))
-        return replace(normal, row_group_rows=options.row_group_rows)
+        return replace(
+            normal, row_group_rows=options.row_group_rows, partition_by=options.partition_by
+        )
+
+    def dialect(self, options: FormatOptions) -> Dialect:
+        """Tell by which column files lie in directories, where they do."""
+        by = options.partition_by
+        return Dialect(values={} if by is None else {"partition_by": by})
 
     def open(
         self,

@@ -56,8 +56,12 @@ class RecordEncoder:
             buffer = io.BytesIO()
             texts.write_ndjson(buffer)
             return buffer.getvalue()
-        pieces = self._compact_pieces()
-        return _joined(texts.select(pl.concat_str(pieces)).to_series())
+        return _joined(texts.select(pl.concat_str(self._compact_pieces())).to_series())
+
+    def objects(self, frame: pl.DataFrame) -> pl.Series:
+        """Return one compact object per row, each ended by a line feed, as texts."""
+        texts = self._texts(frame)
+        return texts.select(pl.concat_str(self._compact_pieces())).to_series()
 
     def pretty(self, frame: pl.DataFrame) -> bytes:
         """Return one object per row, a line a column, indented inside an array.

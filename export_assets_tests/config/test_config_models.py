@@ -5,13 +5,13 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
+from export_assets.config.format_options import FormatOptionsConfig
 from export_assets.config.models import SourceConfig, TableConfig
 from export_assets.config.rules import (
     FORMAT_NAMES,
     ColumnCheck,
     ColumnType,
     EncodingName,
-    FormatOptionsConfig,
     TypeName,
 )
 from export_assets.tables.schema import Encoding, LogicalType

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from export_assets.config.rules import FormatOptionsConfig
+from export_assets.config.format_options import FormatOptionsConfig
 from export_assets.engine.damage import find_damages
 from export_assets.engine.repair import RepairReport, repair
 from export_assets.engine.repair_plan import Repair, Thoroughness

@@ -97,7 +97,7 @@ def test_a_configuration_that_shapes_no_file_writes_nothing(more: str, tmp_path:
 
 
 def test_asking_for_the_default_is_asking_for_nothing(tmp_path: Path) -> None:
-    from export_assets.config.rules import FormatOptionsConfig
+    from export_assets.config.format_options import FormatOptionsConfig
 
     world = published(tmp_path)
     before = tree(world.exports)

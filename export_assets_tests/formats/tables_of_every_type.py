@@ -249,6 +249,8 @@ LAYOUTS: dict[str, tuple[str, FormatOptions]] = {
     "ndjson": ("ndjson", FormatOptions()),
     "ndjson gz": ("ndjson", FormatOptions(compression="gzip", compression_level=1)),
     "ndjson zst": ("ndjson", FormatOptions(compression="zstd")),
+    "ndjson described": ("ndjson", FormatOptions(schema_header=True)),
+    "ndjson described gz": ("ndjson", FormatOptions(schema_header=True, compression="gzip")),
     "json": ("json", FormatOptions()),
     "json gz": ("json", FormatOptions(compression="gz")),
     "json pretty": ("json", FormatOptions(pretty=True)),

@@ -20,7 +20,7 @@ from uuid import uuid4
 
 import msgspec
 
-from export_assets.config.rules import FormatOptionsConfig
+from export_assets.config.format_options import FormatOptionsConfig
 from export_assets.engine.bundle import BundleData, Bundler
 from export_assets.engine.bundle_request import BundleRequest
 from export_assets.engine.computed import with_computed

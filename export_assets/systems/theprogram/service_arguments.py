@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from export_assets.config.rules import FormatOptionsConfig
+from export_assets.config.format_options import FormatOptionsConfig
 from export_assets.errors import UsageError
 from export_assets.systems.theprogram.service_models import ExportFormat
 

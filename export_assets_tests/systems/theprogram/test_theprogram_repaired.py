@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from export_assets.config.rules import FormatOptionsConfig
+from export_assets.config.format_options import FormatOptionsConfig
 from export_assets.engine.repair import RepairReport, repair
 from export_assets.engine.repair_plan import Repair, Thoroughness
 from export_assets.engine.verification import verify_published
