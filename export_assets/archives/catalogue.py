@@ -31,6 +31,8 @@ class ListedArchive:
     """Whether the ledger vouches for it; of offload archives only."""
     problem: str | None = None
     """Why it cannot be read."""
+    exit_code: int = 0
+    """Of that problem, 0 where there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,15 +53,44 @@ def list_archives(root: Path) -> Iterator[ListedArchive]:
         OSError: The directory or its ledger cannot be read.
     """
     entered = {entry.archive for entry in read_ledger(root, filesystem=REAL).archived()}
-    for path in sorted(root.glob("*.zip")):
-        if path.name.startswith(".") or path.is_symlink() or not path.is_file():
-            continue
+    for path in archive_paths(root):
         size = path.stat().st_size
         try:
             with open_archive(path) as archive:
                 yield _listed(archive.metadata, path, size, entered=path.name in entered)
         except ExportError as error:
-            yield ListedArchive(path=path, kind="unreadable", bytes=size, problem=str(error))
+            yield ListedArchive(
+                path=path,
+                kind="unreadable",
+                bytes=size,
+                problem=str(error),
+                exit_code=error.exit_code,
+            )
+
+
+def archive_paths(root: Path) -> Iterator[Path]:
+    """Yield the zips in the directory *root*, in order of name."""
+    for path in sorted(root.glob("*.zip")):
+        if not path.name.startswith(".") and not path.is_symlink() and path.is_file():
+            yield path
+
+
+def lost_archives(root: Path) -> list[str]:
+    """Name what is wrong with *root* beyond its zips: archives that are gone, a damaged ledger.
+
+    An archive counts as gone where files were removed because of it.
+
+    Raises:
+        OSError: The ledger cannot be read.
+    """
+    ledger = read_ledger(root, filesystem=REAL)
+    relied_on = {entry.archive for entry in ledger.entries if entry.event != "ARCHIVED"}
+    lines = [] if ledger.damage is None else [ledger.damage]
+    return lines + [
+        f"{root / name}: is gone, and files were removed because it holds them"
+        for name in sorted(relied_on)
+        if not (root / name).is_file()
+    ]
 
 
 def verify_archive(path: Path, subset: tuple[int, int] | None = None) -> VerifiedArchive:

@@ -13,6 +13,7 @@ import typer
 from click.exceptions import ClickException, NoArgsIsHelpError
 
 from export_assets.cli.commands import (
+    archive,
     bundle,
     demo,
     dev,
@@ -20,9 +21,11 @@ from export_assets.cli.commands import (
     init,
     inspect,
     listing,
+    offload,
     plan,
     prune,
     repair,
+    restore,
     validate,
     verify,
     watch,
@@ -73,6 +76,9 @@ for module in (
     listing,
     verify,
     repair,
+    archive,
+    offload,
+    restore,
     validate,
     prune,
     watch,

@@ -31,10 +31,11 @@ def check(what: str | None, root: Path, compare: "ValueComparer | None") -> Iter
     """
     if what is None:
         yield from _tree(root, {}, compare)
+        yield from _segments(root, None)
         return
     names = names_of(what)
     found = False
-    for checked in _tree(root, names, compare) if names else ():
+    for checked in _published(root, names, compare) if names else ():
         found = True
         yield checked
     if found:
@@ -56,6 +57,36 @@ def names_of(what: str) -> dict[str, str]:
     parts = what.split("/")
     plain = all(parts) and len(parts) <= len(NAMES) and parts[0] not in {".", "..", "~"}
     return dict(zip(NAMES, parts, strict=False)) if plain else {}
+
+
+def _published(
+    root: Path, names: dict[str, str], compare: "ValueComparer | None"
+) -> Iterator[Checked]:
+    """Check what is published under *names*; of a source also what was read of its logs."""
+    from export_assets.engine.ingest.segments import SEGMENTS
+
+    if names.get("table") != SEGMENTS:
+        yield from _tree(root, names, compare)
+    if names.get("table", SEGMENTS) == SEGMENTS and names.get("fmt", "parquet") == "parquet":
+        yield from _segments(root, names["source"])
+
+
+def _segments(root: Path, source: str | None) -> Iterator[Checked]:
+    """Check the segments of event logs below *root*."""
+    from export_assets.engine.ingest.segments import segment_paths
+    from export_assets.store.layout import ARCHIVES, is_visible
+    from export_assets.store.local import LocalStore
+    from export_assets.store.verify import verify_partitions
+
+    sources = [source] if source is not None else []
+    if source is None and root.is_dir():
+        sources = sorted(path.name for path in root.iterdir() if is_visible(path.name))
+    store = LocalStore(root)
+    paths = [path for name in sources if name != ARCHIVES for path in segment_paths(store, name)]
+    for verdict in verify_partitions(paths):
+        yield Checked(
+            path=verdict.path, files=verdict.files, bytes=verdict.bytes, findings=verdict.findings
+        )
 
 
 def _path(path: Path, root: Path, compare: "ValueComparer | None") -> Iterator[Checked]:

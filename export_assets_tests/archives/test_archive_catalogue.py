@@ -39,7 +39,7 @@ def test_archives_are_listed_with_what_they_hold(world: World) -> None:
         "match",
         "7",
         1,
-        {"logs_files": 1},
+        {"logs": 1},
     )
     assert (offload.kind, offload.members, offload.entered) == ("offload", 4, True)
     assert offload.created_at == NOW

@@ -1,4 +1,4 @@
-"""`export-assets list`: everything published, from the manifests alone.
+"""`export-assets list`: everything published and archived, from manifests and lists alone.
 
 On the way here nothing may import Polars or Arrow: that alone would take longer than the answer.
 """
@@ -6,6 +6,7 @@ On the way here nothing may import Polars or Arrow: that alone would take longer
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -26,8 +27,8 @@ class ListOptions(CommonOptions):
     what: Annotated[
         str | None,
         typer.Argument(
-            help="Only this source, source/table or source/table/format. Everything published by "
-            "default.",
+            help="Only this source, source/table or source/table/format, or 'archives'. All there "
+            "is by default.",
             show_default=False,
         ),
     ] = None
@@ -76,12 +77,39 @@ def register(app: typer.Typer) -> None:
 
 
 def list_exports(output: Output, options: ListOptions) -> int:
-    """List everything published: rows, bytes, partitions, and where it lies."""
+    """List everything published, and all archives: rows, bytes, times, and where it lies."""
+    from export_assets.cli.archives import (
+        archives_document,
+        archives_exit_code,
+        listed_archives,
+        print_archives,
+    )
     from export_assets.cli.project import settings_of
+    from export_assets.store.layout import ARCHIVES
+
+    root = settings_of(options.home).exports_dir
+    archives = listed_archives(output, root) if options.what in {None, ARCHIVES} else []
+    code = 0
+    document: dict[str, Any] = {"exports_dir": str(root)}
+    if options.what != ARCHIVES:
+        code, document = _published(output, options, root, quiet=bool(archives))
+    elif not archives:
+        output.line(f"no archives in {root / ARCHIVES}")
+    print_archives(output, archives)
+    code = max(code, archives_exit_code(archives))
+    if options.what in {None, ARCHIVES}:
+        document["archives"] = archives_document(archives)
+    output.document({**document, "exit_code": code})
+    return code
+
+
+def _published(
+    output: Output, options: ListOptions, root: Path, *, quiet: bool
+) -> tuple[int, dict[str, Any]]:
+    """Print what is published; return the exit code and the document."""
     from export_assets.store.catalogue import Damaged, Published, Unproven, list_published
 
     names = _names(options.what)
-    root = settings_of(options.home).exports_dir
     published: list[Published] = []
     damaged: list[Damaged | Unproven] = []
     for found in list_published(root, **names):
@@ -116,23 +144,20 @@ def list_exports(output: Output, options: ListOptions) -> int:
             output.note(f"warning: {broken.message}")
     if rows:
         _print(output, rows, str(root), partitions=options.partitions)
-    else:
+    elif not quiet:
         what = f"nothing of {options.what}" if options.what is not None else "nothing"
         output.line(f"{what} is published in {root}")
     code = EXIT_WARNINGS if damaged else 0
     if any(isinstance(broken, Damaged) for broken in damaged):
         code = IntegrityError.exit_code
-    output.document(
-        {
-            "exports_dir": str(root),
-            "exit_code": code,
-            "rows": sum(row.rows for row in rows),
-            "bytes": sum(row.bytes for row in rows),
-            "partitions" if options.partitions else "exports": [row.document for row in rows],
-            "damaged": [{"path": str(one.path), "error": one.message} for one in damaged],
-        }
-    )
-    return code
+    return code, {
+        "exports_dir": str(root),
+        "exit_code": code,
+        "rows": sum(row.rows for row in rows),
+        "bytes": sum(row.bytes for row in rows),
+        "partitions" if options.partitions else "exports": [row.document for row in rows],
+        "damaged": [{"path": str(one.path), "error": one.message} for one in damaged],
+    }
 
 
 def _names(what: str | None) -> dict[str, str]:

@@ -8,7 +8,8 @@ A log goes where its last event is old, nothing was written to it for long, and 
 are published hold all of it. So its events stay exported, whatever becomes of the file.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,7 +32,7 @@ from export_assets.engine.manifests import code_version
 from export_assets.engine.report import EXIT_WARNINGS
 from export_assets.engine.request import Run
 from export_assets.engine.workspace import ConfiguredSource, Workspace
-from export_assets.errors import IntegrityError, SourceError, UsageError
+from export_assets.errors import DestConflict, IntegrityError, SourceError, UsageError
 from export_assets.store.filesystem import REAL, Filesystem
 
 _TROUBLES: frozenset[SkipReason] = frozenset({"unreadable", "other_device"})
@@ -151,9 +152,9 @@ class Offloader:
         """
         self.check()
         due = self.plan_purge() if self.permitted else {}
-        logs = self.source.privately().logs
-        with logs.reading(self.run.id, self.run.now) as (report, _):
-            chooser = self._chooser(LogStates(logs, report, now=self.run.now), report)
+        source = self.source.privately()
+        with self._reading(source) as found:
+            chooser = self._chooser(LogStates(source.logs, found, now=self.run.now), found)
             plan = preview_offload(chooser.request())
             plan.skipped += chooser.skipped
         return OffloadPreview(cutoff=self.cutoff, plan=plan, deletes=self.deletes, due=due)
@@ -171,9 +172,9 @@ class Offloader:
         self.check()
         # What grew in the trash goes back to its place, and is read like any other log.
         purged = self.purge() if self.permitted else OffloadReport()
-        logs = self.source.logs
-        with logs.reading(self.run.id, self.run.now) as (found, _):
-            chooser = self._chooser(LogStates(logs, found, now=self.run.now), found)
+        source = self._read_as
+        with self._reading(source) as found:
+            chooser = self._chooser(LogStates(source.logs, found, now=self.run.now), found)
             report = offload(chooser.request())
         report.skipped[:0] = chooser.skipped
         report.problems += chooser.problems
@@ -199,6 +200,39 @@ class Offloader:
         if not self.directory.is_dir():
             return OffloadReport()
         return purge(self._purge_request())
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        """Whether the logs are in another directory than the configured one."""
+        own = self.workspace.project.url_of(self.source.name).path
+        return own is None or own.resolve() != self.directory.resolve()
+
+    @property
+    def _read_as(self) -> ConfiguredSource:
+        """The source whose logs are read; where nothing goes, those of others are read privately.
+
+        Their events have no place in the exports of this one.
+        """
+        return self.source.privately() if self._is_elsewhere and not self.deletes else self.source
+
+    @contextmanager
+    def _reading(self, source: ConfiguredSource) -> Iterator[IngestReport]:
+        """Read what is new.
+
+        Raises:
+            UsageError: The directory is another one than that of the exports.
+        """
+        with ExitStack() as stack:
+            try:
+                reading = source.logs.reading(self.run.id, self.run.now)
+                report, _ = stack.enter_context(reading)
+            except DestConflict as error:
+                if not self._is_elsewhere:
+                    raise
+                msg = f"{source.name}: logs in {self.directory} are not those it exports, so they "
+                msg += "may only be archived; make them a source of their own to move them away"
+                raise UsageError(msg) from error
+            yield report
 
     def _purge_request(self) -> PurgeRequest:
         self._need_permission("to empty the trash")
