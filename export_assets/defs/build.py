@@ -17,6 +17,8 @@ from export_assets.defs.elsewhere import build_elsewhere_sensor
 from export_assets.defs.exports import build_exports
 from export_assets.defs.freshness import build_freshness_checks
 from export_assets.defs.held import build_sources_resource
+from export_assets.defs.log_assets import is_log_source
+from export_assets.defs.log_sensor import build_log_sensor
 from export_assets.defs.pools import RETRY_SECONDS
 from export_assets.defs.relations import build_relation_checks
 from export_assets.defs.schedules import build_freshness_schedule, build_job, build_schedule
@@ -95,7 +97,11 @@ def _add_source(
         job = build_job(source, tables)
         parts.jobs.append(job)
         parts.schedules.append(build_schedule(source, tables, job))
-        parts.sensors.append(build_changes_sensor(source, tables, shapes))
+        parts.sensors.append(
+            build_log_sensor(source, tables)
+            if is_log_source(source)
+            else build_changes_sensor(source, tables, shapes)
+        )
     freshness = build_freshness_schedule(source, tables)
     if freshness is not None:
         parts.schedules.append(freshness)

@@ -17,6 +17,16 @@ def source_table_key(source: str, table: str) -> dg.AssetKey:
     return dg.AssetKey([source, safe_name(table)])
 
 
+def logs_key(source: str) -> dg.AssetKey:
+    """Return the key of the log files of a source: `[source, logs]`."""
+    return dg.AssetKey([source, "logs"])
+
+
+def segments_key(source: str) -> dg.AssetKey:
+    """Return the key of what was read of them: `[source, segments]`."""
+    return dg.AssetKey([source, "segments"])
+
+
 def export_key(source: str, table: str, fmt: str) -> dg.AssetKey:
     """Return the key of an export: `[source, table, format]`, as the directories are named."""
     return dg.AssetKey([source, safe_name(table), fmt])

@@ -1,4 +1,7 @@
-"""The tables where they lie: observed, or computed by the upstream steps of a built-in system."""
+"""The tables where they lie: observed, or computed by the upstream steps of a built-in system.
+
+Those of event logs lie in what was read of the logs; see `log_assets`.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
@@ -6,8 +9,14 @@ from typing import Any, cast
 import dagster as dg
 
 from export_assets.defs.held import RunSources
+from export_assets.defs.log_assets import (
+    build_log_assets,
+    is_log_source,
+    log_tables,
+    tables_read,
+)
 from export_assets.defs.metadata import shape_schema
-from export_assets.defs.names import source_table_key, tag_value
+from export_assets.defs.names import segments_key, source_table_key, tag_value
 from export_assets.defs.pools import pool_of, retry_policy
 from export_assets.defs.shapes import TableShape
 from export_assets.engine.system import Step, StepReport
@@ -27,9 +36,9 @@ def step_keys(source: ConfiguredSource) -> list[dg.AssetKey]:
 
 def observed_tables(source: ConfiguredSource, shapes: Sequence[TableShape]) -> list[str]:
     """Return the tables of *source* that no step fills, those that only steps read included."""
-    filled = {step.table for step in steps_of(source)}
+    filled = {step.table for step in steps_of(source)} | set(tables_read(source))
     read = [table for step in steps_of(source) for table in step.depends_on]
-    names = [*(shape.name for shape in shapes), *read]
+    names = [*(shape.name for shape in shapes), *read, *log_tables(source)]
     return [name for name in dict.fromkeys(names) if name not in filled]
 
 
@@ -40,8 +49,14 @@ def build_source_tables(
     by_name = {shape.name: shape for shape in shapes}
     observed = observed_tables(source, shapes)
     built = [_build_step(source, step, by_name, retry_seconds) for step in steps_of(source)]
+    if is_log_source(source):
+        built += build_log_assets(source, retry_seconds=retry_seconds)
     if observed:
-        specs = [_spec(source, by_name.get(name, TableShape(name=name))) for name in observed]
+        made_of = log_tables(source)
+        specs = [
+            _spec(source, by_name.get(name, TableShape(name=name)), made_of.get(name))
+            for name in observed
+        ]
         built.append(_build_observation(source, specs))
     return built
 
@@ -119,12 +134,23 @@ def _version(
     return dg.DataVersion(fingerprint)
 
 
-def _spec(source: ConfiguredSource, shape: TableShape) -> dg.AssetSpec:
+def _upstream(source: ConfiguredSource, made_of: Sequence[str] | None) -> list[dg.AssetKey]:
+    if made_of is None:
+        return []
+    tables = [source_table_key(source.name, table) for table in made_of]
+    return tables or [segments_key(source.name)]
+
+
+def _spec(
+    source: ConfiguredSource, shape: TableShape, made_of: Sequence[str] | None = None
+) -> dg.AssetSpec:
+    """Return the spec of a table; *made_of* names the tables of logs that it comes from."""
     metadata: dict[str, Any] = {"dagster/table_name": f"{source.name}.{shape.name}"}
     if shape.columns:
         metadata["dagster/column_schema"] = shape_schema(shape)
     return dg.AssetSpec(
         source_table_key(source.name, shape.name),
+        deps=_upstream(source, made_of),
         group_name=source.name,
         kinds={source.url.kind, "table"},
         owners=list(source.config.owners),

@@ -1,0 +1,266 @@
+"""Event logs as assets: the files, what was read of them, and which tables are made of that.
+
+    logs ──read──> segments ──> events ──> runs ──> statistics        as `LogTable.depends_on` says
+             └───> quarantine
+
+Reading is a step of its own. It publishes segments, each line once, and says which partitions of
+which tables are made of something new; see `engine.logs.due`. Exports read what is new, too: the
+step is what a sensor asks for to know what to ask for.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import dagster as dg
+
+from export_assets.defs.held import RunSources
+from export_assets.defs.log_checks import (
+    BYTES,
+    SHARE,
+    accounts_of,
+    build_log_check_specs,
+    judge_bytes,
+    judge_share,
+)
+from export_assets.defs.names import logs_key, segments_key, source_table_key, tag_value
+from export_assets.defs.pools import pool_of, retry_policy
+from export_assets.engine.logs.due import Due, Reading, find_due, keep_due
+from export_assets.engine.request import ExportRequest, Run
+from export_assets.engine.run import Exporter
+from export_assets.engine.workspace import ConfiguredSource
+from export_assets.errors import ExportError
+from export_assets.sources.logs.quarantine import QUARANTINE
+from export_assets.translate import one_line, translate
+
+log = logging.getLogger(__name__)
+
+_LISTED = 20
+
+
+def is_log_source(source: ConfiguredSource) -> bool:
+    """Whether *source* is a directory of event logs."""
+    return source.config.kind == "event_log"
+
+
+def log_tables(source: ConfiguredSource) -> Mapping[str, Sequence[str]]:
+    """Return the tables made of the logs of *source*, each with those it is made of in turn.
+
+    None where the source has none, or its options cannot be understood: a run will say why.
+    """
+    if not is_log_source(source):
+        return {}
+    try:
+        return {table.name: table.depends_on for table in source.logs.kind.tables()}
+    except ExportError as error:
+        log.warning("%s", error)
+        return {}
+
+
+def tables_read(source: ConfiguredSource) -> Sequence[str]:
+    """Return the tables that reading fills by itself, which nobody needs to observe."""
+    return (QUARANTINE.name,) if is_log_source(source) else ()
+
+
+def build_log_assets(
+    source: ConfiguredSource, *, retry_seconds: float
+) -> list[dg.AssetsDefinition]:
+    """Return the assets of the log files of *source* and of what was read of them."""
+    return [_build_logs(source), _build_reading(source, retry_seconds)]
+
+
+def _build_logs(source: ConfiguredSource) -> dg.AssetsDefinition:
+    name = source.name
+    spec = dg.AssetSpec(
+        logs_key(name),
+        group_name=name,
+        kinds={"jsonl", "logs"},
+        owners=list(source.config.owners),
+        tags={"export_assets/source": tag_value(name)},
+        description=source.config.description or f"Log files of `{name}`.",
+        metadata={"path": dg.MetadataValue.path(source.url.path or "")},
+    )
+
+    @dg.multi_observable_source_asset(  # type: ignore[untyped-decorator]  # Dagster's own lack
+        name=f"observe_logs__{name}", specs=[spec], can_subset=True
+    )
+    def observe_logs(sources: dg.ResourceParam[RunSources]) -> Iterator[dg.ObserveResult]:
+        try:
+            logs = sources.workspace.source(name).logs
+            listed, fingerprint = logs.listed(), logs.fingerprint()
+        except Exception as error:
+            raise _failure(error, name) from error
+        figures = {
+            "files": dg.MetadataValue.int(len(listed)),
+            "bytes": dg.MetadataValue.int(sum(one.size for one in listed)),
+        }
+        yield dg.ObserveResult(
+            asset_key=spec.key, data_version=dg.DataVersion(fingerprint), metadata=figures
+        )
+
+    return cast("dg.AssetsDefinition", observe_logs)
+
+
+def _build_reading(source: ConfiguredSource, retry_seconds: float) -> dg.AssetsDefinition:
+    name = source.name
+
+    @dg.multi_asset(
+        name=f"read_logs__{name}",
+        specs=_read_specs(source),
+        check_specs=build_log_check_specs(name),
+        can_subset=True,
+        retry_policy=retry_policy(retry_seconds),
+        pool=pool_of(name),
+    )
+    def read_logs(
+        context: dg.AssetExecutionContext, sources: dg.ResourceParam[RunSources]
+    ) -> Iterator[Any]:
+        reading: Reading | None = None
+        if context.selected_asset_keys:
+            try:
+                reading = _read(context, sources, name)
+            except dg.Failure:
+                # What was refused is why, maybe; segments are published before that is decided.
+                yield from _evaluations(context, sources, name)
+                raise
+            yield from _materialized(context, sources, name, reading.due)
+        yield from _results(context, sources, name)
+        if reading is not None and reading.remarks.failures:
+            raise _unread(name, reading.remarks.failures)
+
+    return read_logs
+
+
+def _read_specs(source: ConfiguredSource) -> list[dg.AssetSpec]:
+    name = source.name
+    shared: dict[str, Any] = {
+        "deps": [logs_key(name)],
+        "group_name": name,
+        "owners": list(source.config.owners),
+        "tags": {"export_assets/source": tag_value(name)},
+    }
+    return [
+        dg.AssetSpec(
+            segments_key(name),
+            kinds={"polars", "parquet", "logs"},
+            description="What was read of the logs, every line once. All tables are made of it, "
+            "whichever logs are still there.",
+            **shared,
+        ),
+        dg.AssetSpec(
+            source_table_key(name, QUARANTINE.name),
+            kinds={"logs", "table"},
+            description=source.config.table(QUARANTINE.name).description
+            or "Lines of the logs that are no records, with place and reason.",
+            **shared,
+        ),
+    ]
+
+
+def _read(context: dg.AssetExecutionContext, sources: RunSources, name: str) -> Reading:
+    """Read what is new, and write down what is due.
+
+    Raises:
+        dg.Failure: The logs cannot be read, or nothing of them may be exported.
+    """
+    exporter = Exporter(
+        workspace=sources.workspace,
+        source=sources.source(name),
+        request=ExportRequest(),
+        run=Run(id=context.run.run_id, now=datetime.now(UTC)),
+    )
+    try:
+        reading = find_due(exporter)
+        keep_due(sources.workspace.store, name, reading.due)
+    except Exception as error:
+        sources.release(name)
+        raise _failure(error, name) from error
+    for line in (*reading.remarks.warnings, *reading.remarks.notes):
+        context.log.warning(line)
+    return reading
+
+
+def _materialized(
+    context: dg.AssetExecutionContext, sources: RunSources, name: str, due: Due
+) -> Iterator[dg.MaterializeResult[Any]]:
+    accounts = accounts_of(sources.workspace.store, name)
+    version = dg.DataVersion(accounts.stamp)
+    if segments_key(name) in context.selected_asset_keys:
+        yield dg.MaterializeResult(
+            asset_key=segments_key(name),
+            metadata={
+                **accounts.figures,
+                "due": dg.MetadataValue.md(_due_text(due)),
+                "partitions_due": dg.MetadataValue.int(sum(map(len, due.tables.values()))),
+            },
+            data_version=version,
+        )
+    quarantine = source_table_key(name, QUARANTINE.name)
+    if quarantine in context.selected_asset_keys:
+        yield dg.MaterializeResult(
+            asset_key=quarantine,
+            metadata={"dagster/row_count": dg.MetadataValue.int(accounts.refused)},
+            data_version=version,
+        )
+
+
+def _due_text(due: Due) -> str:
+    lines = [
+        f"| {table} | {', '.join(sorted(keys)[:_LISTED])}"
+        f"{f' and {len(keys) - _LISTED} more' if len(keys) > _LISTED else ''} |"
+        for table, keys in due.tables.items()
+    ]
+    return "\n".join(["| table | partitions |", "|---|---|", *lines]) if lines else "Nothing."
+
+
+def _results(
+    context: dg.AssetExecutionContext, sources: RunSources, name: str
+) -> Iterator[dg.AssetCheckResult]:
+    selected = context.selected_asset_check_keys
+    if not selected:
+        return
+    store, config = sources.workspace.store, sources.workspace.source(name).config.log
+    findings = {
+        BYTES: (segments_key(name), judge_bytes(store, name), dg.AssetCheckSeverity.ERROR),
+        SHARE: (source_table_key(name, QUARANTINE.name), *judge_share(store, name, config)),
+    }
+    for check, (asset, finding, severity) in findings.items():
+        if dg.AssetCheckKey(asset, check) in selected:
+            yield dg.AssetCheckResult(
+                asset_key=asset,
+                check_name=check,
+                passed=finding.passed,
+                severity=severity,
+                description=finding.says,
+                metadata=finding.figures,
+            )
+
+
+def _evaluations(
+    context: dg.AssetExecutionContext, sources: RunSources, name: str
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """Yield what the checks find as events, which a step may give although it fails."""
+    for result in _results(context, sources, name):
+        if result.asset_key is not None and result.check_name is not None:
+            yield dg.AssetCheckEvaluation(
+                asset_key=result.asset_key,
+                check_name=result.check_name,
+                passed=result.passed,
+                severity=result.severity,
+                description=result.description,
+                metadata=result.metadata,
+                blocking=False,
+            )
+
+
+def _unread(name: str, failures: Mapping[str, ExportError]) -> dg.Failure:
+    first, error = next(iter(sorted(failures.items())))
+    more = f"; and {len(failures) - 1} more" if len(failures) > 1 else ""
+    text = f"{name}: {first}: {error}{more}"
+    return dg.Failure(text, allow_retries=all(one.retriable for one in failures.values()))
+
+
+def _failure(error: Exception, name: str) -> dg.Failure:
+    told = translate(error, subject=name, side="source")
+    return dg.Failure(one_line(told), allow_retries=told.retriable)
