@@ -215,6 +215,12 @@ class TableExporter:
         """Read the partitions that are made of something new, neighbours at once."""
         records = table.left_alone()
         waiting: dict[str, int] = {}
+        # What may have rows and has none is no partition, unless it was one, or was asked for.
+        there = self._published(table) | set(self.request.partitions)
+        vanished = table.vanished
+        table = replace(
+            table, vanished=lambda request, seen: vanished(request, seen) & frozenset(there)
+        )
         for keys in stamped.stretches({*stamped.stamps, *self._published(table)}):
             more, left = table.of(keys).export_once(destinations)
             records += more
