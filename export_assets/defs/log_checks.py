@@ -17,7 +17,8 @@ from export_assets.config.event_logs import LogConfig
 from export_assets.defs.findings import Finding
 from export_assets.defs.names import segments_key, source_table_key
 from export_assets.defs.wording import counted
-from export_assets.engine.ingest.segments import Segment, segments
+from export_assets.engine.ingest.segments import Segment, SegmentsKey, segments
+from export_assets.engine.logs.lineage import Lineage
 from export_assets.engine.logs.view import SegmentView, files_of
 from export_assets.errors import ExportError
 from export_assets.sources.logs.quarantine import QUARANTINE
@@ -106,9 +107,12 @@ def accounts_of(store: LocalStore, source: str) -> Accounts:
         IntegrityError: A manifest is damaged.
     """
     found, files = Accounts(), set[str]()
+    lineage = Lineage(store.root.joinpath(*SegmentsKey(source).parts[:-1]))
     by_identity: dict[str, list[Segment]] = defaultdict(list)
     for path, manifest, record in segments(store, source):
         segment = Segment(record=record, manifest=manifest, path=path)
+        if not lineage.counts(segment):
+            continue
         by_identity[record.identity].append(segment)
         files.add(record.file)
         found.segments += 1

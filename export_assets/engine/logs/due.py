@@ -16,9 +16,11 @@ import msgspec
 import polars as pl
 
 from export_assets.engine.memory import STATE
-from export_assets.engine.planning import opened_plans
+from export_assets.engine.privacy import review_plans
 from export_assets.engine.run import Exporter
-from export_assets.engine.tables import TablePlan
+from export_assets.engine.scope import published_keys
+from export_assets.engine.shape_changes import judge_drift
+from export_assets.engine.tables import TablePlan, plan_tables, select_tables
 from export_assets.sources.base import Remarks, Scan, Snapshot
 from export_assets.store.durable import write_durably
 from export_assets.store.layout import safe_name
@@ -57,10 +59,18 @@ def find_due(exporter: Exporter) -> Reading:
         ExportError: The logs cannot be read, or nothing of them may be exported.
     """
     tables: dict[str, dict[str, str]] = {}
-    with opened_plans(exporter) as (snapshot, plans, refused):
-        for one in refused:
-            tables[one.table] = {EVERYTHING: snapshot.info.id}
-        for plan in plans:
+    source = exporter.source
+    exporter.choices.check_options()
+    with source.source.snapshot() as snapshot:
+        names = select_tables(snapshot.tables(), source.config, exporter.request)
+        plans, unreadable = plan_tables(
+            names, snapshot, source.config, source.system, exporter.request
+        )
+        review_plans(source.config, plans)
+        verdict = judge_drift(plans, exporter.workspace.store, exporter.choices)
+        for name in (*unreadable, *verdict.refused):
+            tables[name] = {EVERYTHING: snapshot.info.id}
+        for plan in verdict.plans:
             found = _due_of(exporter, plan, snapshot)
             if found:
                 tables[plan.name] = found
@@ -71,17 +81,20 @@ def find_due(exporter: Exporter) -> Reading:
 
 
 def _due_of(exporter: Exporter, plan: TablePlan, snapshot: Snapshot) -> dict[str, str]:
-    run = exporter.tables.table_run(plan, exporter.choices.formats(plan.name), snapshot)
-    run = exporter.tables.follow(run)
-    if run.stamped is None:
-        return {EVERYTHING: snapshot.info.id}
-    due = run.stamped.read
-    published = {key for fmt in run.changes.formats for key in run.changes.published(fmt)}
+    """Return what is due of a table in any of its formats, which may see different rows of it."""
+    found: dict[str, str] = {}
+    for seen, formats in exporter.choices.views(plan, exporter.choices.formats(plan.name)):
+        run = exporter.tables.follow(exporter.tables.table_run(seen, formats, snapshot))
+        if run.stamped is None:
+            return {EVERYTHING: snapshot.info.id}
+        found |= run.stamped.read
     if isinstance(plan.partitions, TimePartitions):
-        new = due.keys() - published
-        held = _with_rows(plan, plan.partitions, snapshot, new)
-        due = {key: stamp for key, stamp in due.items() if key in published or key in held}
-    return due
+        names = exporter.source.config.formats_of(plan.name)
+        store, source = exporter.workspace.store, exporter.source.name
+        published = published_keys(store, source, plan=plan, formats=names)
+        held = _with_rows(plan, plan.partitions, snapshot, found.keys() - published)
+        found = {key: stamp for key, stamp in found.items() if key in published or key in held}
+    return found
 
 
 def _with_rows(
