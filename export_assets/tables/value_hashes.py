@@ -235,13 +235,17 @@ def _absorb(
         _take_in(hashes, words[position + 8 * index])
     left = left - 8 * common
     position = position + 8 * common
-    counts = (left + 7) // 8
+    # At most `_LONG` bytes are left, and 16 bits are sorted by counting.
+    counts = ((left + 7) // 8).astype(np.int16)
+    rows = int(np.count_nonzero(counts))
+    if not rows:
+        return
     # Then those with most words left come first, so that the ones not used up stay together.
-    order = np.argsort(-counts.astype(np.int32), kind="stable")[: np.count_nonzero(counts)]
+    order = np.argsort(-counts, kind="stable")[:rows]
     position, left, counts = position[order], left[order], -counts[order]
     states = hashes[order]
-    going = len(order)
-    for index in range(-int(counts[0]) if going else 0):
+    going = rows
+    for index in range(-int(counts[0])):
         more = int(np.searchsorted(counts[:going], -index - 1, side="left"))
         word = words[position[:going] + 8 * index]
         word[more:] &= _KEEP[left[more:going] - 8 * index]

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -45,6 +46,15 @@ SUMMARY: Final = re.compile(
     re.IGNORECASE,
 )
 """Details of a summary: time, shots and impacts."""
+
+_MEANING: Final[dict[str, pl.DataType]] = {
+    "event_type": pl.String(),
+    "shot_number": pl.Int64(),
+    "elapsed_seconds": pl.Float64(),
+}
+_MOST_CODES: Final = 1 << 20
+
+Indices = npt.NDArray[np.int64]
 
 _TIMER_TYPES: Final[dict[str, EventType]] = {
     "timer_start": "timer_started",
@@ -104,29 +114,42 @@ def meanings_of(kinds: pl.Series, details: pl.Series) -> dict[str, pl.Series]:
     """
     kind_at, kind_texts = _told_apart(kinds)
     text_at, texts = _told_apart(details)
-    said, at = np.unique(kind_at * len(texts) + text_at, return_inverse=True)
-    meanings = [
-        meaning_of(kind_texts[which // len(texts)], texts[which % len(texts)])
-        for which in said.tolist()
-    ]
+    said, at = _numbered(kind_at * len(texts) + text_at, len(kind_texts) * len(texts))
+    pairs = said // max(1, len(texts)), said % max(1, len(texts))
+    meanings = list(map(meaning_of, kind_texts[pairs[0]], texts[pairs[1]]))
     columns = {
-        "event_type": pl.Series([one.event_type for one in meanings], dtype=pl.String),
-        "shot_number": pl.Series([one.shot_number for one in meanings], dtype=pl.Int64),
-        "elapsed_seconds": pl.Series([one.elapsed_seconds for one in meanings], dtype=pl.Float64),
+        name: pl.Series(list(map(attrgetter(name), meanings)), dtype=kind)
+        for name, kind in _MEANING.items()
     }
     return {name: column.gather(at) for name, column in columns.items()}
 
 
-def _told_apart(column: pl.Series) -> tuple[npt.NDArray[np.int64], list[str | None]]:
+def _numbered(codes: Indices, count: int) -> tuple[Indices, Indices]:
+    """Return the different ones of *codes*, all less than *count*, and of each which it is."""
+    if count > _MOST_CODES:
+        found, at = np.unique(codes, return_inverse=True)
+        return found, at
+    there = np.zeros(count, dtype=np.bool_)
+    there[codes] = True
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[codes]
+
+
+def _told_apart(column: pl.Series) -> tuple[Indices, npt.NDArray[np.object_]]:
     """Return the different texts of *column*, and of each row which it has."""
     array = pa.chunked_array([column.to_arrow()]).combine_chunks()
     coded = array.dictionary_encode(null_encoding="encode")
-    return coded.indices.to_numpy().astype(np.int64), coded.dictionary.to_pylist()
+    return coded.indices.to_numpy().astype(np.int64), np.array(
+        coded.dictionary.to_pylist(), dtype=np.object_
+    )
 
 
 def timer_type(name: str | None) -> EventType:
     """Return what the timer's own `event_type` means."""
     return _TIMER_TYPES.get(name or "", "unknown")
+
+
+NATIVE_NAMES: Final = (*_NATIVE, *dict.fromkeys(beginning for beginning, _ in _BEGINNINGS))
+"""What the dialects call events, in lower case; `connection_` begins others."""
 
 
 def canonical_types(name: str) -> tuple[EventType, ...]:

@@ -77,7 +77,8 @@ def _hash128(texts: pa.Array) -> Words:
     lengths = np.diff(bounds)
     counts = (lengths + _WORD - 1) // _WORD
     # Longest first, so that those with words left are the first ones.
-    order = np.argsort(-counts, kind="stable")
+    narrow = counts.max(initial=0) <= np.iinfo(np.int16).max
+    order = np.argsort(-(counts.astype(np.int16) if narrow else counts), kind="stable")
     counts, lengths, position = counts[order], lengths[order], bounds[:-1][order]
     first, second = (seed ^ lengths.astype(np.uint64) for seed in _SEEDS)
     going = len(counts)

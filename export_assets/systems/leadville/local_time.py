@@ -66,11 +66,13 @@ def _read_by_minute(heads: pl.Series, tails: pl.Series, clock: LocalTime) -> pl.
     begins[1:] |= halves[1:] != halves[:-1]
     first = np.flatnonzero(begins)
     minutes = pl.DataFrame({"head": heads.gather(first), "half": tails.gather(first).str.tail(2)})
-    start, end = (
-        clock.place(read_logger_wall(minutes.select(pl.format(form, "head", "half")).to_series()))
+    both = [
+        minutes.select(pl.format(form, "head", "half")).to_series()
         for form in ("{}:00.00{}", "{}:59.99{}")
-    )
-    plain = (end.instants - start.instants).dt.total_milliseconds() == _MINUTE
-    starts = start.instants.set(~plain.fill_null(value=False), None)
+    ]
+    placed = clock.place(read_logger_wall(pl.concat(both))).instants
+    starts, ends = placed.head(len(first)), placed.tail(len(first))
+    plain = (ends - starts).dt.total_milliseconds() == _MINUTE
+    starts = starts.set(~plain.fill_null(value=False), None)
     micros = pl.Series(hundredths * 10_000, dtype=pl.Duration("us"))
     return starts.gather(np.cumsum(begins) - 1) + micros

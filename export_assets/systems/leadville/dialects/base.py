@@ -152,19 +152,14 @@ def build_events(
     given: dict[str, Any] = {
         "event_id": content_ids(contents, family=family, logger=logger),
         "occurred_at": moments.instants,
-        "dialect": pl.repeat(dialect, rows, dtype=pl.String, eager=True),
+        "dialect": _same(dialect, rows),
         "raw": raw,
-        "source_file": pl.repeat(batch.file.name, rows, dtype=pl.String, eager=True),
+        "source_file": _same(batch.file.name, rows),
         "source_offset": batch.offsets,
         "source_line": batch.numbers,
         **columns,
     }
-    series = [
-        value.alias(name).cast(dtype)
-        if isinstance(value := given.get(name), pl.Series)
-        else pl.Series(name, value if value is not None else [None] * rows, dtype=dtype)
-        for name, dtype in EVENTS.polars.items()
-    ]
+    series = [_column(name, given.get(name), dtype, rows) for name, dtype in EVENTS.polars.items()]
     events = pl.DataFrame(series)
     rejected = [
         Rejected(
@@ -177,3 +172,15 @@ def build_events(
     if rejected:
         events = events.filter(pl.col("occurred_at").is_not_null())
     return Normalised(events=events, rejected=rejected)
+
+
+def _column(name: str, value: Any, dtype: pl.DataType, rows: int) -> pl.Series:  # noqa: ANN401 - what `pl.Series` takes
+    if value is None:
+        return pl.Series(name, [None], dtype=dtype).new_from_index(0, rows)
+    if not isinstance(value, pl.Series):
+        return pl.Series(name, value, dtype=dtype)
+    return value.alias(name) if value.dtype == dtype else value.alias(name).cast(dtype)
+
+
+def _same(text: str, rows: int) -> pl.Series:
+    return pl.Series([text], dtype=pl.String).new_from_index(0, rows)
