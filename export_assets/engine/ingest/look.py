@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from export_assets.engine.ingest.prefix import WHOLE_BYTES, Survey, survey
 from export_assets.engine.ingest.segments import Known
 from export_assets.store.manifest import SegmentRecord
 
+_LEASE_SECONDS = 10.0
+_PAUSE_SECONDS = 0.01
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -78,11 +81,23 @@ def open_log(listed: Listed) -> Iterator[int | None]:
     Raises:
         FileNotFoundError: It is gone.
     """
-    descriptor = os.open(listed.path, _FLAGS)
+    descriptor = _open(listed)
     try:
         yield descriptor if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
     finally:
         os.close(descriptor)
+
+
+def _open(listed: Listed) -> int:
+    """Open a log; wait for an offload that holds it, which lets go as soon as we ask."""
+    give_up = time.monotonic() + _LEASE_SECONDS
+    while True:
+        try:
+            return os.open(listed.path, _FLAGS)
+        except BlockingIOError:
+            if time.monotonic() >= give_up:
+                raise
+        time.sleep(_PAUSE_SECONDS)
 
 
 def look_at(

@@ -1,9 +1,12 @@
 """Old logs go away, and nothing that was in them: which go, which stay, and what stays exported."""
 
 import gzip
+import os
 import random
 import shutil
 import sqlite3
+import threading
+import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +14,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from export_assets.archives.offload.lease import lease
 from export_assets.archives.restore import restore
 from export_assets.errors import DestConflict, SourceMissing, UsageError
 from export_assets_tests.archives.offload_world import flip
@@ -241,8 +245,6 @@ def test_a_log_that_is_appended_to_meanwhile_stays_with_its_new_line(
 
 
 def test_a_log_that_was_rewritten_with_its_old_times_stays(world: ArchivingWorld) -> None:
-    import os
-
     path = world.logs / "a.jsonl"
     times = path.stat()
 
@@ -472,3 +474,21 @@ def test_an_export_while_logs_are_moved_waits_for_them(world: ArchivingWorld) ->
     assert world.lost() == []
     assert pl.Series(list(world.numbers().values())).unique().to_list() == [1]
     assert outcome.exit_code == 0
+
+
+def test_a_log_that_an_offload_holds_is_read_a_moment_later(world: ArchivingWorld) -> None:
+    path = world.logs / "a.jsonl"
+    descriptor = os.open(path, os.O_RDONLY)
+    done: list[int] = []
+    reader = threading.Thread(target=lambda: done.append(world.export().exit_code))
+
+    with lease(descriptor) as held:
+        reader.start()
+        while held is not None and held.is_ours_alone():
+            time.sleep(0.01)
+    reader.join()
+    os.close(descriptor)
+
+    assert held is not None
+    assert done == [0]
+    assert world.rows()["n"].sort().to_list() == list(range(len(world.written)))
