@@ -105,3 +105,16 @@ def test_is_what_python_finds(batches: list[list[float | None]]) -> None:
 )
 def test_bounds_are_written_as_in_text_files(bound: Any, text: str | None) -> None:
     assert render_bound(bound) == text
+
+
+def test_what_two_builders_found_adds_up() -> None:
+    schema = TableSchema(name="t", columns=(Column(name="n", logical=L.INTEGER),))
+    one, other, empty = (StatisticsBuilder(schema) for _ in range(3))
+    one.update(Batch(pl.DataFrame({"n": [5, None, 7]}, schema=schema.polars)))
+    other.update(Batch(pl.DataFrame({"n": [None, 6, -1]}, schema=schema.polars)))
+
+    empty.add(one)
+    empty.add(other)
+    empty.add(StatisticsBuilder(schema))
+
+    assert empty.of("n") == ColumnStatistics(nulls=2, min=-1, max=7)

@@ -174,7 +174,7 @@ def build_events(
     return Normalised(events=events, rejected=rejected)
 
 
-def _column(name: str, value: Any, dtype: pl.DataType, rows: int) -> pl.Series:  # noqa: ANN401 - what `pl.Series` takes
+def _column(name: str, value: Any, dtype: pl.DataType, rows: int) -> pl.Series:  # noqa: ANN401
     if value is None:
         return pl.Series(name, [None], dtype=dtype).new_from_index(0, rows)
     if not isinstance(value, pl.Series):
