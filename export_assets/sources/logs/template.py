@@ -98,15 +98,15 @@ class Fields(Sequence[Record]):
     def texts(self, key: str) -> pl.Series:
         """Return the text at *key* of each record, of integers their digits.
 
-        Empty for the `others`, and where there is none.
+        Null for the `others`, and where there is none, or an empty one.
         """
         if key not in self._template.keys:
-            return pl.repeat("", len(self), dtype=pl.String, eager=True)
+            return pl.repeat(None, len(self), dtype=pl.String, eager=True)
         at = self._template.keys.index(key)
         begins, lengths = self._matched.begins[at], self._matched.lengths[at]
         if self.others:
             begins, lengths = self._spread(begins), self._spread(lengths)
-        return self._lines.block.texts(begins, lengths)
+        return self._lines.block.texts(begins, lengths, empty_is_null=True)
 
     def integers(self, key: str) -> pl.Series:
         """Return the integer at *key* of each record; null for the `others`, and texts."""

@@ -50,9 +50,10 @@ def content_ids(contents: Sequence[pl.Series], *, family: str, logger: str) -> p
 
     It is the hash, 128 bits in hex, of family, logger and contents, parted by U+001F.
     """
-    columns = [column.fill_null("").alias(str(index)) for index, column in enumerate(contents)]
+    columns = pl.DataFrame({str(index): column for index, column in enumerate(contents)})
     prefix = pl.lit(f"{family}{_PARTS}{logger}")
-    said = pl.select(pl.concat_str(prefix, *columns, separator=_PARTS)).to_series()
+    parts = pl.concat_str(prefix, pl.all().fill_null(""), separator=_PARTS)
+    said = columns.select(parts).to_series()
     texts = pa.chunked_array([said.to_arrow()]).cast(pa.large_string()).combine_chunks()
     letters = _HEX[_hash128(texts).astype(">u8").view(np.uint8)]
     bounds = np.arange(0, (len(said) + 1) * _ID_LETTERS, _ID_LETTERS, dtype=np.int64)

@@ -164,8 +164,8 @@ def test_lines_alike_come_in_columns_with_the_others_between() -> None:
     assert list(judged.kept) == [0, 2, 3, 5, 6, 7, 8, 9]
     assert records == [json.loads(line) for line in [*lines, *lines[:1] * 4] if len(line) > 2]
     assert records.others == {1: {"b": 2}, 3: {"a": "\n", "b": 4}}
-    assert records.texts("a").to_list() == ["x", "", "", "", "x", "x", "x", "x"]
-    assert records.texts("b").to_list() == ["1", "", "-30", "", "1", "1", "1", "1"]
+    assert records.texts("a").to_list() == ["x", None, None, None, "x", "x", "x", "x"]
+    assert records.texts("b").to_list() == ["1", None, "-30", None, "1", "1", "1", "1"]
     assert records.integers("b").to_list() == [1, None, -30, None, 1, 1, 1, 1]
     assert records.integers("a").null_count() == records.integers("c").null_count() == 8
     assert (records[-1], records[2:3]) == ({"a": "x", "b": 1}, [{"a": "", "b": -30}])
@@ -204,7 +204,7 @@ def test_mutated_lines_in_columns_are_judged_as_alone(line: bytes) -> None:
             for key in json.loads(line):
                 for index, record in enumerate(fields):
                     if index not in fields.others:
-                        assert fields.texts(key)[index] == str(record[key])
+                        assert (fields.texts(key)[index] or "") == str(record[key])
 
 
 def mutate_once(line: bytes, rng: random.Random) -> bytes:

@@ -67,9 +67,8 @@ def values(records: Sequence[Any], key: str) -> list[Any]:
 def texts(records: Sequence[Any], key: str) -> pl.Series:
     """Return the value at *key* of each record as text; empty texts as none."""
     if isinstance(records, Fields):
-        others = [text_of(record.get(key)) for record in records.others.values()]
-        series = _with_others(records, records.texts(key), others).alias(key)
-        return without_empty(series)
+        others = [text_of(record.get(key)) or None for record in records.others.values()]
+        return _with_others(records, records.texts(key), others).alias(key)
     found = values(records, key)
     try:
         series = pl.Series(key, found, dtype=pl.String)
