@@ -129,6 +129,9 @@ class LogConfig(Model):
         default_factory=dict
     )
     """Matches by id. A directory `match_<id>` below the log directory is one by itself."""
+    match_idle: Seconds = 3_600.0
+    """For how long nothing may have been written to the logs of a match before Dagster's sensor
+    has it archived."""
     offload: OffloadConfig = OffloadConfig()
     """How old logs are moved away."""
 

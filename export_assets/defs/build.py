@@ -11,6 +11,8 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 )
 from dagster._utils.warnings import BetaWarning, PreviewWarning
 
+from export_assets.defs.archive_jobs import build_archive_jobs
+from export_assets.defs.archives import build_archives
 from export_assets.defs.bundles import BundleRoot, build_bundles, bundle_roots
 from export_assets.defs.changes import build_changes_sensor
 from export_assets.defs.elsewhere import build_elsewhere_sensor
@@ -102,6 +104,11 @@ def _add_source(
             if is_log_source(source)
             else build_changes_sensor(source, tables, shapes)
         )
+    if is_log_source(source):
+        parts.assets += build_archives(source, retry_seconds=retry_seconds)
+        archives = build_archive_jobs(source)
+        parts.jobs += archives.jobs
+        parts.schedules += archives.schedules
     freshness = build_freshness_schedule(source, tables)
     if freshness is not None:
         parts.schedules.append(freshness)

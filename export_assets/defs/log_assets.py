@@ -63,6 +63,12 @@ def tables_read(source: ConfiguredSource) -> Sequence[str]:
     return (QUARANTINE.name,) if is_log_source(source) else ()
 
 
+def read_keys(source: ConfiguredSource) -> list[dg.AssetKey]:
+    """Return the keys of what a run that reads the logs of *source* fills."""
+    own = [source_table_key(source.name, name) for name in tables_read(source)]
+    return [segments_key(source.name), *own]
+
+
 def build_log_assets(
     source: ConfiguredSource, *, retry_seconds: float
 ) -> list[dg.AssetsDefinition]:

@@ -10,14 +10,17 @@ cursor, on run keys or on Dagster's memory of runs: losing them costs runs that 
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 
+from export_assets.defs.archives import matches_key, matches_partitions
 from export_assets.defs.changes import following_checks
-from export_assets.defs.log_assets import log_tables, tables_read
+from export_assets.defs.log_assets import log_tables, read_keys, tables_read
 from export_assets.defs.log_checks import build_log_check_specs
+from export_assets.defs.log_matches import MatchState, match_works, states_of
 from export_assets.defs.log_work import (
     Work,
     attempts_of,
@@ -26,13 +29,14 @@ from export_assets.defs.log_work import (
     is_under_way,
     pending_of,
 )
-from export_assets.defs.names import logs_key, segments_key, source_table_key
+from export_assets.defs.names import logs_key, source_table_key
 from export_assets.defs.schedules import default_tables
 from export_assets.defs.table import TableExport
 from export_assets.defs.wording import counted
 from export_assets.engine.logs.due import Due, read_due
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import ExportError
+from export_assets.store.local import LocalStore
 
 SECONDS = 30
 MOST_REQUESTS = 100
@@ -41,18 +45,31 @@ MOST_REQUESTS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What a cursor holds: the state of the logs of which all is exported."""
+    """What a cursor holds: the state of the logs of which all is exported and archived."""
 
     fingerprint: str = ""
     due: str = ""
     """Id of the look that found what was due then."""
+    matches: Mapping[str, str] = field(default_factory=dict)
+    """By match, the stamp of the logs that are archived."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Decision:
+    seen: Seen
+    says: str
+    works: Sequence[Work] = ()
+    news: bool = False
+    """Whether the logs are not as they were when all was exported."""
+    is_done: bool = False
+    """Whether all of them is exported by now."""
 
 
 def build_log_sensor(
     source: ConfiguredSource, tables: Sequence[TableExport]
 ) -> dg.SensorDefinition:
     """Return the sensor `<source>_logs`, off until somebody switches it on."""
-    watch = LogWatch(source=source, tables=_in_order(source, default_tables(tables)))
+    watch = log_watch(source, tables)
 
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         return watch.look(context.instance, context.cursor, now=datetime.now(UTC))
@@ -69,19 +86,31 @@ def build_log_sensor(
     )
 
 
+def log_watch(source: ConfiguredSource, tables: Sequence[TableExport]) -> "LogWatch":
+    """Return what decides for the sensor of *source*."""
+    workspace = tables[0].workspace
+    return LogWatch(
+        source=source,
+        tables=_in_order(source, default_tables(tables)),
+        store=workspace.store,
+        archives=workspace.archives,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class LogWatch:
     """Decides what is asked for, tick by tick."""
 
     source: ConfiguredSource
+    store: LocalStore
+    archives: Path
     tables: Sequence[TableExport]
     """Those exported by default, none before one that it is made of."""
 
     @property
     def read_assets(self) -> tuple[dg.AssetKey, ...]:
         """What a run that reads the logs fills."""
-        own = [source_table_key(self.source.name, name) for name in tables_read(self.source)]
-        return (segments_key(self.source.name), *own)
+        return tuple(read_keys(self.source))
 
     @property
     def read_checks(self) -> list[dg.AssetCheckKey]:
@@ -91,7 +120,8 @@ class LogWatch:
     @property
     def targets(self) -> list[dg.AssetKey]:
         """Everything a run may be asked for."""
-        return [*self.read_assets, *(key for table in self.tables for key in table.keys)]
+        own = [*self.read_assets, matches_key(self.source.name)]
+        return own + [key for table in self.tables for key in table.keys]
 
     @property
     def checks(self) -> list[dg.AssetCheckKey]:
@@ -102,23 +132,51 @@ class LogWatch:
         self, instance: dg.DagsterInstance, cursor: str | None, *, now: datetime
     ) -> dg.SensorResult | dg.SkipReason:
         """Return what is to be done now, or why nothing is."""
-        name = self.source.name
         try:
+            listed = self.source.logs.listed()
             fingerprint = self.source.source.fingerprint()
         except ExportError as error:
             return dg.SkipReason(str(error))
-        due = read_due(self.tables[0].store, name) if self.tables else None
-        seen = Seen(fingerprint=fingerprint, due=due.id if due is not None else "")
+        seen = read_cursor(cursor)
+        due = read_due(self.store, self.source.name)
+        states = states_of(self.source, listed, due)
+        matches = match_works(
+            instance, self.source, states, seen.matches, archives=self.archives, now=now
+        )
+        decided = self._decided(instance, fingerprint, due, seen, now=now)
+        requests, waiting = self._requests(instance, [*decided.works, *matches.works], now=now)
+        if decided.is_done and self.checks:
+            requests.append(dg.RunRequest(asset_selection=[], asset_check_keys=self.checks))
+        return dg.SensorResult(
+            run_requests=requests or None,
+            skip_reason=None if requests else "; ".join([decided.says, *waiting[:1]]),
+            cursor=write_cursor(replace(decided.seen, matches=matches.archived)),
+            dynamic_partitions_requests=self._new_matches(instance, states),
+            asset_events=list(self._observations(fingerprint)) if decided.news else [],
+        )
+
+    def _decided(
+        self,
+        instance: dg.DagsterInstance,
+        fingerprint: str,
+        due: Due | None,
+        seen: Seen,
+        *,
+        now: datetime,
+    ) -> "_Decision":
+        """Decide what is to be read and exported."""
+        name = self.source.name
+        now_seen = replace(seen, fingerprint=fingerprint, due=due.id if due is not None else "")
         is_read = due is not None and due.fingerprint == fingerprint
-        if is_read and seen == read_cursor(cursor):
-            return dg.SkipReason(f"{name}: unchanged")
+        if is_read and seen == now_seen:
+            return _Decision(seen=seen, says=f"{name}: unchanged")
         if is_under_way(instance, name, now=now):
-            return dg.SkipReason(f"{name}: changed, and the runs before are not done")
+            return _Decision(seen=seen, says=f"{name}: changed, and the runs before are not done")
         works = [] if is_read else [self._reading(fingerprint)]
         works += self._exports(instance, due, now=now) if due is not None else []
-        if not works:
-            return self._done(seen)
-        return self._asked(instance, works, fingerprint, cursor, now=now)
+        if works:
+            return _Decision(seen=seen, says=f"{name}: changed", works=works, news=True)
+        return _Decision(seen=now_seen, says=f"{name}: exported", news=True, is_done=True)
 
     def _reading(self, fingerprint: str) -> Work:
         return Work(assets=self.read_assets, stamp=fingerprint)
@@ -130,25 +188,10 @@ class LogWatch:
         failed = failed_lately(instance, self.source.name, self.tables)
         return list(export_works(pending, self.tables, failed, now=now))
 
-    def _done(self, seen: Seen) -> dg.SensorResult:
-        checks = self.checks
-        return dg.SensorResult(
-            run_requests=[dg.RunRequest(asset_selection=[], asset_check_keys=checks)]
-            if checks
-            else [],
-            asset_events=list(self._observations(seen.fingerprint)),
-            cursor=write_cursor(seen),
-        )
-
-    def _asked(
-        self,
-        instance: dg.DagsterInstance,
-        works: Sequence[Work],
-        fingerprint: str,
-        cursor: str | None,
-        *,
-        now: datetime,
-    ) -> dg.SensorResult | dg.SkipReason:
+    def _requests(
+        self, instance: dg.DagsterInstance, works: Sequence[Work], *, now: datetime
+    ) -> tuple[list[dg.RunRequest], list[str]]:
+        """Return a request for each of *works* that is not to wait, and why others are."""
         requests: list[dg.RunRequest] = []
         waiting: list[str] = []
         for work in works:
@@ -159,15 +202,19 @@ class LogWatch:
             if left > 0:
                 times = counted(attempts.count, "time")
                 waiting.append(f"tried {times} without success; again in {int(left) + 1} s")
-                continue
-            requests.append(work.request(self.source.name, attempts))
-        if not requests:
-            return dg.SkipReason(f"{self.source.name}: {waiting[0]}")
-        return dg.SensorResult(
-            run_requests=requests,
-            asset_events=list(self._observations(fingerprint)),
-            cursor=cursor,
-        )
+            else:
+                requests.append(work.request(self.source.name, attempts))
+        return requests, waiting
+
+    def _new_matches(
+        self, instance: dg.DagsterInstance, states: Sequence[MatchState]
+    ) -> list[dg.AddDynamicPartitionsRequest]:
+        partitions = matches_partitions(self.source.name)
+        if not states or partitions.name is None:
+            return []
+        known = set(instance.get_dynamic_partitions(partitions.name))
+        new = [state.id for state in states if state.id not in known]
+        return [partitions.build_add_request(new)] if new else []
 
     def _observations(self, fingerprint: str) -> Iterator[dg.AssetObservation]:
         name = self.source.name
@@ -192,21 +239,23 @@ def _in_order(source: ConfiguredSource, tables: Sequence[TableExport]) -> list[T
     return [table for table in found.values() if table is not None]
 
 
-def read_cursor(text: str | None) -> Seen | None:
-    """Return what was seen last; None where there is nothing or *text* is no cursor."""
+def read_cursor(text: str | None) -> Seen:
+    """Return what was seen last; nothing where *text* is no cursor."""
     try:
         cursor = json.loads(text or "")
     except (ValueError, RecursionError):
-        return None
-    values = (
-        [cursor.get(name) for name in ("fingerprint", "due")] if isinstance(cursor, Mapping) else []
-    )
-    match values:
-        case [str(fingerprint), str(due)]:
-            return Seen(fingerprint=fingerprint, due=due)
-    return None
+        return Seen()
+    if not isinstance(cursor, dict):
+        return Seen()
+    match [cursor.get(name) for name in ("fingerprint", "due", "matches")]:
+        case [str(fingerprint), str(due), dict(matches)]:
+            known = {name: one for name, one in matches.items() if isinstance(one, str)}
+            return Seen(fingerprint=fingerprint, due=due, matches=known)
+    return Seen()
 
 
 def write_cursor(seen: Seen) -> str:
     """Return the cursor that remembers *seen*."""
-    return json.dumps({"fingerprint": seen.fingerprint, "due": seen.due})
+    return json.dumps(
+        {"fingerprint": seen.fingerprint, "due": seen.due, "matches": dict(seen.matches)}
+    )

@@ -25,7 +25,9 @@ from export_assets.errors import ExportError
 from export_assets.tables.partitions import ALL, TimePartitions
 
 OF = "export_assets/logs"
-"""Tag of the runs asked for: the source."""
+"""Tag of the runs that read and export: the source."""
+ARCHIVES_OF = "export_assets/archives"
+"""Tag of the runs that archive: the source."""
 WORK = "export_assets/work"
 """Tag of the runs asked for: what exactly they are to do."""
 
@@ -51,10 +53,10 @@ class Work:
     assets: tuple[dg.AssetKey, ...]
     keys: tuple[str, ...] = (ALL,)
     """Consecutive partitions, or `all` alone."""
-    checks: tuple[dg.AssetCheckKey, ...] | None = None
-    """None for all checks of the assets."""
     stamp: str
     """Of what it is to be made of."""
+    tag: str = OF
+    """What says which source the run is of."""
 
     @property
     def id(self) -> str:
@@ -69,7 +71,7 @@ class Work:
         Its key holds the run before, so it was never used; the same request made twice, because
         a tick was killed, is one run.
         """
-        tags = {OF: source, WORK: self.id}
+        tags = {self.tag: source, WORK: self.id}
         if len(self.keys) > 1:
             tags["dagster/asset_partition_range_start"] = self.keys[0]
             tags["dagster/asset_partition_range_end"] = self.keys[-1]
@@ -77,7 +79,6 @@ class Work:
         return dg.RunRequest(
             run_key=f"{source}:{self.id}#{attempt.count + 1}:{attempt.last_run or 'first'}",
             asset_selection=list(self.assets),
-            asset_check_keys=list(self.checks) if self.checks is not None else None,
             partition_key=single,
             tags=tags,
         )
@@ -114,11 +115,19 @@ def attempts_of(instance: dg.DagsterInstance, work: Work) -> Attempts:
     )
 
 
-def is_under_way(instance: dg.DagsterInstance, source: str, *, now: datetime) -> bool:
+def is_under_way(
+    instance: dg.DagsterInstance, source: str, *, now: datetime, tag: str = OF
+) -> bool:
     """Whether a run that was asked for is not over."""
-    filters = dg.RunsFilter(tags={OF: source}, statuses=list(_UNFINISHED))
+    filters = dg.RunsFilter(tags={tag: source}, statuses=list(_UNFINISHED))
     records = instance.get_run_records(filters, limit=_LOOKED_AT)
     return any(abs(now - one.update_timestamp.astimezone(UTC)) < STUCK for one in records)
+
+
+def was_done(instance: dg.DagsterInstance, work: Work) -> bool:
+    """Whether a run did *work*, as far as Dagster remembers."""
+    filters = dg.RunsFilter(tags={WORK: work.id}, statuses=[dg.DagsterRunStatus.SUCCESS])
+    return instance.get_runs_count(filters) > 0
 
 
 def pending_of(tables: Sequence[TableExport], due: Due) -> dict[str, dict[str, str]]:

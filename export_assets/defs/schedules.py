@@ -11,7 +11,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 from export_assets.defs.freshness import fresh_tables
 from export_assets.defs.partitions import keys_between
 from export_assets.defs.runs import requests_for
-from export_assets.defs.source_tables import step_keys
+from export_assets.defs.source_tables import upstream_keys
 from export_assets.defs.table import TableExport
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.tables.partitions import ALL, TimePartitions
@@ -32,7 +32,7 @@ def build_job(
     keys = [key for table in default_tables(tables) for key in table.keys]
     return dg.define_asset_job(
         f"export_{source.name}",
-        selection=dg.AssetSelection.assets(*keys, *step_keys(source)),
+        selection=dg.AssetSelection.assets(*keys, *upstream_keys(source)),
         description=f"Export every table of {source.name} in every configured format.",
         tags={"export_assets/source": source.name},
     )
@@ -49,13 +49,13 @@ def build_schedule(
     switch it on, because nobody asked for the load on the source.
     """
     chosen = default_tables(tables)
-    cron = _five_fields(source.config.schedule or DAILY)
+    cron = five_fields(source.config.schedule or DAILY)
 
     def evaluate(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
         start, end = period(cron, context.scheduled_execution_time)
         wanted = {table.name: due(table, start, end) for table in chosen}
         name = f"{source.name}@{context.scheduled_execution_time:%Y-%m-%dT%H:%M}"
-        yield from requests_for(wanted, chosen, step_keys(source), run_key=name)
+        yield from requests_for(wanted, chosen, upstream_keys(source), run_key=name)
 
     return dg.ScheduleDefinition(
         name=f"{source.name}_schedule",
@@ -124,7 +124,8 @@ def due(table: TableExport, start: datetime, end: datetime) -> list[str]:
     return [ALL]
 
 
-def _five_fields(cron: str) -> str:
+def five_fields(cron: str) -> str:
+    """Return a cron line for one of the names that stand for some."""
     names = {
         "@hourly": "0 * * * *",
         "@daily": "0 0 * * *",

@@ -13,6 +13,7 @@ from export_assets.defs.log_assets import (
     build_log_assets,
     is_log_source,
     log_tables,
+    read_keys,
     tables_read,
 )
 from export_assets.defs.metadata import shape_schema
@@ -32,6 +33,11 @@ def steps_of(source: ConfiguredSource) -> Sequence[Step]:
 def step_keys(source: ConfiguredSource) -> list[dg.AssetKey]:
     """Return the keys of the tables that upstream steps fill."""
     return [source_table_key(source.name, step.table) for step in steps_of(source)]
+
+
+def upstream_keys(source: ConfiguredSource) -> list[dg.AssetKey]:
+    """Return the keys of what is filled first by a run over the tables of *source*."""
+    return [*step_keys(source), *(read_keys(source) if is_log_source(source) else ())]
 
 
 def observed_tables(source: ConfiguredSource, shapes: Sequence[TableShape]) -> list[str]:

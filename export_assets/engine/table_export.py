@@ -217,6 +217,8 @@ class TableExporter:
         waiting: dict[str, int] = {}
         # What may have rows and has none is no partition, unless it was one, or was asked for.
         there = self._published(table) | set(self.request.partitions)
+        if not isinstance(table.plan.partitions, TimePartitions):
+            there.add(ALL)
         vanished = table.vanished
         table = replace(
             table, vanished=lambda request, seen: vanished(request, seen) & frozenset(there)

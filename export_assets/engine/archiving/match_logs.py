@@ -40,12 +40,33 @@ def match_ids(source: ConfiguredSource) -> list[str]:
         SourceMissing: The log directory is not there.
         UsageError: The source is none of event logs.
     """
-    found = set(source.config.log.matches)
-    for listed in logs_below(source.logs):
-        for part in listed.name.split("/")[:-1]:
-            if part.startswith(_PREFIX) and _is_id(part.removeprefix(_PREFIX)):
-                found.add(part.removeprefix(_PREFIX))
-    return sorted(found)
+    inside = (one for listed in logs_below(source.logs) for one in matches_around(listed))
+    return sorted({*source.config.log.matches, *inside})
+
+
+def matches_around(listed: Listed) -> Iterator[str]:
+    """Yield the ids of matches in whose directories a file is."""
+    for part in listed.name.split("/")[:-1]:
+        if part.startswith(_PREFIX) and _is_id(part.removeprefix(_PREFIX)):
+            yield part.removeprefix(_PREFIX)
+
+
+def window_of(match: MatchConfig) -> Window | None:
+    """Return the time of a match; None where its logs alone tell what is of it."""
+    if match.start is None:
+        return None
+    end = _midnight(match.end or match.start) + timedelta(days=1)
+    return Window(start=_midnight(match.start), end=end)
+
+
+def like(files: Sequence[Listed], patterns: Sequence[str]) -> Iterator[Listed]:
+    """Yield the files called like one of *patterns*: by path, or by name where it has no `/`."""
+    for listed in files:
+        base = listed.name.rpartition("/")[2]
+        for pattern in patterns:
+            if fnmatchcase(listed.name, pattern) or fnmatchcase(base, pattern):
+                yield listed
+                break
 
 
 def choose_logs(
@@ -68,9 +89,9 @@ def choose_logs(
     inside = tuple(one for one in listed if _in_directory(one, match_id))
     found: MatchLogs
     if patterns:
-        found = MatchLogs(how="patterns", logs=tuple(_like(listed, patterns)))
+        found = MatchLogs(how="patterns", logs=tuple(like(listed, patterns)))
     elif match is not None and match.files:
-        found = MatchLogs(how="files", logs=tuple(_like(listed, match.files)))
+        found = MatchLogs(how="files", logs=tuple(like(listed, match.files)))
     elif match is not None:
         found = MatchLogs(how="days", logs=tuple(_of_days(logs, match, run_id=run_id, now=now)))
     elif inside:
@@ -98,25 +119,13 @@ def _in_directory(listed: Listed, match_id: str) -> bool:
     return f"{_PREFIX}{match_id}" in listed.name.split("/")[:-1]
 
 
-def _like(files: Sequence[Listed], patterns: Sequence[str]) -> Iterator[Listed]:
-    """Yield the files called like one of *patterns*: by path, or by name where it has no `/`."""
-    for listed in files:
-        base = listed.name.rpartition("/")[2]
-        for pattern in patterns:
-            if fnmatchcase(listed.name, pattern) or fnmatchcase(base, pattern):
-                yield listed
-                break
-
-
 def _of_days(
     logs: LogSource, match: MatchConfig, *, run_id: str, now: datetime
 ) -> Iterator[Listed]:
     """Yield the logs with events of the match's days."""
-    if match.start is None:
+    window = window_of(match)
+    if window is None:
         return
-    window = Window(
-        start=_midnight(match.start), end=_midnight(match.end or match.start) + timedelta(days=1)
-    )
     with logs.reading(run_id, now) as (report, view):
         states = LogStates(logs, report, now=now)
         first = _first_places(view, window)

@@ -15,12 +15,15 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
+from export_assets.engine.archiving.match_logs import window_of
+from export_assets.engine.logs.snapshot import LogSnapshot
 from export_assets.engine.memory import STATE
 from export_assets.engine.privacy import review_plans
 from export_assets.engine.run import Exporter
 from export_assets.engine.scope import published_keys
 from export_assets.engine.shape_changes import judge_drift
 from export_assets.engine.tables import TablePlan, plan_tables, select_tables
+from export_assets.engine.workspace import ConfiguredSource
 from export_assets.sources.base import Remarks, Scan, Snapshot
 from export_assets.store.durable import write_durably
 from export_assets.store.layout import safe_name
@@ -40,6 +43,8 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     """Of the logs when they were read."""
     tables: dict[str, dict[str, str]]
     """By table and partition key, the stamp of what the rows are made of."""
+    matches: dict[str, list[str]] = {}
+    """Of matches told by days, the names (escaped) that logs with events of them had."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +81,24 @@ def find_due(exporter: Exporter) -> Reading:
                 tables[plan.name] = found
         remarks = snapshot.remarks()
         fingerprint = "" if remarks.failures else snapshot.info.id
-        due = Due(id=uuid.uuid4().hex[:16], fingerprint=fingerprint, tables=tables)
+        due = Due(
+            id=uuid.uuid4().hex[:16],
+            fingerprint=fingerprint,
+            tables=tables,
+            matches=_matches_of(exporter.source, snapshot),
+        )
         return Reading(due=due, remarks=remarks)
+
+
+def _matches_of(source: ConfiguredSource, snapshot: Snapshot) -> dict[str, list[str]]:
+    """Return by match the names of logs, by the times that their segments are of."""
+    found: dict[str, list[str]] = {}
+    for name, match in source.config.log.matches.items():
+        window = window_of(match)
+        if window is not None and not match.files and isinstance(snapshot, LogSnapshot):
+            segments = snapshot.view.segments
+            found[name] = sorted({one.record.file for one in segments if one.overlaps(window)})
+    return found
 
 
 def _due_of(exporter: Exporter, plan: TablePlan, snapshot: Snapshot) -> dict[str, str]:
