@@ -10,6 +10,7 @@ from export_assets.cli.options import CommonOptions, command
 from export_assets.cli.output import Output
 
 if TYPE_CHECKING:
+    from export_assets.engine.logs.mending import Mend
     from export_assets.engine.repair import RepairReport
     from export_assets.engine.repair_plan import Repair
     from export_assets.engine.workspace import ConfiguredSource, Workspace
@@ -75,14 +76,18 @@ def repair_sources(output: Output, options: RepairOptions) -> int:
     """
     from export_assets.cli.project import workspace_of
     from export_assets.engine.report import EXIT_PARTIAL
+    from export_assets.errors import IntegrityError
 
     workspace = workspace_of(options.home)
     codes: set[int] = set()
     documents = []
     for source in _sources(workspace, options):
+        mends = _mend(output, source, options)
+        if any(one.kept for one in mends):
+            codes.add(IntegrityError.exit_code)
         report = _repair(output, workspace, source, options)
         codes.add(report.exit_code)
-        documents.append(_document(source.name, report))
+        documents.append(_document(source.name, report, mends))
         for one in report.left:
             output.problem(f"{source.name}/{one.table}/{one.format}/{one.partition}: {one.kept}")
         for record in report.failed:
@@ -104,6 +109,29 @@ def _sources(workspace: "Workspace", options: RepairOptions) -> "Iterator[Config
         msg = "--url: says where one source is, so name that source"
         raise UsageError(msg)
     yield from (one for one in workspace.configured() if _is_published(workspace, one.name))
+
+
+def _mend(output: Output, source: "ConfiguredSource", options: RepairOptions) -> "Sequence[Mend]":
+    """Make damaged segments of event logs again, of which all tables are made."""
+    from export_assets.cli.project import new_run
+    from export_assets.engine.logs.mending import mend_segments
+
+    if source.config.kind != "event_log":
+        return ()
+
+    def agree(plan: "Sequence[Mend]") -> bool:
+        for one in plan:
+            action = "read again" if one.kept is None else "leave"
+            output.line(f"{action} {source.name}/_segments/{one.path.name}")
+            for fact in one.facts:
+                output.line(f"    {fact}")
+        return not options.dry_run
+
+    mends = mend_segments(source.logs, new_run().id, agree=agree)
+    for one in mends:
+        if one.kept is not None:
+            output.problem(f"{source.name}/_segments/{one.path.name}: {one.kept}")
+    return mends
 
 
 def _repair(
@@ -178,7 +206,7 @@ def _print_plan(output: Output, source: str, plan: "Sequence[Repair]") -> None:
     output.line(f"{source}: {counted(wanted, 'partition')} to publish again{left}")
 
 
-def _document(source: str, report: "RepairReport") -> dict[str, Any]:
+def _document(source: str, report: "RepairReport", mends: "Sequence[Mend]") -> dict[str, Any]:
     became = {(one.table, one.format, one.partition): one for one in report.records}
     return {
         "source": source,
@@ -194,6 +222,9 @@ def _document(source: str, report: "RepairReport") -> dict[str, Any]:
                 "status": _status(one.kept, became.get((one.table, one.format, one.partition))),
             }
             for one in report.plan
+        ],
+        "segments": [
+            {"path": str(one.path), "facts": list(one.facts), "kept": one.kept} for one in mends
         ],
         "failed": [
             {"error": record.error, "exit_code": record.exit_code} for record in report.failed

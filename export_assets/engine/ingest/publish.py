@@ -22,7 +22,7 @@ from export_assets.sources.logs.judge import Rejected
 from export_assets.sources.logs.quarantine import Quarantined
 from export_assets.sources.logs.reading import Account, LogFile, LogReader, Piece, Reading
 from export_assets.sources.logs.streams import open_stream
-from export_assets.store.local import LocalStore
+from export_assets.store.local import ANY, LocalStore
 from export_assets.store.manifest import (
     Counters,
     Manifest,
@@ -121,11 +121,13 @@ def publish_segment(
     replaces: str | None = None,
     marks: tuple[SegmentMark, ...] = (),
     origin: str = "",
+    replaces_damaged: bool = False,
 ) -> Manifest:
     """Publish what is new in *look* and return its manifest.
 
     *replaces* is the run that published the segment of the same start before, None where there
     is none, and *marks* are where that one ended. *origin* is a hash of the directory's address.
+    With *replaces_damaged* the one before is replaced though its manifest cannot be read.
 
     Raises:
         SourceChanged: The file was rewritten while it was read; nothing was published.
@@ -136,7 +138,13 @@ def publish_segment(
     schema = placed_schema(rows.schema)
     with (
         translating(f"{key}/{directory}"),
-        store.stage(key, directory, run_id, expected_run_id=replaces) as staging,
+        store.stage(
+            key,
+            directory,
+            run_id,
+            expected_run_id=ANY if replaces_damaged else replaces,
+            replace_damaged=replaces_damaged,
+        ) as staging,
     ):
         writer = SegmentWriter(staging, schema)
         try:

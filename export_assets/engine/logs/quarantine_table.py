@@ -37,6 +37,7 @@ class QuarantineTable(LogTable):
         held: list[pl.DataFrame] = []
         for segment in view.segments:
             if segment.quarantine is not None:
+                view.prove(segment, [segment.quarantine])
                 batches = format_named("ndjson").read(
                     segment.quarantine, QUARANTINE, FormatOptions()
                 )

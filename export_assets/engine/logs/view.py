@@ -1,8 +1,8 @@
 """The published segments of a source as they were at one moment, read in stretches of time."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,9 @@ from typing import Final
 
 import polars as pl
 
-from export_assets.engine.ingest.segments import TIME, Segment
+from export_assets.engine.ingest.segments import SEGMENTS, TIME, Segment
+from export_assets.errors import IntegrityError
+from export_assets.store.hashing import hash_file
 from export_assets.store.manifest import ColumnRecord, SegmentRecord
 from export_assets.tables.partitions import Window
 
@@ -35,6 +37,8 @@ class SegmentFiles:
     first: datetime | None
     """Time of its earliest row; None where it has no rows."""
     last: datetime | None
+    hashes: Mapping[Path, str]
+    """SHA-256 of each file."""
 
     @property
     def stamp(self) -> int:
@@ -65,6 +69,7 @@ def files_of(segment: Segment, path: Path) -> SegmentFiles:
         version=manifest.config_hash,
         first=_bound(times, "min"),
         last=_bound(times, "max"),
+        hashes={path / one.path: one.sha256 for one in manifest.listed},
     )
 
 
@@ -78,6 +83,8 @@ class SegmentView:
     """All segments of one source at one moment."""
 
     segments: tuple[SegmentFiles, ...]
+    _proven: set[Path] = field(default_factory=set, compare=False, repr=False)
+    """Files that were found to be what their manifests say."""
 
     @property
     def rows(self) -> int:
@@ -114,6 +121,8 @@ class SegmentView:
         parts = [part for segment in concerned for part in segment.parts]
         if not parts:
             return None
+        for segment in concerned:
+            self.prove(segment, segment.parts)
         rows = pl.scan_parquet(
             parts, hive_partitioning=False, glob=False, missing_columns="insert",
             extra_columns="ignore", low_memory=True,
@@ -124,6 +133,22 @@ class SegmentView:
         if window.end is not None and any(_ends_after(one, window) for one in concerned):
             rows = rows.filter(time < window.end)
         return rows.select(columns)
+
+    def prove(self, segment: SegmentFiles, files: Iterable[Path]) -> None:
+        """Compare *files* of a segment with its manifest, once: rotten bytes may decode to rows.
+
+        Raises:
+            IntegrityError: One is damaged.
+        """
+        for path in files:
+            if path in self._proven:
+                continue
+            if hash_file(path)[1] != segment.hashes[path]:
+                own = segment.record
+                msg = f"{SEGMENTS}/{own.identity}-{own.start} ({own.file}): {path.name} is not what"
+                msg += " its manifest says; `repair` reads the log again where it is still there"
+                raise IntegrityError(msg)
+            self._proven.add(path)
 
     def read(self, window: Window, columns: Sequence[str]) -> pl.DataFrame | None:
         """Return *columns* of the rows of *window* in no order; None where there are none."""

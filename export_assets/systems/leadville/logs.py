@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
 
@@ -17,10 +17,11 @@ from export_assets.engine.ingest.rows import Head
 from export_assets.engine.logs.kind import LogKind, LogTable
 from export_assets.engine.logs.quarantine_table import QuarantineTable
 from export_assets.errors import SourceMissing
-from export_assets.sources.logs.judge import Rejected
+from export_assets.sources.logs.judge import DuplicateKeys, Rejected, judge_lines
 from export_assets.sources.logs.moments import LocalTime
 from export_assets.sources.logs.reading import Batch, Judge
 from export_assets.systems.leadville.dialects.base import Dialect
+from export_assets.systems.leadville.dialects.event_csv import EventCsv
 from export_assets.systems.leadville.dialects.registry import recognise
 from export_assets.systems.leadville.event_table import EventTable
 from export_assets.systems.leadville.log_events import read_events
@@ -42,6 +43,7 @@ class EventRows:
     dialect: Dialect
     clock: LocalTime
     version: str
+    duplicate_keys: DuplicateKeys = "quarantine"
 
     @property
     def schema(self) -> TableSchema:
@@ -51,6 +53,8 @@ class EventRows:
     @property
     def judge(self) -> Judge:
         """What tells the dialect's records from other lines."""
+        if self.duplicate_keys == "last_wins" and not isinstance(self.dialect, EventCsv):
+            return partial(judge_lines, duplicate_keys="last_wins")
         return self.dialect.judge
 
     def frame(self, batch: Batch) -> tuple[pl.DataFrame, Sequence[Rejected]]:
@@ -85,7 +89,9 @@ class LeadvilleLogs(LogKind):
     def rows_of(self, head: Head) -> EventRows | None:
         """Return the rows of the dialect that most of the first lines are of."""
         dialect = recognise(head.lines)
-        return None if dialect is None else EventRows(dialect, self.clock, self.version)
+        if dialect is None:
+            return None
+        return EventRows(dialect, self.clock, self.version, self._config.log.duplicate_keys)
 
     def tables(self) -> Sequence[LogTable]:
         """Return events, runs, their statistics and the quarantine."""

@@ -313,3 +313,23 @@ def test_a_rotated_compressed_log_beside_its_first_half_gives_nothing_twice(
     assert sum(record.exported_bytes for record in world.segments) + sum(
         record.quarantined_bytes for record in world.segments
     ) == len(content)
+
+
+def test_keys_that_are_there_twice_are_refused_or_the_last_one_wins_as_configured(
+    make_world: Callable[[str], LogWorld],
+) -> None:
+    world = make_world("twice")
+    world.log(
+        "range_main_20250901.ndjson",
+        b'{"datetime":"9/1/25 8:00:00.00am","type":"Status","device":"Bridge","device_id":"",'
+        b'"device_position":"","details":"one","details":"two","seq":1}\n',
+    )
+    world.export(tables=("events", "quarantine"))
+    refused = world.rows("quarantine")["reason"].to_list()
+
+    world.configure(world.yaml + "log: {duplicate_keys: last_wins}\n")
+    world.export(tables=("events", "quarantine"))
+
+    assert refused == ["duplicate_key"]
+    assert world.rows()["details"].to_list() == ["two"]
+    assert world.rows("quarantine").height == 0
