@@ -1,0 +1,50 @@
+"""What kill -9 leaves behind of an offload from reading the logs to moving them away."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SERVER = Path(__file__).with_name("offload_kill_server.py")
+SEED = 20260301
+KILLS = 500 if os.environ.get("EXPORT_ASSETS_SOAK") == "1" else 60
+
+
+def serve(root: Path, kills: int, *faults: str) -> list[dict[str, Any]]:
+    command = [sys.executable, str(SERVER), str(root), str(SEED), str(kills), *faults]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=kills * 10,
+        cwd=Path(__file__).parents[3],
+        env={"PYTHONPATH": ".", "PATH": "/usr/bin:/bin"},
+    )
+    assert done.returncode == 0, f"replay: {' '.join(command)}\n{done.stderr}"
+    results: list[dict[str, Any]] = json.loads(done.stdout)["results"]
+    return results
+
+
+@pytest.mark.timeout(KILLS * 10)
+def test_kills_of_whole_offloads_lose_no_line_and_the_next_run_finishes(quick: Path) -> None:
+    results = serve(quick, KILLS)
+
+    hits = sum(result["killed"] for result in results)
+    assert len(results) == KILLS
+    assert hits >= KILLS // 2, "too few kills met an offload under way"
+    assert [result for result in results if result["faults"]][:3] == []
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("fault", "found"), [("delete first", "lost"), ("read nothing", "published")]
+)
+def test_kills_find_a_faulty_step(quick: Path, fault: str, found: str) -> None:
+    results = serve(quick, 8, fault)
+
+    caught = [one for one in results if any(line.startswith(found) for line in one["faults"])]
+    assert len(caught) >= 3
