@@ -46,7 +46,12 @@ def match_ids(source: ConfiguredSource) -> list[str]:
 
 def matches_around(listed: Listed) -> Iterator[str]:
     """Yield the ids of matches in whose directories a file is."""
-    for part in listed.name.split("/")[:-1]:
+    yield from match_of_directory(listed.name)
+
+
+def match_of_directory(file: str) -> Iterator[str]:
+    """Yield the ids of matches in whose directories the file called *file* is."""
+    for part in file.split("/")[:-1]:
         if part.startswith(_PREFIX) and _is_id(part.removeprefix(_PREFIX)):
             yield part.removeprefix(_PREFIX)
 
@@ -62,11 +67,14 @@ def window_of(match: MatchConfig) -> Window | None:
 def like(files: Sequence[Listed], patterns: Sequence[str]) -> Iterator[Listed]:
     """Yield the files called like one of *patterns*: by path, or by name where it has no `/`."""
     for listed in files:
-        base = listed.name.rpartition("/")[2]
-        for pattern in patterns:
-            if fnmatchcase(listed.name, pattern) or fnmatchcase(base, pattern):
-                yield listed
-                break
+        if called_like(listed.name, patterns):
+            yield listed
+
+
+def called_like(file: str, patterns: Sequence[str]) -> bool:
+    """Whether a file is called like one of *patterns*; see `like`."""
+    base = file.rpartition("/")[2]
+    return any(fnmatchcase(file, pattern) or fnmatchcase(base, pattern) for pattern in patterns)
 
 
 def choose_logs(

@@ -25,7 +25,6 @@ from export_assets.systems.leadville.dialects.event_csv import EventCsv
 from export_assets.systems.leadville.dialects.registry import recognise
 from export_assets.systems.leadville.event_table import EventTable
 from export_assets.systems.leadville.log_events import read_events
-from export_assets.systems.leadville.matches import matches_of
 from export_assets.systems.leadville.model import EVENTS
 from export_assets.systems.leadville.run_table import RunTable
 from export_assets.systems.leadville.statistics_tables import MatchTable, RunHistory, SessionTable
@@ -100,7 +99,7 @@ class LeadvilleLogs(LogKind):
             EventTable(self._config),
             RunTable(self._idle_timeout),
             SessionTable(history),
-            MatchTable(history, matches_of(self._config)),
+            MatchTable(history, self._config),
             QuarantineTable(self._config),
         )
 

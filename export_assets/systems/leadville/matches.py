@@ -1,19 +1,37 @@
-"""The matches that the configuration names, as stretches of time."""
+"""Which runs are of which match: by days, by logs, or by the directory of the match."""
 
-from datetime import UTC, date, datetime, timedelta
+import json
+from collections.abc import Callable, Sequence
+
+import polars as pl
 
 from export_assets.config.models import SourceConfig
-from export_assets.systems.leadville.statistics_tables import Matches
+from export_assets.engine.archiving.match_logs import called_like, match_of_directory, window_of
+from export_assets.engine.logs.view import SegmentView
 
 
-def matches_of(config: SourceConfig) -> Matches:
-    """Return begin and end of every match that has days; others are told by their logs alone."""
-    return {
-        name: (_midnight(match.start), _midnight(match.end or match.start) + timedelta(days=1))
-        for name, match in config.log.matches.items()
-        if match.start is not None
+def matches_of(config: SourceConfig, view: SegmentView, runs: pl.DataFrame) -> dict[str, pl.Series]:
+    """Return, by id, which of *runs* are of each match that is known, a truth value each."""
+    files = [json.loads(text) for text in runs["source_files"].to_list()]
+    found: dict[str, pl.Series] = {}
+    for name, match in config.log.matches.items():
+        window = window_of(match)
+        if match.files or window is None:
+            patterns = match.files
+            found[name] = _any(files, lambda file, own=patterns: called_like(file, own))  # type: ignore[misc]  # a default
+        else:
+            inside = runs["start_time"].is_between(window.start, window.end, closed="left")
+            found[name] = inside
+    directories = {
+        name
+        for segment in view.segments
+        for name in match_of_directory(segment.record.file)
+        if name not in found
     }
+    for name in sorted(directories):
+        found[name] = _any(files, lambda file, own=name: own in match_of_directory(file))  # type: ignore[misc]  # a default
+    return found
 
 
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+def _any(files: Sequence[Sequence[str]], is_of: Callable[[str], bool]) -> pl.Series:
+    return pl.Series([any(map(is_of, names)) for names in files], dtype=pl.Boolean)

@@ -1,7 +1,6 @@
 """Summary tables of runs: per session, and for any set of runs such as those of a match."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Final
 
 import polars as pl
@@ -66,21 +65,19 @@ def session_statistics(runs: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame
 
 
 def match_statistics(
-    runs: pl.DataFrame, splits: pl.DataFrame, matches: Mapping[str, tuple[datetime, datetime]]
+    runs: pl.DataFrame, splits: pl.DataFrame, matches: Mapping[str, pl.Series]
 ) -> pl.DataFrame:
     """Summarise *runs* by match.
 
     Args:
         runs: Rows of the table `runs`.
         splits: Of those runs, as `split_times` gives them.
-        matches: Id to begin (included) and end (excluded), in UTC. A run belongs to each match
-            in which it started; a match without runs has a row of zeros.
+        matches: Id to which of the runs are of the match, a truth value each. A run may be of
+            several matches; a match without runs has a row of zeros.
     """
     parts = [
-        runs.filter(pl.col("start_time").is_between(begin, end, closed="left")).with_columns(
-            match_id=pl.lit(match)
-        )
-        for match, (begin, end) in matches.items()
+        runs.filter(inside).with_columns(match_id=pl.lit(match))
+        for match, inside in matches.items()
     ]
     empty = runs.clear().with_columns(match_id=pl.lit(None, dtype=pl.String))
     found = _summarise(pl.concat([empty, *parts]), splits, "match_id", MATCH_STATISTICS)

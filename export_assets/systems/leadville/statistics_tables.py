@@ -1,12 +1,13 @@
 """The tables of statistics: one row per session of a timer, and one per match."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from export_assets.config.models import SourceConfig
 from export_assets.engine.logs.kind import LogTable
 from export_assets.engine.logs.view import SegmentView
+from export_assets.systems.leadville.matches import matches_of
 from export_assets.systems.leadville.model import RUNS
 from export_assets.systems.leadville.run_table import RunTable
 from export_assets.systems.leadville.statistics import (
@@ -20,9 +21,6 @@ from export_assets.tables.partitions import Window
 from export_assets.tables.schema import TableSchema
 
 _SPLITS = pl.Schema({"run_id": pl.String(), "shot": pl.Int64(), "split_seconds": pl.Float64()})
-
-Matches = Mapping[str, tuple[datetime, datetime]]
-"""Id to begin (included) and end (excluded), in UTC."""
 
 
 class RunHistory:
@@ -71,9 +69,9 @@ class MatchTable(LogTable):
     name = MATCH_STATISTICS.name
     depends_on = (RUNS.name,)
 
-    def __init__(self, history: RunHistory, matches: Matches) -> None:
+    def __init__(self, history: RunHistory, config: SourceConfig) -> None:
         self._history = history
-        self._matches = matches
+        self._config = config
 
     def schema(self, view: SegmentView) -> TableSchema:
         """Return the columns of the statistics."""
@@ -85,9 +83,10 @@ class MatchTable(LogTable):
     ) -> Iterator[pl.DataFrame]:
         """Yield one row per match, all of them at once."""
         del window, columns
-        if self._matches:
-            runs, splits = self._history.of(view)
-            yield match_statistics(runs, splits, self._matches)
+        runs, splits = self._history.of(view)
+        matches = matches_of(self._config, view, runs)
+        if matches:
+            yield match_statistics(runs, splits, matches)
 
 
 def runs_and_splits(table: RunTable, view: SegmentView) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -77,7 +77,8 @@ def test_unknown_impacts_do_not_make_a_rate() -> None:
 def test_a_match_has_the_runs_that_started_in_it(events: pl.DataFrame) -> None:
     runs = aggregate_runs(events).frame
     later = TEN + timedelta(seconds=100)
-    matches = {"m1": (TEN, later), "m2": (later, later + timedelta(hours=1)), "m3": (TEN, TEN)}
+    starts = runs["start_time"]
+    matches = {"m1": starts < later, "m2": starts >= later, "m3": starts < TEN}
 
     table = match_statistics(runs, split_times(runs, events), matches)
 

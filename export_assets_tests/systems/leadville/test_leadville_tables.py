@@ -333,3 +333,36 @@ def test_keys_that_are_there_twice_are_refused_or_the_last_one_wins_as_configure
     assert refused == ["duplicate_key"]
     assert world.rows()["details"].to_list() == ["two"]
     assert world.rows("quarantine").height == 0
+
+
+def test_statistics_are_by_match_told_by_days_by_logs_or_by_its_directory(
+    make_world: Callable[[str], LogWorld],
+) -> None:
+    world = make_world("matches")
+    make(world)
+    keep(world, lambda file: file.startswith("range_main_") and file.endswith(".ndjson"))
+    (world.logs / "match_cup").mkdir()
+    second = "range_main_20250902.ndjson"
+    (world.logs / second).rename(world.logs / "match_cup" / second)
+    world.configure(
+        world.yaml
+        + "log:\n  matches:\n"
+        + "    opening: {start: 2025-09-01}\n"
+        + "    third: {files: ['*_20250903.ndjson']}\n"
+        + "    winter: {start: 2025-12-01, end: 2025-12-03}\n"
+    )
+
+    world.export()
+
+    runs = world.rows("runs")
+    found = {row["match_id"]: row for row in world.rows("match_statistics").to_dicts()}
+    by_file = runs.with_columns(of=pl.col("source_files").str.extract(r"_main_(\d+)\."))
+    assert set(found) == {"opening", "third", "winter", "cup"}
+    assert (
+        found["opening"]["runs"]
+        == runs.filter(pl.col("start_time").dt.date() == date(2025, 9, 1)).height
+    )
+    assert found["third"]["runs"] == by_file.filter(of="20250903").height
+    assert found["cup"]["runs"] == by_file.filter(of="20250902").height > 3
+    assert found["cup"]["shots"] == by_file.filter(of="20250902")["shots_detected"].sum()
+    assert (found["winter"]["runs"], found["winter"]["shots"]) == (0, 0)
