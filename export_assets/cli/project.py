@@ -12,14 +12,23 @@ if TYPE_CHECKING:
 
 
 def settings_of(home: Path | None) -> "Settings":
-    """Return the project's settings, without reading its sources.
+    """Return the project's settings, whatever is wrong with its sources.
 
     Raises:
         ConfigError: They are wrong.
     """
-    from export_assets.config.settings import load_settings
+    from contextlib import suppress
 
-    return load_settings(home, environ=os.environ).settings
+    from export_assets.config.settings import load_settings
+    from export_assets.errors import ConfigError
+    from export_assets.systems.settled import load_settled
+
+    loaded = load_settings(home, environ=os.environ)
+    if loaded.origins["exports_dir"] == "default":
+        # A system's own configuration may say where exports go.
+        with suppress(ConfigError):
+            return load_settled(home, environ=os.environ).settings
+    return loaded.settings
 
 
 def workspace_of(home: Path | None) -> "Workspace":

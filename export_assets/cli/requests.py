@@ -19,12 +19,15 @@ from export_assets.formats.base import Format, FormatOptions
 from export_assets.formats.registry import resolve_formats
 from export_assets.tables.partitions import TimePartitions, Window
 
+_EVENTS = "events"
 _EVERY = ("year", "month", "day", "hour")
 # Values only the formats that know the option at all accept or react to.
-_PROBES: Mapping[str, Mapping[str, object]] = {
-    "profile": {"profile": "excel"},
-    "delimiter": {"delimiter": ";"},
-    "pretty": {"pretty": True},
+_PROBES: Mapping[str, Sequence[object]] = {
+    "profile": ("excel", "logged"),
+    "delimiter": (";",),
+    "pretty": (True,),
+    "schema_header": (True,),
+    "partition_by": ("date",),
 }
 
 
@@ -34,7 +37,22 @@ def source_of(workspace: Workspace, options: SelectionOptions) -> ConfiguredSour
     Raises:
         UsageError: There is no such source, or it has no computed columns.
     """
-    source = source_named(workspace, options.source, options.source_url)
+    url = options.source_url
+    if options.log_dir is not None:
+        if url is not None:
+            msg = "--log-dir and --source: give one of them"
+            raise UsageError(msg)
+        url = str(Path.cwd() / options.log_dir.expanduser())
+    source = source_named(workspace, options.source, url)
+    for option, given in (
+        ("--log-dir", options.log_dir), ("--pattern", options.pattern),
+        ("--filter-events", options.filter_events), ("--no-raw-data", not options.raw_data),
+    ):  # fmt: skip
+        if given and source.config.kind != "event_log":
+            msg = f"{option}: {source.name} is no source of event logs"
+            raise UsageError(msg)
+    if options.pattern:
+        source = replace(source, only_logs=names_given("--pattern", options.pattern))
     return with_computed(source) if options.computed else source
 
 
@@ -80,6 +98,9 @@ def request_of(
         partitions=partition_keys(options.partition or ()),
         columns=names_given("--columns", options.columns),
         where=dict(condition(text) for text in options.where or ()),
+        only=chosen_events(options, source),
+        only_logs=source.only_logs,
+        raw_data=options.raw_data,
         order_by=names_given("--order-by", options.order_by),
         limit=options.limit,
         offset=options.offset,
@@ -91,6 +112,33 @@ def request_of(
         fetch_latest=fetches if options.fetch_latest is None else options.fetch_latest,
         lock_timeout=options.lock_timeout,
     )
+
+
+def chosen_events(
+    options: SelectionOptions, source: ConfiguredSource
+) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return the types of events asked for, as the values of a column by table.
+
+    Raises:
+        UsageError: No event has one of the names, or no table of events is exported.
+    """
+    if not options.raw_data and not source.config.log.payload:
+        msg = f"--no-raw-data: log.payload of {source.name} names no members to leave out"
+        raise UsageError(msg)
+    if options.filter_events is None:
+        return {}
+    tables = tables_named(options.tables)
+    if (tables and _EVENTS not in tables) or _EVENTS in names_given("--exclude", options.exclude):
+        msg = f"--filter-events: chooses rows of the table {_EVENTS}, which is not exported"
+        raise UsageError(msg)
+    types: list[str] = []
+    for name in names_given("--filter-events", options.filter_events):
+        try:
+            types += [name] if source.system is None else source.system.event_types(name)
+        except UsageError as error:
+            msg = f"--filter-events {error}"
+            raise UsageError(msg) from error
+    return {_EVENTS: {"event_type": tuple(dict.fromkeys(types))}}
 
 
 def listed(texts: Iterable[str] | None) -> tuple[str, ...]:
@@ -213,6 +261,8 @@ def _given(options: SelectionOptions) -> list[FormatOptionsConfig]:
         {"profile": options.profile},
         {"delimiter": options.delimiter},
         {"pretty": options.pretty},
+        {"schema_header": options.schema_header},
+        {"partition_by": options.partition_by},
     )
     made = []
     for group in groups:
@@ -237,12 +287,24 @@ def _check(fmt: Format, base: FormatOptions, given: FormatOptionsConfig) -> None
         UsageError: They do.
     """
     for name in given.given():
-        probe = _PROBES.get(name)
-        if probe is None:
-            continue
-        probed = replace(FormatOptions(), **probe)  # type: ignore[arg-type]  # by name
-        fmt.check_options(probed)
-        if fmt.canonical(probed) == fmt.canonical(FormatOptions()):
+        probes = _PROBES.get(name, ())
+        if probes and not any(_changes(fmt, {name: probe}) for probe in probes):
             msg = f"{name}: means nothing for {fmt.name}"
             raise UsageError(msg)
     fmt.check_options(replace(base, **given.given()))
+
+
+def _changes(fmt: Format, probe: Mapping[str, object]) -> bool:
+    """Tell whether *fmt* writes anything else under the option *probe*, or does not know it.
+
+    Raises:
+        UsageError: It has no such option.
+    """
+    probed = replace(FormatOptions(), **probe)  # type: ignore[arg-type]  # by name
+    try:
+        fmt.check_options(probed)
+    except UsageError:
+        if probe.get("profile") is not None:
+            return False
+        raise
+    return fmt.canonical(probed) != fmt.canonical(FormatOptions())

@@ -45,6 +45,29 @@ class SelectionOptions(CommonOptions):
             metavar="COL=VALUE",
         ),
     ] = None
+    filter_events: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of event logs, only events of these types: canonical names or the logs' own, "
+            "separated by commas. Needs --output-dir.",
+            metavar="TYPE",
+        ),
+    ] = None
+    pattern: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of event logs, only those whose path below the log directory, or name, is like "
+            "this; repeat for more. Needs --output-dir.",
+            metavar="GLOB",
+        ),
+    ] = None
+    raw_data: Annotated[
+        bool,
+        typer.Option(
+            "--raw-data/--no-raw-data",
+            help="Whether logged objects keep their raw payload. Without needs --output-dir.",
+        ),
+    ] = True
     columns: Annotated[
         list[str] | None,
         typer.Option(help="Only these columns, in this order. Needs --output-dir."),
@@ -110,7 +133,26 @@ class SelectionOptions(CommonOptions):
     ] = None
     compression_level: Annotated[int | None, typer.Option(help="Level of the codec.")] = None
     profile: Annotated[
-        str | None, typer.Option(help="Conventions of CSV: default, excel, legacy or tidy.")
+        str | None,
+        typer.Option(
+            help="Conventions of CSV: default, excel, legacy or tidy; of NDJSON: default, or "
+            "logged for lines that are logged objects."
+        ),
+    ] = None
+    schema_header: Annotated[
+        bool | None,
+        typer.Option(
+            "--schema-header/--no-schema-header",
+            help="Whether the first line of NDJSON describes the others.",
+        ),
+    ] = None
+    partition_by: Annotated[
+        str | None,
+        typer.Option(
+            help="Lay the files of Parquet into directories 'column=value': any column, 'date' for "
+            "the day of the rows, 'session' for session_id.",
+            metavar="COL",
+        ),
     ] = None
     delimiter: Annotated[
         str | None, typer.Option(help="Field separator of CSV: one character, or 'tab'.")
@@ -122,6 +164,10 @@ class SelectionOptions(CommonOptions):
     source_url: Annotated[
         str | None,
         typer.Option("--source", help="Read the configured source from here.", metavar="URL"),
+    ] = None
+    log_dir: Annotated[
+        Path | None,
+        typer.Option(help="Read event logs from this directory: --source.", metavar="DIR"),
     ] = None
     fetch_latest: Annotated[
         bool | None,

@@ -168,6 +168,9 @@ class SourceConfig(Model):
     `${NAME}` only. A file whose source is called as a built-in system may leave it out."""
     log: LogConfig = LogConfig()
     """How event logs are read."""
+    enabled: bool = True
+    """Whether the source is exported at all: otherwise exports refuse it, and Dagster runs nothing
+    for it by itself."""
     description: str = ""
     """What the source is, for people."""
     owners: tuple[Annotated[str, Field(pattern=OWNER_PATTERN)], ...] = ()
@@ -217,8 +220,14 @@ class SourceConfig(Model):
     read_timeout: float = Field(default=60.0, gt=0)
     """Seconds that a SQLite file in WAL mode may be read in place, which keeps its log from being
     emptied; only where there is no room for a copy."""
+    batch_size: PositiveInt | None = None
+    """Most rows that are read and written at once; less of it needs less memory."""
     schedule: Cron | None = None
     """Cron line, in UTC, by which Dagster exports the source."""
+    every_hours: PositiveInt | None = None
+    """Hours from one export by Dagster to the next, instead of `schedule`."""
+    scheduled_formats: Formats | None = None
+    """File formats that the schedule exports; those of each table without it."""
     freshness: float | None = Field(default=None, gt=0)
     """Hours after which a table counts as stale."""
     keep: Keep | None = None
@@ -227,6 +236,13 @@ class SourceConfig(Model):
     """Settings of the built-in system."""
 
     _key_id: str = PrivateAttr(default="")
+
+    @model_validator(mode="after")
+    def _has_one_schedule(self) -> Self:
+        if self.schedule is not None and self.every_hours is not None:
+            msg = "schedule and every_hours: give one of them"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _is_of_one_kind(self) -> Self:

@@ -29,7 +29,8 @@ class Project:
     settings: Settings
     sources: Mapping[str, LoadedSource]
     """By name: the built-in ones first, then the user's in the order of their file names."""
-    setting_origins: Mapping[str, Origin] = field(default_factory=dict)
+    setting_origins: Mapping[str, str] = field(default_factory=dict)
+    """Where each came from: `Origin`, or a system's own configuration file."""
 
     def source(self, name: str) -> LoadedSource:
         """Return the source called *name*.

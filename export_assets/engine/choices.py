@@ -7,6 +7,7 @@ from export_assets.config.rules import ColumnCheck
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.row_view import RowView, chosen_options, view_of
 from export_assets.engine.tables import TablePlan
+from export_assets.engine.value_directories import ValueDirectories
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import UsageError
 from export_assets.formats.base import Format, FormatOptions
@@ -57,7 +58,10 @@ class Choices:
         schema = self.redactor(plan).schema
         for fmt in self.formats(plan.name):
             view_of(self.source.config, plan.name, fmt.name, self.request).check(plan.schema)
-            carried = fmt.carried(schema, self.options(plan.name, fmt)).names
+            options = self.options(plan.name, fmt)
+            if options.partition_by is not None:
+                ValueDirectories.of(schema, plan.time_column, options.partition_by)
+            carried = fmt.carried(schema, options).names
             lost = [name for name in plan.tombstone_key if name not in carried]
             if lost:
                 msg = f"{plan.name}: tombstones need {lost[0]}, which is not in its {fmt.name}"

@@ -39,8 +39,11 @@ class Slot(ABC):
     """What is wrong with that generation, where something is: it is replaced in any case."""
 
     @abstractmethod
-    def part(self, index: int, suffix: str) -> Path:
-        """Return where to write part number *index*, from 0; nothing is there yet."""
+    def part(self, index: int, suffix: str, *, directory: str = "") -> Path:
+        """Return where to write part number *index*, from 0; nothing is there yet.
+
+        With *directory* it lies in one of that name, and parts are counted by directory.
+        """
 
     @abstractmethod
     def commit(self, manifest: Manifest) -> tuple[Committed, Path, Manifest]:
@@ -78,6 +81,10 @@ class Destination(ABC):
             DestLocked: Another run holds it.
             DestPermission: It cannot be written.
         """
+
+    def open_tree(self, plan: TablePlan, fmt: str, suffix: str, key: str) -> Slot:
+        """Take the slot of one partition whose parts lie in directories; see `open`."""
+        return self.open(plan, fmt, suffix, key)
 
 
 Opener = Callable[[ExitStack], Destination]
@@ -133,9 +140,13 @@ class StoreSlot(Slot):
         elif self.previous is not None and not has_its_files(self.path, self.previous):
             self.damage = "its files were missing or cut"
 
-    def part(self, index: int, suffix: str) -> Path:
+    def part(self, index: int, suffix: str, *, directory: str = "") -> Path:
         """Return the path of a part in the staging directory."""
-        return self._staging.path / f"part-{index:05d}{suffix}"
+        return _part_below(self._staging.path, index, suffix, directory)
+
+    def record(self, path: Path, rows: int) -> FileRecord:
+        """Hash the closed part at *path*."""
+        return _record_below(self._staging.path, path, rows)
 
     def beside(self, name: str) -> Path:
         """Return the path of a file in the staging directory."""
@@ -181,6 +192,70 @@ class DirectoryDestination(Destination):
             self._target.discard(name)
         return FileSlot(self._target, name, fmt, self._lock)
 
+    def open_tree(self, plan: TablePlan, fmt: str, suffix: str, key: str) -> "TreeSlot":
+        """Name the directory, which is called as the table.
+
+        Raises:
+            Kept: It exists and may not be replaced.
+        """
+        del suffix
+        directory = plan.partitions.directory(key)
+        name = self._stems[plan.name]
+        if directory != key:
+            name = f"{name}_{directory.partition('=')[2]}"
+        with self._lock:
+            if self._taken.setdefault(name.casefold(), (plan.name, fmt, key)) != (
+                plan.name, fmt, key,
+            ):  # fmt: skip
+                name = hashed_name(f"{plan.name}={key}.{fmt}")
+            if self._target.skips(name):
+                raise Kept(self._target.directory / name)
+            self._target.discard(name)
+        return TreeSlot(self._target, name, fmt, self._lock)
+
+
+class TreeSlot(Slot):
+    """One directory of an output directory, with the parts of one table below it."""
+
+    def __init__(self, target: DirectoryTarget, name: str, fmt: str, lock: Lock) -> None:
+        self._target = target
+        self._name = name
+        self._format = fmt
+        self._lock = lock
+        self.path = target.directory / name
+
+    def part(self, index: int, suffix: str, *, directory: str = "") -> Path:
+        """Return the path of a part in the staged directory."""
+        return _part_below(self._target.staged(self._name), index, suffix, directory)
+
+    def record(self, path: Path, rows: int) -> FileRecord:
+        """Hash the closed part at *path*."""
+        return _record_below(self._target.staged(self._name), path, rows)
+
+    def commit(self, manifest: Manifest) -> tuple[Committed, Path, Manifest]:
+        """Put the directory in place under its final name."""
+        with self._lock:
+            outcome = self._target.publish_tree(
+                self._name,
+                manifest.files,
+                source=manifest.source,
+                table=manifest.table,
+                fmt=self._format,
+            )
+        status: Committed = "skipped" if outcome.status == "skipped" else "success"
+        return status, outcome.path, manifest
+
+
+def _part_below(root: Path, index: int, suffix: str, directory: str) -> Path:
+    below = root / directory if directory else root
+    below.mkdir(parents=True, exist_ok=True)
+    return below / f"part-{index:05d}{suffix}"
+
+
+def _record_below(root: Path, path: Path, rows: int) -> FileRecord:
+    size, sha256 = hash_file(path)
+    return FileRecord(path=path.relative_to(root).as_posix(), bytes=size, rows=rows, sha256=sha256)
+
 
 class FileSlot(Slot):
     """One file of an output directory."""
@@ -192,9 +267,9 @@ class FileSlot(Slot):
         self._lock = lock
         self.path = target.directory / name
 
-    def part(self, index: int, suffix: str) -> Path:
+    def part(self, index: int, suffix: str, *, directory: str = "") -> Path:
         """Return the staged path of the one file."""
-        del suffix
+        del suffix, directory
         if index:
             msg = f"{self._name}: its rows arrived out of order"
             raise IntegrityError(msg)

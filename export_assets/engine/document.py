@@ -128,9 +128,9 @@ class DocumentSlot(Slot):
         self._table = table
         self.path = path
 
-    def part(self, index: int, suffix: str) -> Path:
+    def part(self, index: int, suffix: str, *, directory: str = "") -> Path:
         """Return the staged path of the one file."""
-        del suffix
+        del suffix, directory
         if index:
             msg = f"{self._table}: its rows arrived out of order"
             raise IntegrityError(msg)

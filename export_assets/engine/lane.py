@@ -5,7 +5,7 @@ keeps going when one partition fails: the failure is kept, its later rows are dr
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from threading import Event, Thread
 
 from export_assets.engine.destination import Destination, Slot
 from export_assets.engine.tables import TablePlan
+from export_assets.engine.value_directories import ValueDirectories
 from export_assets.errors import ExportError, InternalError
 from export_assets.formats.base import Format, FormatOptions, FormatWriter
 from export_assets.store.manifest import FileRecord
@@ -25,6 +26,8 @@ from export_assets.translate import translate
 _QUEUED_BATCHES = 2
 _WAIT = 0.2
 
+Place = tuple[str, str]
+"""A partition, and the directory of it that a part is in."""
 Message = tuple[str, Batch | None] | None
 
 
@@ -68,15 +71,18 @@ class Lane(Thread):
         self._destination = destination
         self._carried = fmt.carried(schema, options)
         self._handed: dict[str, DigestBuilder] = {}
+        by = options.partition_by
+        self._divide = ValueDirectories.of(schema, plan.time_column, by) if by else None
         # Where a partition is one file it must stay open until its last row.
-        self._open_writers = open_writers if destination.splits else None
-        self._max_rows = max_rows_per_file if destination.splits else None
+        splits = destination.splits or self._divide is not None
+        self._open_writers = open_writers if splits else None
+        self._max_rows = max_rows_per_file if splits else None
         self._queue: Queue[Message] = Queue(_QUEUED_BATCHES)
         self._stopped = Event()
         self._ended = Event()
-        self._parts: OrderedDict[str, _Part] = OrderedDict()
+        self._parts: OrderedDict[Place, _Part] = OrderedDict()
         self._builders: dict[str, DigestBuilder] = {}
-        self._next_part: Counter[str] = Counter()
+        self._next_part: Counter[Place] = Counter()
 
     def put(self, key: str, batch: Batch | None) -> None:
         """Hand over rows of partition *key*; None makes the partition exist even without rows.
@@ -124,7 +130,7 @@ class Lane(Thread):
             while (message := self._receive()) is not None:
                 self._guard(message[0], self._write, *message)
             while self._parts and not self._stopped.is_set():
-                self._guard(next(iter(self._parts)), self._close_oldest)
+                self._guard(next(iter(self._parts))[0], self._close_oldest)
             for key, builder in self._builders.items():
                 self.written[key].read_back = builder.digest()
                 if self._carried is not self._schema:
@@ -174,8 +180,8 @@ class Lane(Thread):
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - Polars panics are no Exception
-            if part := self._parts.pop(key, None):
-                _give_up(part)
+            for place in [place for place in self._parts if place[0] == key]:
+                _give_up(self._parts.pop(place))
             written = self.written[key]
             written.error = translate(error, subject=self._subject(key))
 
@@ -184,27 +190,40 @@ class Lane(Thread):
         if written.error is not None or written.slot is None:
             return
         if batch is None:
-            if not self._next_part[key]:
-                self._part(written, written.slot)
+            # Without rows there is no value to name a directory by.
+            if not any(place[0] == key for place in self._next_part):
+                self._part(written.slot, (key, ""))
             return
-        for piece in self._pieces(key, batch):
-            part = self._part(written, written.slot)
+        for directory, rows in self._divided(batch):
+            self._write_into((key, directory), written.slot, rows)
+
+    def _divided(self, batch: Batch) -> Iterator[tuple[str, Batch]]:
+        if self._divide is None:
+            yield "", batch
+            return
+        for directory, frame in self._divide.split(batch.frame):
+            yield directory, Batch(frame)
+
+    def _write_into(self, place: Place, slot: Slot, batch: Batch) -> None:
+        key = place[0]
+        for piece in self._pieces(place, batch):
+            part = self._part(slot, place)
             part.writer.write(piece)
             if self._carried is not self._schema:
                 held = self.format.carried_rows(piece, self._schema, self.options)
                 self._handed_of(key).update(held)
             part.rows += piece.rows
             if self._max_rows is not None and part.rows >= self._max_rows:
-                self._close(key)
+                self._close(place)
 
     def _handed_of(self, key: str) -> DigestBuilder:
         return self._handed.setdefault(key, DigestBuilder(self._carried))
 
-    def _pieces(self, key: str, batch: Batch) -> list[Batch]:
+    def _pieces(self, place: Place, batch: Batch) -> list[Batch]:
         """Cut *batch* where a part is full."""
         if self._max_rows is None:
             return [batch]
-        open_part = self._parts.get(key)
+        open_part = self._parts.get(place)
         room = self._max_rows - (open_part.rows if open_part else 0)
         frame, pieces = batch.frame, []
         while frame.height:
@@ -216,36 +235,39 @@ class Lane(Thread):
         written = self.written[key] = Written(key=key)
         suffix = self.format.suffix(self.options)
         try:
-            written.slot = self._destination.open(self._plan, self.format.name, suffix, key)
+            how = self._destination
+            take = how.open if self._divide is None else how.open_tree
+            written.slot = take(self._plan, self.format.name, suffix, key)
         except Exception as error:  # noqa: BLE001 - the failure of this partition alone
             written.error = translate(error, subject=self._subject(key))
 
     def _subject(self, key: str) -> str:
         return f"{self._plan.name}/{self.format.name}/{key}"
 
-    def _part(self, written: Written, slot: Slot) -> "_Part":
+    def _part(self, slot: Slot, place: Place) -> "_Part":
         """Return the open part of a partition, opening the next one where there is none."""
-        key = written.key
-        if key in self._parts:
-            self._parts.move_to_end(key)
-            return self._parts[key]
+        key, directory = place
+        if place in self._parts:
+            self._parts.move_to_end(place)
+            return self._parts[place]
         while self._open_writers is not None and len(self._parts) >= self._open_writers:
-            self._guard(next(iter(self._parts)), self._close_oldest)
-        path = slot.part(self._next_part[key], self.format.suffix(self.options))
-        self._next_part[key] += 1
+            self._guard(next(iter(self._parts))[0], self._close_oldest)
+        suffix = self.format.suffix(self.options)
+        path = slot.part(self._next_part[place], suffix, directory=directory)
+        self._next_part[place] += 1
         metadata = {"source_table": self._plan.name, "partition": key}
         writer = self.format.open(path, self._schema, self.options, metadata)
-        self._parts[key] = _Part(path=path, writer=writer)
-        return self._parts[key]
+        self._parts[place] = _Part(path=path, writer=writer)
+        return self._parts[place]
 
     def _close_oldest(self) -> None:
         self._close(next(iter(self._parts)))
 
-    def _close(self, key: str) -> None:
+    def _close(self, place: Place) -> None:
         """Finish a part and prove it: what it reads back as is added to the partition's digest."""
-        part = self._parts[key]
+        key, part = place[0], self._parts[place]
         part.writer.close()
-        del self._parts[key]
+        del self._parts[place]
         written = self.written[key]
         for column, fidelity in part.writer.fidelity().items():
             written.fidelity[column] = _worse(written.fidelity.get(column), fidelity)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from export_assets.errors import ExportError
-from export_assets.formats.findings import FINDINGS
+from export_assets.formats.findings import FINDINGS, NOT_IN_LINES
 from export_assets.store.manifest import ColumnRecord, Manifest
 from export_assets.tables.contract import CheckOutcome
 
@@ -134,6 +134,8 @@ def changed_values(records: Sequence[ExportRecord]) -> list[str]:
     found: dict[tuple[str, str], Counter[tuple[str, str]]] = {}
     for record in records:
         for column in record.changed:
+            if column.fidelity_reason == NOT_IN_LINES:
+                continue  # no value changed, they are not in this file by choice
             counts = found.setdefault((record.table, record.format), Counter())
             # What the source holds is counted once, and every partition's manifest tells it.
             told, number = (column.name, column.fidelity_reason), column.fidelity_count

@@ -36,6 +36,8 @@ class ExportRequest:
     where: Mapping[str, object] = field(default_factory=dict)
     only: Mapping[str, Mapping[str, tuple[Scalar, ...]]] = field(default_factory=dict)
     """By table, the values of which a column must have one; over the filters of the formats."""
+    only_logs: tuple[str, ...] = ()
+    """Patterns of the paths of the only event logs that are read; of the source, too."""
     raw_data: bool = True
     """Whether logged objects keep the members that hold raw payload."""
     order_by: tuple[str, ...] = ()
@@ -103,6 +105,7 @@ class ExportRequest:
             "columns": self.columns,
             "where": self.where,
             "filter-events": self.only,
+            "pattern": self.only_logs,
             "no-raw-data": not self.raw_data,
             "limit": self.limit is not None,
             "offset": self.offset,

@@ -28,7 +28,7 @@ from export_assets.engine.tables import (
 )
 from export_assets.engine.upstream import fetch_latest
 from export_assets.engine.workspace import ConfiguredSource, Workspace
-from export_assets.errors import DestConflict, ExportError, IntegrityError
+from export_assets.errors import ConfigError, DestConflict, ExportError, IntegrityError
 from export_assets.formats.registry import FORMATS
 
 
@@ -47,6 +47,7 @@ class Exporter:
         """Run the whole flow; failures of tables are in the report.
 
         Raises:
+            ConfigError: The source is switched off.
             UsageError: The request names what does not exist; nothing was read.
             SourceError: The source cannot be opened; nothing was written.
         """
@@ -54,6 +55,9 @@ class Exporter:
         warnings: list[str] = []
         self._notes.clear()
         self._unread.clear()
+        if not self.source.config.enabled:
+            msg = f"{self.source.name}: enabled is false, as configured; nothing is exported"
+            raise ConfigError(msg)
         self.choices.check_options()
         self._refuse_namesake()
         raise_file_limit()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export_assets.config.models import SourceConfig
+from export_assets.config.project import Project
 from export_assets.config.urls import SourceUrl
 from export_assets.tables.schema import TableSchema
 
@@ -117,6 +118,23 @@ class System(ABC):
         """
         del config
         return None
+
+    def event_types(self, name: str) -> Sequence[str]:
+        """Return the event types that people mean by *name*.
+
+        Raises:
+            UsageError: No event is called so; the message names those there are.
+        """
+        return (name,)
+
+    def settle(self, project: Project, environ: Mapping[str, str]) -> Project:
+        """Return *project* with what the system's own configuration files say laid into it.
+
+        Raises:
+            ConfigError: A file is wrong; one line for each thing that is.
+        """
+        del environ
+        return project
 
     def steps(self) -> Sequence[Step]:
         """Upstream steps, in the order they run."""

@@ -231,6 +231,7 @@ def _scan(plan: TablePlan, request: ExportRequest, slicer: Slicer, assume_timezo
         time_column=plan.time_column,
         assume_timezone=assume_timezone,
         order_by=plan.order_by,
+        batch_rows=plan.batch_rows,
         where=request.where,
         limit=None if slicer.counts else request.limit,
         offset=0 if slicer.counts else request.offset,

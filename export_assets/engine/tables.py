@@ -12,7 +12,7 @@ from export_assets.engine.request import ExportRequest
 from export_assets.engine.row_view import WHOLE, RowView, view_of
 from export_assets.engine.system import System
 from export_assets.errors import ExportError, UsageError
-from export_assets.sources.base import Snapshot
+from export_assets.sources.base import BATCH_ROWS, Snapshot
 from export_assets.tables.partitions import NoPartitions, Partitions, TimePartitions
 from export_assets.tables.reading import Reading
 from export_assets.tables.schema import LogicalType, TableSchema
@@ -43,6 +43,8 @@ class TablePlan:
     """Columns whose values are recorded of rows that left the source; none where they are not."""
     drift: tuple[str, ...] = ()
     """How the table differs from what the system expects."""
+    batch_rows: int = BATCH_ROWS
+    """Most rows that are read at once."""
     view: RowView = WHOLE
     """What the formats of a pass see of it."""
 
@@ -259,6 +261,7 @@ def plan_schema(
         tombstone_key=tombstone_key(schema, config, columns) if kept else (),
         absent=absent,
         drift=drift,
+        batch_rows=config.batch_size or BATCH_ROWS,
     )
 
 

@@ -42,6 +42,9 @@ class ConfiguredSource:
     replacing: bool = False
     """Whether it may take the place of another one whose logs were read before."""
 
+    only_logs: tuple[str, ...] = ()
+    """Patterns of the paths of the only event logs that are read, privately; empty for all."""
+
     @property
     def origin(self) -> str:
         """Hash of the address, as manifests carry it."""
@@ -89,6 +92,7 @@ class ConfiguredSource:
             temp_dir=self.temp_dir,
             origin=self.origin,
             private=self.private,
+            only=self.only_logs,
             replacing=self.replacing,
         )
         kind = self.system.logs(self.config) if self.system is not None else None

@@ -11,7 +11,7 @@ from tempfile import SpooledTemporaryFile
 
 import msgspec
 
-from export_assets.errors import IntegrityError
+from export_assets.errors import IntegrityError, UsageError
 from export_assets.formats.base import Dialect, Format, FormatOptions, FormatWriter
 from export_assets.formats.logged import LoggedDecoder, LoggedEncoder, LoggedLines
 from export_assets.formats.options import (
@@ -147,6 +147,9 @@ class NdjsonFormat(Format):
         refuse_delimiter(self.name, options)
         refuse_pretty(self.name, options)
         refuse_directories(self.name, options)
+        if options.profile not in {"default", "logged"}:
+            msg = f"profile: ndjson does not know {options.profile!r}; choose default or logged"
+            raise UsageError(msg)
         version_of(options)
 
     def canonical(self, options: FormatOptions) -> FormatOptions:

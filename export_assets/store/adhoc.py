@@ -12,6 +12,7 @@ import fcntl
 import os
 import re
 import secrets
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,13 +23,13 @@ from typing import Literal, Self
 from export_assets.errors import UsageError
 from export_assets.store.directory_record import FileEntry, locked, read_record, update_record
 from export_assets.store.durable import directory as directory_fd
-from export_assets.store.durable import make_directory, sync
+from export_assets.store.durable import make_directory, put_in_place, sync
 from export_assets.store.filesystem import DIRECTORY_FLAGS, REAL, Filesystem
 from export_assets.store.hashing import hash_file
 from export_assets.store.layout import is_visible, run_name, safe_name
 from export_assets.store.manifest import FileRecord
 from export_assets.store.space import check_space
-from export_assets.store.staging import FILE_MODE
+from export_assets.store.staging import DIRECTORY_MODE, FILE_MODE
 from export_assets.translate import translating
 
 _STAGING = re.compile(r"\.export_assets\.[A-Za-z0-9_-]{1,40}\.tmp\Z")
@@ -175,11 +176,52 @@ class DirectoryTarget:
         self._entries.append(entry)
         return self._note(Outcome(path=path, status=status, record=entry))
 
-    def discard(self, name: str) -> None:
-        """Remove the staged file *name* where there is one."""
-        self.staged(name).unlink(missing_ok=True)
+    def publish_tree(
+        self, name: str, files: Sequence[FileRecord], *, source: str, table: str, fmt: str
+    ) -> Outcome:
+        """Make the staged directory *name*, which holds *files*, durable and put it in place.
 
-    def _put(self, name: str) -> Literal["written", "replaced", "skipped"]:
+        Raises:
+            ExportError: The disk refused; what was there before is still there.
+        """
+        path = self.directory / name
+        with translating(str(path)):
+            for inner in [f"{name}/{file.path}" for file in files]:
+                sync(inner, dir_fd=self._staging_fd, mode=FILE_MODE, filesystem=self._filesystem)
+            for inner in sorted(_above(name, files), reverse=True):
+                sync(
+                    inner, dir_fd=self._staging_fd, mode=DIRECTORY_MODE, filesystem=self._filesystem
+                )
+            self._filesystem.at("adhoc_synced")
+            status = self._put(name, tree=True)
+            self._filesystem.at("adhoc_published")
+        if status == "skipped":
+            return self._note(Outcome(path=path, status=status))
+        self._entries += [
+            FileEntry(
+                path=f"{name}/{file.path}",
+                bytes=file.bytes,
+                rows=file.rows,
+                sha256=file.sha256,
+                source=source,
+                table=table,
+                format=fmt,
+                created_at=self._stamp,
+                run_id=self._run_id,
+            )
+            for file in files
+        ]
+        return self._note(Outcome(path=path, status=status))
+
+    def discard(self, name: str) -> None:
+        """Remove the staged file or directory *name* where there is one."""
+        path = self.staged(name)
+        if path.is_dir() and not path.is_symlink():
+            self._filesystem.remove_tree(name, dir_fd=self._staging_fd)
+        else:
+            path.unlink(missing_ok=True)
+
+    def _put(self, name: str, *, tree: bool = False) -> Literal["written", "replaced", "skipped"]:
         fs = self._filesystem
         try:
             fs.rename_new(name, name, dir_fd=self._dir_fd, from_fd=self._staging_fd)
@@ -188,12 +230,28 @@ class DirectoryTarget:
                 self.discard(name)
                 return "skipped"
             # Between replacing the file and recording it nothing may vouch for the wrong one.
-            self._record(forget=frozenset({name}))
-            fs.rename(name, name, dir_fd=self._dir_fd, from_fd=self._staging_fd)
+            self._record(forget=self._below(name) if tree else frozenset({name}))
+            if tree:
+                put_in_place(
+                    name,
+                    name,
+                    f"{name}.old",
+                    dir_fd=self._dir_fd,
+                    staging_fd=self._staging_fd,
+                    filesystem=fs,
+                )
+            else:
+                fs.rename(name, name, dir_fd=self._dir_fd, from_fd=self._staging_fd)
             fs.fsync(self._dir_fd)
             return "replaced"
         fs.fsync(self._dir_fd)
         return "written"
+
+    def _below(self, name: str) -> frozenset[str]:
+        """Return the paths on record that *name* is, or is a directory of."""
+        record = read_record(self.directory)
+        known = [entry.path for entry in record.files] if record is not None else []
+        return frozenset(path for path in known if path == name or path.startswith(f"{name}/"))
 
     def _note(self, outcome: Outcome) -> Outcome:
         self.outcomes.append(outcome)
@@ -255,6 +313,15 @@ def _check_name(name: str) -> str:
         msg = f"file name {name!r}: not a plain name of at most {_LONGEST_NAME} bytes"
         raise UsageError(msg)
     return name
+
+
+def _above(name: str, files: Sequence[FileRecord]) -> set[str]:
+    """Return the directories that *files* of the directory *name* lie in."""
+    found = {name}
+    for file in files:
+        parts = file.path.split("/")[:-1]
+        found |= {"/".join((name, *parts[:end])) for end in range(1, len(parts) + 1)}
+    return found
 
 
 def _lexists(path: Path) -> bool:

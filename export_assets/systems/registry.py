@@ -35,4 +35,6 @@ def load_workspace(
     """
     builtin = {name: system.yaml for name, system in SYSTEMS.items()}
     project = load_project(home, environ=environ, builtin=builtin, flags=flags)
+    for system in SYSTEMS.values():
+        project = system.settle(project, environ)
     return Workspace(project=project, systems=SYSTEMS)

@@ -43,14 +43,13 @@ def prune_source(output: Output, options: PruneOptions) -> int:
     import os
 
     from export_assets.cli.project import run_identity
-    from export_assets.config.project import load_project
     from export_assets.errors import UsageError
     from export_assets.store.catalogue import Published, list_published
     from export_assets.store.local import LocalStore
     from export_assets.store.retention import prune
-    from export_assets.systems.files import builtin_files
+    from export_assets.systems.settled import load_settled
 
-    project = load_project(options.home, environ=os.environ, builtin=builtin_files())
+    project = load_settled(options.home, environ=os.environ)
     config = project.source(options.source).config
     root = project.settings.exports_dir
     found = [

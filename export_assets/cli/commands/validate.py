@@ -40,21 +40,26 @@ def register(app: typer.Typer) -> None:
 
 def validate(output: Output, options: ValidateOptions) -> int:
     """Check the configuration: one line for each thing that is wrong."""
-    from export_assets.config.project import load_project
     from export_assets.config.show import show
     from export_assets.systems.files import builtin_files
+    from export_assets.systems.settled import load_settled
 
     if options.files:
         names = _files(options.files)
         output.line(f"valid: {', '.join(names)}")
         output.document({"exit_code": 0, "sources": names})
         return 0
-    project = load_project(options.home, environ=os.environ, builtin=builtin_files())
+    project = load_settled(options.home, environ=os.environ)
     unset = [loaded.unset_url for loaded in project.sources.values() if loaded.unset_url]
     if unset:
         raise ConfigError("\n".join(unset))
+    shipped = set(builtin_files().values())
     _refuse_wrong_options(
-        {name: loaded.config for name, loaded in project.sources.items()},
+        {
+            name: loaded.config
+            for name, loaded in project.sources.items()
+            if loaded.path not in shipped
+        },
         {name: str(loaded.path) for name, loaded in project.sources.items()},
     )
     shown = show(project) if options.show else {}

@@ -55,7 +55,7 @@ class Databases:
 
     def take(self, directory: Path) -> None:
         """Publish what is new, or changed, in the databases below *directory*."""
-        for listed in list_logs(directory, self.patterns).files:
+        for listed in list_logs(directory, self.patterns, only=self.ingestion.only).files:
             name = escaped(listed.name)
             try:
                 self._one(listed, name)

@@ -48,6 +48,8 @@ class Ingestion:
     policy: Policy = field(default_factory=Policy)
     patterns: tuple[str, ...] = ("*",)
     """What logs are called; matched with the last part of the name."""
+    only: tuple[str, ...] = ()
+    """Patterns of the paths of the only logs that are looked at; empty for all."""
     origin: str = ""
     """Hash of the directory's address."""
 
@@ -90,7 +92,7 @@ class Ingestion:
             IntegrityError: The manifest of a segment is damaged.
             SourceMissing: *directory* is not there.
         """
-        listing = list_logs(directory, self.patterns)
+        listing = list_logs(directory, self.patterns, only=self.only)
         self._sweep(run_id)
         known = self.load() if known is None else known
         glances = Glances(self.store.root, self.source, version=self.rows.version)

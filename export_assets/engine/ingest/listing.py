@@ -41,8 +41,16 @@ def escaped(name: str) -> str:
     return _UNDECODED.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", plain)
 
 
-def list_logs(root: Path, patterns: Sequence[str] = ("*",)) -> Listing:
+def is_like(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a file is called like one of *patterns*: by path, or by name without a `/`."""
+    base = name.rpartition("/")[2]
+    return any(fnmatchcase(name, one) or fnmatchcase(base, one) for one in patterns)
+
+
+def list_logs(root: Path, patterns: Sequence[str] = ("*",), *, only: Sequence[str] = ()) -> Listing:
     """List what is called like one of *patterns* below *root*; hidden directories are passed by.
+
+    With *only*, no other files than those whose path is like one of these.
 
     Raises:
         SourceMissing: *root* is no directory, or may not be read.
@@ -65,7 +73,7 @@ def list_logs(root: Path, patterns: Sequence[str] = ("*",)) -> Listing:
                 if not entry.name.startswith("."):
                     inner = [(one, f"{name}/{one.name}") for one in _entries(Path(entry.path))]
                     waiting += reversed(inner)
-            elif called:
+            elif called and (not only or is_like(name, only)):
                 _add(listing, home, name, Path(entry.path))
         except OSError as error:
             listing.ignored[escaped(name)] = (error.strerror or "unreadable").lower()

@@ -48,6 +48,8 @@ class LogPlace:
     """Hash of the directory's address, as manifests carry it."""
     private: bool = False
     """Whether what is new is read for this process alone, and nothing is kept."""
+    only: tuple[str, ...] = ()
+    """Patterns of the paths of the only logs that are read, privately; empty for all."""
     replacing: bool = False
     """Whether this directory takes the place of another one that was read before."""
 
@@ -83,7 +85,7 @@ class LogSource(Source):
         Raises:
             SourceMissing: The directory is not there.
         """
-        return list_logs(self.place.directory, self.patterns).files
+        return list_logs(self.place.directory, self.patterns, only=self.place.only).files
 
     @contextmanager
     def snapshot(self) -> Iterator[LogSnapshot]:
@@ -127,6 +129,7 @@ class LogSource(Source):
                 max_line_bytes=config.max_line_bytes,
             ),
             patterns=config.files,
+            only=self.place.only,
             origin=self.place.origin,
         )
 
@@ -164,6 +167,9 @@ class LogSource(Source):
             DestConflict: Others were made of another directory.
         """
         place = self.place
+        if place.only:
+            # Segments do not tell under which other names their content lies there, too.
+            return Known()
         known, lineage = ingestion.load(), Lineage(self._segments(ingestion))
         if lineage.knows(place.origin, known):
             return known.only(lineage.counts)
@@ -213,7 +219,8 @@ class LogSource(Source):
 
     def _refuse(self, view: SegmentView, report: IngestReport) -> None:
         if not view.segments and not report.unknown and not report.failed:
-            msg = f"{self.name}: no logs found in {self.place.directory}"
+            like = f" like {', '.join(self.place.only)}" if self.place.only else ""
+            msg = f"{self.name}: no logs{like} found in {self.place.directory}"
             raise SourceMissing(msg)
         lines = view.rows + view.refused
         most = self.config.quarantine_max
