@@ -201,7 +201,7 @@ class LogWatch:
             left = attempts.waits(now).total_seconds()
             if left > 0:
                 times = counted(attempts.count, "time")
-                waiting.append(f"tried {times} without success; again in {int(left) + 1} s")
+                waiting.append(f"asked for {times} in vain; again in {int(left) + 1} s")
             else:
                 requests.append(work.request(self.source.name, attempts))
         return requests, waiting

@@ -112,7 +112,7 @@ class RangeProject:
         tags: Mapping[str, str] = {}
         if isinstance(request, dg.RunRequest):
             keys, partition = list(request.asset_selection or ()), request.partition_key
-            tags = {**request.tags, **({"dagster/run_key": request.run_key or ""})}
+            tags = {**request.tags, "dagster/run_key": request.run_key or ""}
         else:
             keys = list(request)
         job = self.definitions.resolve_implicit_job_def_def_for_assets(keys)
@@ -126,11 +126,13 @@ class RangeProject:
             asset_selection=keys,
         )
 
-    def settle(self, cursor: str | None = None, *, most: int = 8) -> tuple[str, list[list[str]]]:
+    def settle(
+        self, cursor: str | None = None, *, most: int = 8, later: timedelta = timedelta(0)
+    ) -> tuple[str, list[list[str]]]:
         """Tick and run until nothing is asked for; return the cursor and what every run did."""
         done: list[list[str]] = []
         for _ in range(most):
-            result = self.tick(cursor)
+            result = self.tick(cursor, later=later)
             cursor = result.cursor
             if not result.run_requests:
                 return cursor or "", done
