@@ -218,10 +218,15 @@ def _print_plan(output: Output, offloader: "Offloader", preview: "OffloadPreview
     for path, entry in plan.known.items():
         output.line(f"archived already {path}  (in {entry.archive})")
     _print_skipped(output, plan.skipped)
+    name, before = offloader.source.name, f"{preview.cutoff:%Y-%m-%d}"
+    if not plan.new:
+        output.line(f"{name}: nothing with events before {before} to archive; nothing was done")
+        return
     then = "then move them away" if preview.deletes else "and leave them where they are"
+    number = counted(len(plan.new), "log")
     output.line(
-        f"{offloader.source.name}: {counted(len(plan.new), 'log')} with events before "
-        f"{preview.cutoff:%Y-%m-%d} to archive, {size(plan.bytes)}, {then}; nothing was done"
+        f"{name}: {number} with events before {before} to archive, {size(plan.bytes)}, {then}; "
+        "nothing was done"
     )
 
 

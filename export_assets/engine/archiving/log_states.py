@@ -71,7 +71,8 @@ def logs_below(logs: LogSource) -> Iterator[Listed]:
     Raises:
         SourceMissing: The directory is not there.
     """
-    for listed in list_logs(logs.place.directory, logs.config.files).files:
+    place = logs.place
+    for listed in list_logs(place.directory, logs.config.files, aside=place.exports).files:
         base = listed.name.rpartition("/")[2]
         known = any(fnmatchcase(base, pattern) for pattern in logs.kind.database_files)
         if not known and not _is_of_database(listed.path):

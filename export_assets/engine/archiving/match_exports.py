@@ -1,7 +1,7 @@
 """Exports of exactly the logs of a match, made by the ordinary engine from copies of them."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,18 +85,22 @@ def export_match(
     )
 
 
-def _files(report: ExportReport) -> Sequence[MatchFile]:
-    return [
-        MatchFile(
-            folder="exports",
-            # Less the stamp that files for people have.
-            path=f"{record.table}.{record.path.name.partition('.')[2]}",
-            file=record.path,
-            format=record.format,
-        )
-        for record in report.records
-        if record.path is not None
-    ]
+def _files(report: ExportReport) -> Iterator[MatchFile]:
+    for record in report.records:
+        if record.path is None:
+            continue
+        # Less the stamp that files for people have; a table divided by value is a directory.
+        divided = record.path.is_dir()
+        parts = sorted(record.path.rglob("part-*")) if divided else [record.path]
+        for part in parts:
+            suffix = record.path.name.partition(".")[2]
+            inside = part.relative_to(record.path).as_posix()
+            yield MatchFile(
+                folder="exports",
+                path=f"{record.table}/{inside}" if divided else f"{record.table}.{suffix}",
+                file=part,
+                format=record.format,
+            )
 
 
 def _closed(source: ConfiguredSource) -> SourceConfig:

@@ -103,7 +103,9 @@ def choose_logs(
     elif match is not None:
         found = MatchLogs(how="days", logs=tuple(_of_days(logs, match, run_id=run_id, now=now)))
     elif inside:
-        beside = list_logs(logs.place.directory, logs.kind.database_files).files
+        beside = list_logs(
+            logs.place.directory, logs.kind.database_files, aside=logs.place.exports
+        ).files
         databases = tuple(one for one in beside if _in_directory(one, match_id))
         found = MatchLogs(how="directory", logs=inside, databases=databases)
     else:

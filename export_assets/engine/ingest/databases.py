@@ -55,7 +55,9 @@ class Databases:
 
     def take(self, directory: Path) -> None:
         """Publish what is new, or changed, in the databases below *directory*."""
-        for listed in list_logs(directory, self.patterns, only=self.ingestion.only).files:
+        own = self.ingestion
+        found = list_logs(directory, self.patterns, only=own.only, aside=own.store.root)
+        for listed in found.files:
             name = escaped(listed.name)
             try:
                 self._one(listed, name)

@@ -92,7 +92,7 @@ class Ingestion:
             IntegrityError: The manifest of a segment is damaged.
             SourceMissing: *directory* is not there.
         """
-        listing = list_logs(directory, self.patterns, only=self.only)
+        listing = list_logs(directory, self.patterns, only=self.only, aside=self.store.root)
         self._sweep(run_id)
         known = self.load() if known is None else known
         glances = Glances(self.store.root, self.source, version=self.rows.version)

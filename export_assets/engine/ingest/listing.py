@@ -47,16 +47,24 @@ def is_like(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, one) or fnmatchcase(base, one) for one in patterns)
 
 
-def list_logs(root: Path, patterns: Sequence[str] = ("*",), *, only: Sequence[str] = ()) -> Listing:
+def list_logs(
+    root: Path,
+    patterns: Sequence[str] = ("*",),
+    *,
+    only: Sequence[str] = (),
+    aside: Path | None = None,
+) -> Listing:
     """List what is called like one of *patterns* below *root*; hidden directories are passed by.
 
-    With *only*, no other files than those whose path is like one of these.
+    So is the directory *aside*: exports are no logs, wherever they lie. With *only*, no other
+    files than those whose path is like one of these.
 
     Raises:
         SourceMissing: *root* is no directory, or may not be read.
     """
     listing = Listing()
     home = root.resolve()
+    passed_by = aside.resolve() if aside is not None else None
     if not home.is_dir():
         msg = f"{root}: is no directory"
         raise SourceMissing(msg)
@@ -70,7 +78,7 @@ def list_logs(root: Path, patterns: Sequence[str] = ("*",), *, only: Sequence[st
             if entry.is_dir(follow_symlinks=False):
                 if called and "*" not in patterns:
                     listing.ignored[escaped(name)] = "directory"
-                if not entry.name.startswith("."):
+                if not entry.name.startswith(".") and Path(entry.path) != passed_by:
                     inner = [(one, f"{name}/{one.name}") for one in _entries(Path(entry.path))]
                     waiting += reversed(inner)
             elif called and (not only or is_like(name, only)):

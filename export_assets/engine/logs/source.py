@@ -85,7 +85,8 @@ class LogSource(Source):
         Raises:
             SourceMissing: The directory is not there.
         """
-        return list_logs(self.place.directory, self.patterns, only=self.place.only).files
+        place = self.place
+        return list_logs(place.directory, self.patterns, only=place.only, aside=place.exports).files
 
     @contextmanager
     def snapshot(self) -> Iterator[LogSnapshot]:

@@ -492,3 +492,18 @@ def test_a_log_that_an_offload_holds_is_read_a_moment_later(world: ArchivingWorl
     assert held is not None
     assert done == [0]
     assert world.rows()["n"].sort().to_list() == list(range(len(world.written)))
+
+
+def test_exports_inside_the_log_directory_are_no_logs(tmp_path: Path) -> None:
+    world = ArchivingWorld(tmp_path, yaml=WEB.replace("url: logs", "url: ."))
+    world.configure(world.yaml.replace("[parquet]", "[parquet, ndjson, csv]"))
+    world.make()
+    world.export()
+    before = data(world.published)
+
+    outcome = world.offload(grace=False)
+    again = world.export()
+
+    assert sorted(outcome.report.removed) == sorted(f"logs/{name}" for name in OLD)
+    assert set(again.counts) == {"unchanged"}
+    assert data(world.published) == before
