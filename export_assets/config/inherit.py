@@ -2,7 +2,7 @@
 
 A system's own YAML is laid under the file of a source, key by key:
 
-    tables            table by table, and within a table key by key
+    tables            table by table, within a table key by key, its format_options option by option
     bundles, log,
     options, types,
     format_options    name by name
@@ -92,8 +92,23 @@ def _tables(merge: _Merge, over: object, below: object) -> object:
         return over
     tables = merge.mapping(over, below, ("tables",))
     for name in over.keys() & below.keys():
-        tables[name] = merge.value(over[name], below[name], ("tables", name))
+        one, other, at = over[name], below[name], ("tables", name)
+        tables[name] = table = merge.value(one, other, at)
+        if isinstance(table, dict) and isinstance(one, Mapping) and "format_options" in one:
+            below_it = other.get("format_options", {}) if isinstance(other, Mapping) else {}
+            table["format_options"] = _formats(
+                merge, one["format_options"], below_it, (*at, "format_options")
+            )
     return tables
+
+
+def _formats(merge: _Merge, over: object, below: object, at: KeyPath) -> object:
+    """Return the options of a table's formats: asking for one leaves the others as they are."""
+    formats = merge.value(over, below, at)
+    if isinstance(formats, dict) and isinstance(over, Mapping) and isinstance(below, Mapping):
+        for name in over.keys() & below.keys():
+            formats[name] = merge.value(over[name], below[name], (*at, name))
+    return formats
 
 
 def _relations(over: object, below: object) -> object:

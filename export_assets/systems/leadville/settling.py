@@ -19,8 +19,10 @@ from export_assets.systems.settled import CONFIG_FILE, variable_of
 _OF_SYSTEM = ("default of system", "default")
 
 
-def settle(project: Project, environ: Mapping[str, str], *, system: str) -> Project:
+def settle(project: Project, environ: Mapping[str, str], *, system: str, yaml: Path) -> Project:
     """Return *project* with the files that its sources of *system* name, or the environment does.
+
+    *yaml* is the system's own YAML, over which these files win as over any default.
 
     Raises:
         ConfigError: A file is wrong; one line for each thing that is.
@@ -33,7 +35,7 @@ def settle(project: Project, environ: Mapping[str, str], *, system: str) -> Proj
         try:
             file = _file_of(loaded, project.settings.home, environ.get(variable_of(system)))
             if file is not None:
-                sources[name] = _laid_under(loaded, file)
+                sources[name] = _laid_under(loaded, file, shipped=loaded.path == yaml)
                 project = _with_directory(project, file)
         except ConfigError as error:
             lines += str(error).splitlines()
@@ -59,12 +61,12 @@ def _with_directory(project: Project, file: AppFile) -> Project:
     return replace(project, settings=settings, setting_origins=origins)
 
 
-def _laid_under(loaded: LoadedSource, file: AppFile) -> LoadedSource:
+def _laid_under(loaded: LoadedSource, file: AppFile, *, shipped: bool) -> LoadedSource:
     tree = loaded.config.model_dump(mode="json", by_alias=True, exclude_unset=True)
     tree.get("options", {}).pop(CONFIG_FILE, None)
     origins = dict(loaded.origins)
     for told in file.told(loaded.config.formats):
-        if not _is_said(loaded, told):
+        if not _is_said(loaded, told, shipped=shipped):
             put(tree, told.path, told.value)
             origins[dotted(told.path)] = told.origin
     try:
@@ -75,11 +77,12 @@ def _laid_under(loaded: LoadedSource, file: AppFile) -> LoadedSource:
     return replace(loaded, config=config, origins=origins)
 
 
-def _is_said(loaded: LoadedSource, told: Told) -> bool:
-    """Whether the project itself says something of a key."""
+def _is_said(loaded: LoadedSource, told: Told, *, shipped: bool) -> bool:
+    """Whether the project itself says something of a key, in whatever file."""
+    own = _OF_SYSTEM if not shipped else (*_OF_SYSTEM, "file")
     key = dotted(told.path)
     given = [origin for at, origin in loaded.origins.items() if f"{at}.".startswith(f"{key}.")]
     given = given or [loaded.origin(key)]
-    if told.path == ("every_hours",) and not loaded.origin("schedule").startswith(_OF_SYSTEM):
-        return True
-    return any(not origin.startswith(_OF_SYSTEM) for origin in given)
+    if told.path == ("every_hours",):
+        given.append(loaded.origin("schedule"))
+    return any(not origin.startswith(own) for origin in given)

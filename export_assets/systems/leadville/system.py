@@ -69,7 +69,7 @@ class LeadvilleSystem(System):
         """
         from export_assets.systems.leadville.settling import settle
 
-        return settle(project, environ, system=self.name)
+        return settle(project, environ, system=self.name, yaml=self.yaml)
 
     def logs(self, config: SourceConfig) -> LogKind | None:
         """Return what the logs are.
