@@ -33,6 +33,7 @@ from export_assets.defs.names import logs_key, source_table_key
 from export_assets.defs.schedules import default_tables
 from export_assets.defs.table import TableExport
 from export_assets.defs.wording import counted
+from export_assets.engine.ingest.segments import segment_paths
 from export_assets.engine.logs.due import Due, read_due
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import ExportError
@@ -139,6 +140,8 @@ class LogWatch:
             return dg.SkipReason(str(error))
         seen = read_cursor(cursor)
         due = read_due(self.store, self.source.name)
+        if due is None and not listed and not segment_paths(self.store, self.source.name):
+            return dg.SkipReason(f"{self.source.name}: no logs are there yet")
         states = states_of(self.source, listed, due)
         matches = match_works(
             instance, self.source, states, seen.matches, archives=self.archives, now=now

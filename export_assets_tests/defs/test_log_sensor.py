@@ -295,6 +295,18 @@ def test_a_directory_that_is_not_there_is_no_exception(project: RangeProject) ->
     assert isinstance(result, dg.SkipReason)
 
 
+def test_a_directory_without_logs_is_waited_for_until_there_is_one(project: RangeProject) -> None:
+    empty = project.tick()
+    project.log("range_main_20250914.ndjson", string("2025-09-14T10:00:00"))
+    cursor, _ = project.settle()
+    (project.home / "logs" / "range_main_20250914.ndjson").unlink()
+    _, gone = project.settle(cursor)
+
+    assert isinstance(empty, dg.SkipReason)
+    assert gone == [READ]  # which finds that all there was is exported
+    assert set(project.manifests("events")) == {"2025-09-14"}
+
+
 def test_the_sensor_waits_to_be_switched_on(project: RangeProject) -> None:
     sensor = project.definitions.resolve_sensor_def("leadville_logs")
 
