@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import cast
 
 from export_assets.config.format_options import FormatOptionsConfig
+from export_assets.config.rules import FormatName
 from export_assets.engine.computed import with_computed
 from export_assets.engine.manifests import effective_hash
 from export_assets.engine.published import published_options
@@ -16,6 +18,10 @@ from export_assets.store.layout import ExportKey
 from export_assets.store.local import read_if_there
 from export_assets.store.manifest import Manifest
 from export_assets.store.tree import scan_partitions
+
+
+_TOLD = ("compression", "profile", "delimiter", "pretty", "schema_header", "partition_by")
+"""Options that a command line may give, and a manifest tells of."""
 
 
 def options_of(
@@ -64,10 +70,10 @@ def options_like(exporter: Exporter, manifest: Manifest) -> FormatOptionsConfig 
     table, fmt = manifest.table, manifest.format
     if effective_hash(exporter.source.config, table, fmt, ExportRequest()) == manifest.config_hash:
         return FormatOptionsConfig()
+    configured = exporter.source.config.format_options_of(table, cast("FormatName", fmt))
+    published, usual = published_options(manifest), FormatOptions(**configured.given())
     given = {
-        name: value
-        for name in ("compression", "profile", "delimiter", "pretty")
-        if (value := getattr(published_options(manifest), name)) != getattr(FormatOptions(), name)
+        name: value for name in _TOLD if (value := getattr(published, name)) != getattr(usual, name)
     }
     options = FormatOptionsConfig(**given)
     return options if _hash_with(exporter, table, fmt, options) == manifest.config_hash else None

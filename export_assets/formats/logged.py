@@ -31,7 +31,7 @@ VERSION, MOMENT = "_schema_version", "_exported_at"
 
 _encode = msgspec.json.Encoder().encode
 _FIRST = re.compile(rb'\{"_schema_version":"([^"\\]*)","_exported_at":("[^"\\]*"|null)')
-_VALUE = r'(?:"(?:[^"\\]|\\.)*"|[^,"{}\[\]]+)'
+_VALUE = r'(?:"(?:[^"\\]|\\.)*"|[^,"{}\[\]\s]+)'
 _NOT_BESIDE = frozenset({LogicalType.JSON, LogicalType.NESTED})
 
 
