@@ -22,12 +22,17 @@ def log_source(
     """
     from export_assets.cli.requests import source_named
 
-    url = None if directory is None else str(Path.cwd() / directory.expanduser())
-    source = source_named(workspace, name if name is not None else _only(workspace), url)
+    source = source_named(workspace, name if name is not None else _only(workspace), None)
     if source.config.kind != _KIND:
         msg = f"{source.name}: is no source of event logs"
         raise UsageError(msg)
-    return source
+    if directory is None:
+        return source
+    there = Path.cwd() / directory.expanduser()
+    if source.url.path is not None and source.url.path.resolve() == there.resolve():
+        # By another name it would be taken for another directory.
+        return source
+    return workspace.source(source.name, url=str(there))
 
 
 def _only(workspace: "Workspace") -> str:

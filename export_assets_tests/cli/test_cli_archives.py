@@ -376,6 +376,24 @@ def test_what_is_too_new_is_only_counted(cli: Cli) -> None:
     assert "stays range_main_20250901.csv: has events that are too new" in long.out
 
 
+def test_the_sources_own_directory_by_another_name_is_the_same(home: World, cli: Cli) -> None:
+    cli("export", "leadville")
+    for log in (home.home / LOGS).glob("*"):
+        if log.is_file():
+            log.unlink()
+    line = b"9/14/24 10:00:00.00am,String,Timer,AA:01,Bay 1,Timer Start Beep\r\n"
+    append(
+        home.home / LOGS / "range_main_20240914.csv",
+        b"Datetime,Type,Device,DeviceID,DevicePosition,Details\r\n" + line,
+    )
+    (home.home / "link").symlink_to(LOGS)
+
+    done = cli("offload", "--source-dir", "link", "--delete-source", "--yes", "--json")
+
+    assert done.code == 0, done.err
+    assert done.document["removed"][-1] == "range_main_20240914.csv"
+
+
 def test_the_trash_is_emptied_when_it_is_due(home: World, cli: Cli) -> None:
     (home.home / "sources" / "leadville.yaml").write_text(
         "source: leadville\nlog: {offload: {min_idle: 0, grace: 1s}}\n", encoding="utf-8"
@@ -418,6 +436,23 @@ def test_one_file_and_one_day_come_back_alone(offloaded: World, cli: Cli) -> Non
     assert {"range_main_20250902.csv"} < {step["path"] for step in day["files"]}
     assert (offloaded.home / "out" / "range_main_20250902.csv").is_file()
     assert not (offloaded.home / "out" / "range_main_20250903.csv").exists()
+
+
+def test_what_was_read_of_a_log_is_mended_once_the_log_is_back(offloaded: World, cli: Cli) -> None:
+    cli("export", "leadville")
+    exports = exported(offloaded)
+    parts = sorted((offloaded.home / "exports/leadville/_segments/parquet").glob("*/part-*"))
+    flip(max(parts, key=lambda part: part.stat().st_size), 1000)
+
+    alone = cli("repair", "leadville")
+    cli("restore", "old")
+    done = cli("repair", "leadville")
+
+    assert alone.code == 24
+    assert done.code == 0, done.err
+    assert cli("verify", "leadville").code == 0
+    cli("export", "leadville", "--full")
+    assert exported(offloaded) == exports
 
 
 def test_other_files_of_the_names_are_kept(offloaded: World, cli: Cli) -> None:

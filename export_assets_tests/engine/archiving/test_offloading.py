@@ -17,6 +17,7 @@ import pytest
 from export_assets.archives.offload.lease import lease
 from export_assets.archives.restore import restore
 from export_assets.errors import DestConflict, SourceMissing, UsageError
+from export_assets.store.manifest import SegmentRecord
 from export_assets_tests.archives.offload_world import flip
 from export_assets_tests.end_to_end.world import data, tree
 from export_assets_tests.engine.archiving.archiving_world import (
@@ -186,6 +187,19 @@ def test_copies_go_with_what_they_are_copies_of(world: ArchivingWorld) -> None:
     assert world.lost() == []
 
 
+def test_a_copy_of_the_beginning_of_a_log_that_was_read_goes_with_it(
+    world: ArchivingWorld,
+) -> None:
+    world.export()
+    content = (world.logs / "a.jsonl").read_bytes()
+    (world.logs / "begin.jsonl").write_bytes(b"".join(content.splitlines(keepends=True)[:2]))
+
+    outcome = world.offload()
+
+    assert {"a.jsonl", "begin.jsonl"} <= set(outcome.report.removed)
+    assert world.numbers() == dict.fromkeys(range(len(world.written)), 1)
+
+
 def test_a_copy_stays_while_its_own_last_line_is_not_finished(world: ArchivingWorld) -> None:
     world.configure(WEB + OFFLOAD.format("min_idle: 0"))
     content = (world.logs / "a.jsonl").read_bytes()
@@ -242,6 +256,40 @@ def test_a_log_that_is_appended_to_meanwhile_stays_with_its_new_line(
     assert again.report.archived == again.report.removed == ["a.jsonl"]
     assert world.lost() == []
     assert world.numbers() == dict.fromkeys(range(len(world.written)), 1)
+
+
+def test_a_log_that_is_appended_to_before_it_is_archived_stays(world: ArchivingWorld) -> None:
+    world.archives.mkdir(parents=True)
+    (world.archives / ".dead.offload.tmp").write_bytes(b"of a killed run")
+
+    def append(passed: str) -> None:
+        if passed == "unlink":  # of that, after logs were looked at and before they are archived
+            world.write("a.jsonl")
+
+    outcome = world.offload(filesystem=Hooked(append), grace=False)
+
+    assert not (world.archives / ".dead.offload.tmp").exists()
+    assert reasons(outcome.report.skipped)["a.jsonl"] == "not_ingested"
+    assert world.in_place() == ["a.jsonl", YOUNG]
+
+
+def test_a_log_of_which_a_stretch_is_not_exported_any_more_stays(world: ArchivingWorld) -> None:
+    world.export()
+    for day in (25, 26):  # what grew over so many days does not grow any more
+        world.write("a.jsonl", day=datetime(2026, 1, day, tzinfo=UTC))
+        world.export()
+    first, second = sorted((one for one in world.segments if one.file == "a.jsonl"), key=_start)
+    shutil.rmtree(world.published / "_segments" / "parquet" / f"{first.identity}-{first.start}")
+
+    outcome = world.offload()
+
+    assert first.end == second.start
+    assert reasons(outcome.report.skipped)["a.jsonl"] == "not_ingested"
+    assert world.in_place() == ["a.jsonl", YOUNG]
+
+
+def _start(record: SegmentRecord) -> int:
+    return record.start
 
 
 def test_a_log_that_was_rewritten_with_its_old_times_stays(world: ArchivingWorld) -> None:
