@@ -242,6 +242,7 @@ def test_a_dry_run_of_a_match_writes_nothing(home: World, cli: Cli) -> None:
         (("archive", "shop", "--match-id", "m"), 2, "shop: no such source"),
         (("archive", "theprogram", "--match-id", "m"), 2, "is no source of event logs"),
         (("offload", "--source-dir", "none"), 10, "none: is no directory"),
+        (("offload", "--purge", "--source-dir", "none"), 10, "none: is no directory"),
         (("offload", "--delete-source"), 2, "--delete-source: add --yes"),
         (("offload", "--no-grace", "--yes"), 2, "--no-grace: means nothing where logs stay"),
         (("offload", "--purge", "--days-old", "3"), 2, "--purge: only empties the trash"),

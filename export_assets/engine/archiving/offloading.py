@@ -32,7 +32,13 @@ from export_assets.engine.manifests import code_version
 from export_assets.engine.report import EXIT_WARNINGS
 from export_assets.engine.request import Run
 from export_assets.engine.workspace import ConfiguredSource, Workspace
-from export_assets.errors import DestConflict, IntegrityError, SourceError, UsageError
+from export_assets.errors import (
+    DestConflict,
+    IntegrityError,
+    SourceError,
+    SourceMissing,
+    UsageError,
+)
 from export_assets.store.filesystem import REAL, Filesystem
 
 _TROUBLES: frozenset[SkipReason] = frozenset({"unreadable", "other_device"})
@@ -186,6 +192,7 @@ class Offloader:
         """Return the files in the trash that `purge` would remove, by archive.
 
         Raises:
+            SourceMissing: There is no log directory.
             UsageError: The project does not permit to delete.
         """
         return plan_purge(self._purge_request())
@@ -195,10 +202,9 @@ class Offloader:
 
         Raises:
             DestLocked: Another run offloads.
+            SourceMissing: There is no log directory.
             UsageError: The project does not permit to delete.
         """
-        if not self.directory.is_dir():
-            return OffloadReport()
         return purge(self._purge_request())
 
     @property
@@ -236,6 +242,9 @@ class Offloader:
 
     def _purge_request(self) -> PurgeRequest:
         self._need_permission("to empty the trash")
+        if not self.directory.is_dir():
+            msg = f"{self.directory}: is no directory"
+            raise SourceMissing(msg)
         grace = timedelta(seconds=self.config.grace) if self.order.grace else timedelta(0)
         return PurgeRequest(
             source_dir=self.directory,
