@@ -23,6 +23,7 @@ from export_assets.defs.log_work import ARCHIVES_OF, Work, is_under_way, was_don
 from export_assets.engine.archiving.match_logs import like, matches_around
 from export_assets.engine.ingest.listing import Listed, escaped
 from export_assets.engine.logs.due import Due
+from export_assets.engine.logs.looking import LogNames
 from export_assets.engine.workspace import ConfiguredSource
 
 
@@ -65,22 +66,25 @@ def _is_held(name: str, status: os.stat_result, held: Mapping[str, ArchivedMembe
     return database is not None and database.mtime_ns == status.st_mtime_ns
 
 
-def states_of(
-    source: ConfiguredSource, listed: Sequence[Listed], due: Due | None
-) -> list[MatchState]:
-    """Return every match that is known, with those of the files *listed* that are of it."""
-    inside: dict[str, list[Listed]] = defaultdict(list)
+def states_of(source: ConfiguredSource, names: LogNames, due: Due | None) -> list[MatchState]:
+    """Return every match that is known, with those of the logs *names* that are of it."""
+    matches = source.config.log.matches
+    listed = [
+        Listed(name=name, path=names.root / name, size=0)
+        for name in names.names
+        if matches or "/" in name
+    ]
+    files: dict[str, list[Listed]] = defaultdict(list)
     for one in listed:
         for name in matches_around(one):
-            inside[name].append(one)
-    files: dict[str, Iterable[Listed]] = dict(inside)
+            files[name].append(one)
     by_days = due.matches if due is not None else {}
-    for name, match in source.config.log.matches.items():
+    for name, match in matches.items():
         if match.files:
-            files[name] = like(listed, match.files)
+            files[name] = list(like(listed, match.files))
         elif match.start is not None:
-            names = set(by_days.get(name, ()))
-            files[name] = [one for one in listed if escaped(one.name) in names]
+            had = set(by_days.get(name, ()))
+            files[name] = [one for one in listed if escaped(one.name) in had]
     return [MatchState(id=name, files=_stats(files[name])) for name in sorted(files)]
 
 

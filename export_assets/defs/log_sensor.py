@@ -35,11 +35,14 @@ from export_assets.defs.table import TableExport
 from export_assets.defs.wording import counted
 from export_assets.engine.ingest.segments import segment_paths
 from export_assets.engine.logs.due import Due, read_due
+from export_assets.engine.logs.looking import Glimpse, LogNames
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import ExportError
 from export_assets.store.local import LocalStore
 
 SECONDS = 30
+LONGEST_LOOK = 15.0
+"""Seconds after which a look goes on in the next tick; Dagster gives a tick sixty."""
 MOST_REQUESTS = 100
 """Requests of one tick: Dagster looks up the key of each."""
 
@@ -53,6 +56,8 @@ class Seen:
     """Id of the look that found what was due then."""
     matches: Mapping[str, str] = field(default_factory=dict)
     """By match, the stamp of the logs that are archived."""
+    glimpse: Glimpse = field(default_factory=Glimpse)
+    """How far a look came that is not over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,16 +138,34 @@ class LogWatch:
         self, instance: dg.DagsterInstance, cursor: str | None, *, now: datetime
     ) -> dg.SensorResult | dg.SkipReason:
         """Return what is to be done now, or why nothing is."""
+        seen, logs = read_cursor(cursor), self.source.logs
         try:
-            listed = self.source.logs.listed()
-            fingerprint = self.source.source.fingerprint()
+            names = logs.names()
         except ExportError as error:
             return dg.SkipReason(str(error))
-        seen = read_cursor(cursor)
+        # By the kernel's clock, as the run does that reads.
+        found = logs.look(names, now=datetime.now(UTC), before=seen.glimpse, seconds=LONGEST_LOOK)
+        if isinstance(found, Glimpse):
+            return dg.SensorResult(
+                skip_reason=f"{self.source.name}: looked at {len(names.names):,} logs up to "
+                f"{found.after!a}, and goes on",
+                cursor=write_cursor(replace(seen, glimpse=found)),
+            )
+        return self._looked(instance, names, found, replace(seen, glimpse=Glimpse()), now=now)
+
+    def _looked(
+        self,
+        instance: dg.DagsterInstance,
+        names: LogNames,
+        fingerprint: str,
+        seen: Seen,
+        *,
+        now: datetime,
+    ) -> dg.SensorResult | dg.SkipReason:
         due = read_due(self.store, self.source.name)
-        if due is None and not listed and not segment_paths(self.store, self.source.name):
+        if due is None and not names.names and not segment_paths(self.store, self.source.name):
             return dg.SkipReason(f"{self.source.name}: no logs are there yet")
-        states = states_of(self.source, listed, due)
+        states = states_of(self.source, names, due)
         matches = match_works(
             instance, self.source, states, seen.matches, archives=self.archives, now=now
         )
@@ -250,15 +273,21 @@ def read_cursor(text: str | None) -> Seen:
         return Seen()
     if not isinstance(cursor, dict):
         return Seen()
-    match [cursor.get(name) for name in ("fingerprint", "due", "matches")]:
-        case [str(fingerprint), str(due), dict(matches)]:
+    match [cursor.get(name) for name in ("fingerprint", "due", "matches", "look")]:
+        case [str(fingerprint), str(due), dict(matches), [str(after), int(total)]]:
             known = {name: one for name, one in matches.items() if isinstance(one, str)}
-            return Seen(fingerprint=fingerprint, due=due, matches=known)
+            glimpse = Glimpse(after=after, total=total)
+            return Seen(fingerprint=fingerprint, due=due, matches=known, glimpse=glimpse)
     return Seen()
 
 
 def write_cursor(seen: Seen) -> str:
     """Return the cursor that remembers *seen*."""
     return json.dumps(
-        {"fingerprint": seen.fingerprint, "due": seen.due, "matches": dict(seen.matches)}
+        {
+            "fingerprint": seen.fingerprint,
+            "due": seen.due,
+            "matches": dict(seen.matches),
+            "look": [seen.glimpse.after, seen.glimpse.total],
+        }
     )

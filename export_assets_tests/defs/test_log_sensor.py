@@ -406,7 +406,20 @@ def _cursors() -> list[str]:
     rng = random.Random(4)
     true = write_cursor(Seen(fingerprint="f" * 32, due="d" * 16, matches={"M1": "s" * 16}))
     found = ["", "null", "[]", "{}", "1e999", "NaN", "[" * 5_000, "\x00", "\ud800", true[:-1]]
-    values = (None, 1, -1.5, True, "x", [], {}, {"M1": 3}, [["M1", "s"]], "f" * 32)
+    values = (
+        None,
+        1,
+        -1.5,
+        True,
+        "x",
+        [],
+        {},
+        {"M1": 3},
+        [["M1", "s"]],
+        ["a", 7],
+        ["z", -(10**40)],
+        "f" * 32,
+    )
     while len(found) < 1_000:
         choice = rng.randrange(4)
         if choice == 0:
@@ -415,7 +428,7 @@ def _cursors() -> list[str]:
             start, end = sorted(rng.sample(range(len(true) + 1), 2))
             found.append(true[:start] + true[end:])
         elif choice == 2:
-            keys = ("fingerprint", "due", "matches", "other")
+            keys = ("fingerprint", "due", "matches", "look")
             found.append(json.dumps({key: rng.choice(values) for key in keys}))
         else:
             found.append(json.dumps(rng.choice(values)))

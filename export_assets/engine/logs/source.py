@@ -1,6 +1,5 @@
 """A directory of event logs as a source: what is new is read, then all that was read is given."""
 
-import hashlib
 import os
 import shutil
 import uuid
@@ -20,12 +19,12 @@ from export_assets.engine.ingest.outcome import IngestReport
 from export_assets.engine.ingest.segments import Known, Segment
 from export_assets.engine.logs.kind import LogKind
 from export_assets.engine.logs.lineage import Lineage, holds_known_content
+from export_assets.engine.logs.looking import Glimpse, LogNames, look_at_all, names_below
 from export_assets.engine.logs.remarks import remarks_of
 from export_assets.engine.logs.snapshot import LogSnapshot
 from export_assets.engine.logs.view import SegmentFiles, SegmentView, files_of
 from export_assets.errors import ContractViolation, DestConflict, SourceMissing
 from export_assets.sources.base import SnapshotInfo, Source
-from export_assets.sources.files import sidecar
 from export_assets.sources.private_temp import private_directory
 from export_assets.store.durable import make_directory
 from export_assets.store.local import LocalStore
@@ -77,7 +76,29 @@ class LogSource(Source):
         Raises:
             SourceMissing: The directory is not there.
         """
-        return self._stamp(self.listed(), datetime.now(UTC))
+        return self._stamp(datetime.now(UTC))
+
+    def names(self) -> LogNames:
+        """Return what is called like a log, nothing of it being looked at.
+
+        Raises:
+            SourceMissing: The directory is not there.
+        """
+        place = self.place
+        return names_below(place.directory, self.patterns, only=place.only, aside=place.exports)
+
+    def look(
+        self, names: LogNames, *, now: datetime, before: Glimpse, seconds: float
+    ) -> str | Glimpse:
+        """Return the fingerprint, or how far the look came in so many *seconds*."""
+        seal = timedelta(seconds=self.config.seal_after)
+        return look_at_all(names, now=now, seal_after=seal, before=before, seconds=seconds)
+
+    def _stamp(self, now: datetime) -> str:
+        seal = timedelta(seconds=self.config.seal_after)
+        stamp = look_at_all(self.names(), now=now, seal_after=seal)
+        assert isinstance(stamp, str)  # noqa: S101 - it was not to stop
+        return stamp
 
     def listed(self) -> list[Listed]:
         """Return the logs and databases that are there.
@@ -98,7 +119,7 @@ class LogSource(Source):
             SourceMissing: The directory is not there, or holds no logs and never did.
         """
         run_id, now = f"read-{uuid.uuid4().hex[:12]}", datetime.now(UTC)
-        stamp = self._stamp(self.listed(), now)
+        stamp = self._stamp(now)
         with self.reading(run_id, now) as (report, view):
             info = SnapshotInfo(kind=KIND, id=stamp, taken_at=now)
             yield LogSnapshot(self.name, info, view, self.kind, remarks_of(report, view))
@@ -229,23 +250,6 @@ class LogSource(Source):
             msg = f"{self.name}: {view.refused:,} of {lines:,} lines are refused, more than the "
             msg += f"{most:.2%} that quarantine_max allows; nothing was published"
             raise ContractViolation(msg)
-
-    def _stamp(self, files: list[Listed], now: datetime) -> str:
-        seal = timedelta(seconds=self.config.seal_after)
-        digest = hashlib.sha256()
-        for listed in files:
-            # Beside a database is the log of what was written to it last.
-            for path in (listed.path, sidecar(listed.path, "-wal")):
-                try:
-                    status = path.stat()
-                except OSError:
-                    continue
-                # A last line without its end counts once nothing was written for long.
-                sealed = now - datetime.fromtimestamp(status.st_ctime, UTC) >= seal
-                times = (status.st_mtime_ns, status.st_ctime_ns, sealed)
-                facts = f"{listed.name}\0{status.st_size} {status.st_ino} {times}\n"
-                digest.update(facts.encode("utf-8", "surrogateescape"))
-        return digest.hexdigest()[:32]
 
 
 def _held(segment: Segment, target: Path) -> Path:
