@@ -165,20 +165,18 @@ class AppFile:
         from export_assets.errors import UsageError
 
         key = "formats.parquet.partition_by"
-        refused: UsageError | None = None
+        refused: list[UsageError] = []
         for schema, time in ((EVENTS, "occurred_at"), (RUNS, "start_time")):
             try:
                 ValueDirectories.of(schema, time, by)
             except UsageError as error:
-                # Not every column is in both tables.
-                refused = error
-                if schema is EVENTS or by not in schema.names:
-                    continue
+                refused.append(error)
+                continue
             path = ("tables", schema.name, "format_options", "parquet", "partition_by")
-            refused = None
             yield self._told(path, by, key)
-        if refused is not None:
-            msg = f"{self.shown}: {BLOCK}.{key}: {refused}"
+        # Not every column is in both tables.
+        if len(refused) > 1:
+            msg = f"{self.shown}: {BLOCK}.{key}: {refused[0]}"
             raise ConfigError(msg)
 
     def _of_schedules(self, kept: tuple[str, ...]) -> Iterator[Told]:
