@@ -19,7 +19,7 @@ from export_assets.defs.names import segments_key, source_table_key
 from export_assets.defs.wording import counted
 from export_assets.engine.ingest.segments import Segment, SegmentsKey, segments
 from export_assets.engine.logs.lineage import Lineage
-from export_assets.engine.logs.view import SegmentView, files_of
+from export_assets.engine.logs.view import SegmentView, files_in_place
 from export_assets.errors import ExportError
 from export_assets.sources.logs.quarantine import QUARANTINE
 from export_assets.store.local import LocalStore
@@ -135,7 +135,7 @@ def accounts_of(store: LocalStore, source: str) -> Accounts:
         found.pending_bytes += parts[-1].record.pending_bytes
     found.files = len(files)
     everything = [one for parts in by_identity.values() for one in parts]
-    found.stamp = SegmentView(tuple(files_of(one, one.path) for one in everything)).stamp
+    found.stamp = SegmentView(tuple(map(files_in_place, everything))).stamp
     return found
 
 

@@ -19,7 +19,7 @@ from export_assets.engine.ingest.look import Look, look_at, open_log
 from export_assets.engine.ingest.outcome import IngestReport
 from export_assets.engine.ingest.segments import Segment
 from export_assets.engine.logs.source import LogSource
-from export_assets.engine.logs.view import files_of
+from export_assets.engine.logs.view import files_in_place
 from export_assets.store.verify import verify_partitions
 
 _SIDECARS = ("-wal", "-shm", "-journal")
@@ -59,7 +59,7 @@ class LogState:
 
 def times_of(segments: tuple[Segment, ...]) -> tuple[datetime, datetime] | None:
     """Return the first and the last moment of the rows of *segments*; None without rows."""
-    found = [files_of(segment, segment.path) for segment in segments]
+    found = [files_in_place(segment) for segment in segments]
     first = [one.first for one in found if one.first is not None]
     last = [one.last for one in found if one.last is not None]
     return (min(first), max(last)) if first and last else None

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import msgspec
 
+from export_assets.store.durable import refuse_links
 from export_assets.store.layout import ExportKey, is_visible
 from export_assets.store.local import LocalStore
-from export_assets.store.manifest import Manifest, SegmentRecord
+from export_assets.store.manifest import MANIFEST_NAME, Manifest, SegmentRecord, parse_manifest
+from export_assets.translate import translating
 
 SEGMENTS = "_segments"
 TIME = "occurred_at"
@@ -189,11 +191,26 @@ def segments(store: LocalStore, source: str) -> Iterator[tuple[Path, Manifest, S
     Raises:
         IntegrityError: A manifest is damaged.
     """
-    key = SegmentsKey(source)
-    for path in segment_paths(store, source):
-        manifest = store.manifest(key, path.name)
+    paths = segment_paths(store, source)
+    if paths:
+        with translating(str(paths[0].parent)):
+            refuse_links(store.root, paths[0])
+    for path in paths:
+        # There may be ten thousands: their parents are not looked at for each again.
+        with translating(str(path)):
+            manifest = _manifest_in(path)
         if manifest is not None and isinstance(manifest.segment, SegmentRecord):
             yield path, manifest, manifest.segment
+
+
+def _manifest_in(path: Path) -> Manifest | None:
+    name = f"{path}{os.sep}{MANIFEST_NAME}"
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        return parse_manifest(file.read(), path / MANIFEST_NAME)
 
 
 def load_known(store: LocalStore, source: str) -> Known:

@@ -3,7 +3,7 @@
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -231,12 +231,16 @@ class LogSource(Source):
 
     def _view(self, report: IngestReport, held: Path) -> SegmentView:
         """Hold every segment as it is now, by names of our own that nobody replaces."""
+        held.mkdir()
+        root = f"{self.place.exports}{os.sep}"
         found: list[SegmentFiles] = []
         for number, segment in enumerate(report.known.all):
-            path = segment.path
-            if path.is_relative_to(self.place.exports):
-                path = _held(segment, held / str(number))
-            found.append(files_of(segment, path))
+            names = [record.path for record in segment.manifest.listed]
+            if str(segment.path).startswith(root):
+                at = _held(segment, names, held, str(number))
+            else:
+                at = {name: segment.path / name for name in names}
+            found.append(files_of(segment, at))
         return SegmentView(tuple(found))
 
     def _refuse(self, view: SegmentView, report: IngestReport) -> None:
@@ -252,19 +256,18 @@ class LogSource(Source):
             raise ContractViolation(msg)
 
 
-def _held(segment: Segment, target: Path) -> Path:
-    """Link the files of a segment into *target*; copy short ones where links cannot be had.
+def _held(segment: Segment, names: Sequence[str], held: Path, prefix: str) -> dict[str, Path]:
+    """Link the files of a segment into *held*; copy short ones where links cannot be had.
 
     Longer ones are never replaced, and stay where they are then.
     """
-    target.mkdir(parents=True)
-    files = [record.path for record in segment.manifest.listed]
+    at = {name: held / f"{prefix}-{name}" for name in names}
     try:
-        for name in files:
-            os.link(segment.path / name, target / name)
+        for name in names:
+            os.link(f"{segment.path}{os.sep}{name}", at[name])
     except OSError:
         if segment.record.end - segment.record.start >= Policy().grow_bytes:
-            return segment.path
-        for name in files:
-            shutil.copyfile(segment.path / name, target / name)
-    return target
+            return {name: segment.path / name for name in names}
+        for name in names:
+            shutil.copyfile(segment.path / name, at[name])
+    return at

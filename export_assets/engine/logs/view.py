@@ -56,21 +56,26 @@ class SegmentFiles:
         return not early and not late
 
 
-def files_of(segment: Segment, path: Path) -> SegmentFiles:
-    """Return the files of *segment*, which lie in the directory *path*."""
+def files_of(segment: Segment, at: Mapping[str, Path]) -> SegmentFiles:
+    """Return the files of *segment*, each of which lies where *at* says."""
     manifest, record = segment.manifest, segment.record
     times = next((column for column in manifest.columns if column.name == TIME), None)
     return SegmentFiles(
         record=record,
-        parts=tuple(path / part.path for part in manifest.files),
-        quarantine=path / record.quarantine.path if record.quarantine else None,
+        parts=tuple(at[part.path] for part in manifest.files),
+        quarantine=at[record.quarantine.path] if record.quarantine else None,
         rows=manifest.rows,
         refused=record.quarantine.rows if record.quarantine else 0,
         version=manifest.config_hash,
         first=_bound(times, "min"),
         last=_bound(times, "max"),
-        hashes={path / one.path: one.sha256 for one in manifest.listed},
+        hashes={at[one.path]: one.sha256 for one in manifest.listed},
     )
+
+
+def files_in_place(segment: Segment) -> SegmentFiles:
+    """Return the files of *segment* where it is published, and may be replaced."""
+    return files_of(segment, {one.path: segment.path / one.path for one in segment.manifest.listed})
 
 
 def _bound(column: ColumnRecord | None, end: str) -> datetime | None:
