@@ -50,6 +50,8 @@ def build_changes_sensor(
 
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         now = datetime.now(UTC)
+        if not source.config.enabled:
+            return dg.SkipReason(f"{source.name}: enabled is false, as configured")
         try:
             fingerprint = source.source.fingerprint()
         except ExportError as error:

@@ -138,6 +138,8 @@ class LogWatch:
         self, instance: dg.DagsterInstance, cursor: str | None, *, now: datetime
     ) -> dg.SensorResult | dg.SkipReason:
         """Return what is to be done now, or why nothing is."""
+        if not self.source.config.enabled:
+            return dg.SkipReason(f"{self.source.name}: enabled is false, as configured")
         seen, logs = read_cursor(cursor), self.source.logs
         try:
             names = logs.names()

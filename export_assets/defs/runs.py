@@ -1,6 +1,6 @@
 """Which runs bring tables up to date: tables of the same slices together, ranges in pieces."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 
 import dagster as dg
@@ -19,6 +19,7 @@ def requests_for(
     *,
     tags: Mapping[str, str] | None = None,
     run_key: str | None = None,
+    formats: Collection[str] | None = None,
 ) -> Iterator[dg.RunRequest]:
     """Yield requests for the partitions *wanted* of each table, in order.
 
@@ -29,10 +30,18 @@ def requests_for(
         steps: Upstream tables to fill first; they are part of the first run.
         tags: Tags of the runs.
         run_key: What makes a second request of the same runs do nothing; None to run again.
+        formats: The formats wanted of those configured; None for all.
     """
     first, count = list(steps), 0
     for keys, group in _groups(wanted, tables):
-        assets = [key for table in group for key in table.keys]
+        assets = [
+            table.key(fmt)
+            for table in group
+            for fmt in table.formats
+            if formats is None or fmt in formats
+        ]
+        if not assets:
+            continue
         for start in range(0, len(keys), CHUNK):
             chunk = keys[start : start + CHUNK]
             own_key = f"{run_key}#{count}" if run_key is not None else None

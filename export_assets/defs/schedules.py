@@ -1,6 +1,7 @@
 """The job of a source, and the schedule that brings it up to date."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -8,7 +9,9 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,
 )
 
+from export_assets.config.models import SourceConfig
 from export_assets.defs.freshness import fresh_tables
+from export_assets.defs.log_assets import is_log_source
 from export_assets.defs.partitions import keys_between
 from export_assets.defs.runs import requests_for
 from export_assets.defs.source_tables import upstream_keys
@@ -18,6 +21,8 @@ from export_assets.tables.partitions import ALL, TimePartitions
 
 DAILY = "30 1 * * *"
 HOURLY = "17 * * * *"
+_DAY_HOURS = 24
+_HOUR_SECONDS = 3_600
 
 
 def default_tables(tables: Sequence[TableExport]) -> list[TableExport]:
@@ -46,28 +51,76 @@ def build_schedule(
     """Return the schedule of *source*: as configured, else daily at 01:30 UTC.
 
     It runs from the start where the configuration asks for a schedule; otherwise somebody has to
-    switch it on, because nobody asked for the load on the source.
+    switch it on, because nobody asked for the load on the source. Of event logs it exports whatever
+    is new: lines come late, and days of which nothing is new are not read.
     """
-    chosen = default_tables(tables)
-    cron = five_fields(source.config.schedule or DAILY)
+    chosen, config = default_tables(tables), source.config
+    rhythm = rhythm_of(config)
+    formats = config.scheduled_formats
 
-    def evaluate(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-        start, end = period(cron, context.scheduled_execution_time)
-        wanted = {table.name: due(table, start, end) for table in chosen}
-        name = f"{source.name}@{context.scheduled_execution_time:%Y-%m-%dT%H:%M}"
-        yield from requests_for(wanted, chosen, upstream_keys(source), run_key=name)
+    def evaluate(
+        context: dg.ScheduleEvaluationContext,
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        tick = context.scheduled_execution_time
+        if not rhythm.is_due(tick):
+            yield dg.SkipReason(f"{source.name}: every {rhythm.hours} hours")
+            return
+        if is_log_source(source):
+            wanted = {table.name: [ALL] for table in chosen}
+        else:
+            start, end = rhythm.period(tick)
+            wanted = {table.name: due(table, start, end) for table in chosen}
+        name = f"{source.name}@{tick:%Y-%m-%dT%H:%M}"
+        yield from requests_for(
+            wanted, chosen, upstream_keys(source), run_key=name, formats=formats
+        )
 
     return dg.ScheduleDefinition(
         name=f"{source.name}_schedule",
         job=job,
-        cron_schedule=cron,
+        cron_schedule=rhythm.cron,
         execution_timezone="UTC",
         execution_fn=evaluate,
         default_status=dg.DefaultScheduleStatus.RUNNING
-        if source.config.schedule
+        if config.enabled and (config.schedule or config.every_hours)
         else dg.DefaultScheduleStatus.STOPPED,
-        description=f"Exports the last period of every table of {source.name}.",
+        description=f"Exports what is new in {source.name}."
+        if is_log_source(source)
+        else f"Exports the last period of every table of {source.name}.",
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rhythm:
+    """When a schedule is due."""
+
+    cron: str
+    hours: int | None = None
+    """Hours from one time to the next, where cron cannot say it."""
+
+    def is_due(self, tick: datetime) -> bool:
+        """Whether *tick* is one of the times."""
+        if self.hours is None:
+            return True
+        return int(tick.timestamp()) // _HOUR_SECONDS % self.hours == 0
+
+    def period(self, tick: datetime) -> tuple[datetime, datetime]:
+        """Return the time since the one before *tick*, as `start <= t < end`."""
+        if self.hours is None:
+            return period(self.cron, tick)
+        end = tick.astimezone(UTC)
+        return _whole_days(end - timedelta(hours=self.hours), end)
+
+
+def rhythm_of(config: SourceConfig) -> Rhythm:
+    """Return when *config* wants its source to be exported: daily where it does not say."""
+    hours = config.every_hours
+    if hours is None:
+        return Rhythm(cron=five_fields(config.schedule or DAILY))
+    if _DAY_HOURS % hours == 0:
+        return Rhythm(cron="0 0 * * *" if hours == _DAY_HOURS else f"0 */{hours} * * *")
+    # Cron begins anew at midnight.
+    return Rhythm(cron="0 0 * * *" if hours % _DAY_HOURS == 0 else "0 * * * *", hours=hours)
 
 
 def build_freshness_schedule(
@@ -110,6 +163,10 @@ def period(cron: str, tick: datetime) -> tuple[datetime, datetime]:
     )
     window = ticks.get_prev_partition_window(end)
     start = window.start.astimezone(UTC) if window is not None else end - timedelta(days=1)
+    return _whole_days(start, end)
+
+
+def _whole_days(start: datetime, end: datetime) -> tuple[datetime, datetime]:
     if end - start >= timedelta(days=1):
         start, end = (
             moment.replace(hour=0, minute=0, second=0, microsecond=0) for moment in (start, end)

@@ -16,6 +16,7 @@ from export_assets.engine.logs.due import keep_due, read_due
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.run import Exporter
 from export_assets_tests.defs.range_project import RANGE, RangeProject, asked, string
+from export_assets_tests.defs.shop_project import failures
 
 READ = ["quarantine", "segments"]
 STATISTICS = ["match_statistics/parquet", "quarantine/parquet", "session_statistics/parquet"]
@@ -305,6 +306,33 @@ def test_a_directory_without_logs_is_waited_for_until_there_is_one(project: Rang
     assert isinstance(empty, dg.SkipReason)
     assert gone == [READ]  # which finds that all there was is exported
     assert set(project.manifests("events")) == {"2025-09-14"}
+
+
+def test_the_schedule_exports_what_is_new_of_whatever_day(project: RangeProject) -> None:
+    project = project.reconfigured(RANGE + "every_hours: 6\n")
+    project.log("range_main_20250914.ndjson", string("2025-09-14T10:00:00"))
+    schedule = project.definitions.resolve_schedule_def("leadville_schedule")
+    context = dg.build_schedule_context(
+        instance=project.instance,
+        scheduled_execution_time=datetime(2026, 6, 1, 6, tzinfo=UTC),
+        repository_def=project.definitions.get_repository_def(),
+    )
+
+    [request] = schedule.evaluate_tick(context).run_requests or []
+    result = project.run(request)
+
+    assert failures(result) == []
+    assert asked(request) == sorted([*READ, *BOTH, *STATISTICS])
+    assert set(project.manifests("events")) == {"2025-09-14"}
+
+
+def test_a_source_that_is_not_enabled_is_left_alone(project: RangeProject) -> None:
+    project = project.reconfigured(RANGE + "enabled: false\n")
+    project.log("range_main_20250914.ndjson", string("2025-09-14T10:00:00"))
+
+    result = project.tick()
+
+    assert isinstance(result, dg.SkipReason)
 
 
 def test_the_sensor_waits_to_be_switched_on(project: RangeProject) -> None:

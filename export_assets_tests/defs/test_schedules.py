@@ -74,6 +74,62 @@ def test_a_period_reaches_back_to_the_tick_before(
     assert period(cron, at(tick)) == (at(start), at(end))
 
 
+@pytest.mark.parametrize(
+    ("hours", "cron", "due", "idle"),
+    [
+        (24, "0 0 * * *", "2024-03-01T00:00", None),
+        (6, "0 */6 * * *", "2024-03-01T06:00", None),
+        (48, "0 0 * * *", "2024-03-02T00:00", "2024-03-01T00:00"),
+        (5, "0 * * * *", "2024-03-01T03:00", "2024-03-01T04:00"),
+    ],
+)
+def test_hours_from_one_export_to_the_next_are_counted_beyond_midnight(
+    shop: Shop, hours: int, cron: str, due: str, idle: str | None
+) -> None:
+    shop.write_yaml(SHOP + f"every_hours: {hours}\n")
+    again = shop.reopened()
+
+    schedule = again.definitions.resolve_schedule_def("shop_schedule")
+
+    assert schedule.cron_schedule == cron
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    assert tick(again, at(due))
+    assert idle is None or not tick(again, at(idle))
+
+
+def test_an_export_every_two_days_is_of_two_days(shop: Shop) -> None:
+    shop.write_yaml(SHOP + "every_hours: 48\n")
+
+    requests = tick(shop.reopened(), at("2024-03-02T00:00"))
+
+    [orders] = [one for one in requests if one.asset_selection == keys_of(ORDERS)]
+    assert orders.tags["dagster/asset_partition_range_start"] == "2024-02-29"
+    assert orders.tags["dagster/asset_partition_range_end"] == "2024-03-01"
+
+
+def test_only_the_formats_that_are_scheduled_are_exported(shop: Shop) -> None:
+    shop.write_yaml(SHOP + "every_hours: 24\nscheduled_formats: [csv]\n")
+
+    requests = tick(shop.reopened(), at("2024-03-01T00:00"))
+
+    assert [one.asset_selection for one in requests] == [
+        keys_of(CUSTOMERS, ["csv"]),
+        keys_of(ORDERS, ["csv"]),
+    ]
+
+
+def test_what_is_not_enabled_is_never_exported_by_itself(shop: Shop) -> None:
+    shop.write_yaml(SHOP + "every_hours: 24\nenabled: false\n")
+    again = shop.reopened()
+
+    schedule = again.definitions.resolve_schedule_def("shop_schedule")
+    sensor = again.definitions.resolve_sensor_def("shop_changes")
+    seen = sensor(dg.build_sensor_context(instance=shop.instance, definitions=again.definitions))
+
+    assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+    assert isinstance(seen, dg.SkipReason)
+
+
 def test_macros_of_cron_are_understood(shop: Shop) -> None:
     shop.write_yaml(SHOP + 'schedule: "@daily"\n')
 
