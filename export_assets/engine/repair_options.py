@@ -19,7 +19,6 @@ from export_assets.store.local import read_if_there
 from export_assets.store.manifest import Manifest
 from export_assets.store.tree import scan_partitions
 
-
 _TOLD = ("compression", "profile", "delimiter", "pretty", "schema_header", "partition_by")
 """Options that a command line may give, and a manifest tells of."""
 
