@@ -115,6 +115,19 @@ def test_equal_content_makes_no_second_archive_unless_asked_for(home: World, cli
     assert len(archives(home)) == 3
 
 
+def test_logs_that_are_read_otherwise_are_archived_again(home: World, cli: Cli) -> None:
+    cli("archive", "--match-id", "final")
+    (home.home / "sources" / "leadville.yaml").write_text(
+        "source: leadville\nassume_timezone: Europe/Berlin\n", encoding="utf-8"
+    )
+
+    exports = cli("archive", "--match-id", "final", "--json").document
+    logs = [cli("archive", "--match-id", "final", "--logs-only", "--json") for _ in "ab"]
+
+    assert exports["status"] == "archived"
+    assert [one.document["status"] for one in logs] == ["archived", "unchanged"]
+
+
 @pytest.mark.usefixtures("home")
 def test_an_archive_that_is_damaged_is_made_again(cli: Cli) -> None:
     match = ("archive", "--match-id", "final", "--logs-only", "--json")

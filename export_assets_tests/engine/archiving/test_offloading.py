@@ -258,15 +258,21 @@ def test_a_log_that_is_appended_to_meanwhile_stays_with_its_new_line(
     assert world.numbers() == dict.fromkeys(range(len(world.written)), 1)
 
 
-def test_a_log_that_is_appended_to_before_it_is_archived_stays(world: ArchivingWorld) -> None:
+@pytest.mark.parametrize("how", ["appended to", "rewritten"])
+def test_a_log_that_changes_before_it_is_archived_stays(world: ArchivingWorld, how: str) -> None:
     world.archives.mkdir(parents=True)
     (world.archives / ".dead.offload.tmp").write_bytes(b"of a killed run")
+    path = world.logs / "a.jsonl"
 
-    def append(passed: str) -> None:
-        if passed == "unlink":  # of that, after logs were looked at and before they are archived
+    def change(passed: str) -> None:
+        if passed != "unlink":  # of that, after logs were looked at and before they are archived
+            return
+        if how == "appended to":
             world.write("a.jsonl")
+        else:
+            path.write_bytes(path.read_bytes().replace(b'"n": 0', b'"n": 9'))
 
-    outcome = world.offload(filesystem=Hooked(append), grace=False)
+    outcome = world.offload(filesystem=Hooked(change), grace=False)
 
     assert not (world.archives / ".dead.offload.tmp").exists()
     assert reasons(outcome.report.skipped)["a.jsonl"] == "not_ingested"
@@ -430,6 +436,8 @@ def test_what_is_restored_is_known_by_its_content_and_exported_once(world: Archi
 def test_what_is_restored_is_in_use_again_for_a_day_and_then_goes_without_another_archive(
     world: ArchivingWorld,
 ) -> None:
+    for name in OLD:
+        os.utime(world.logs / name, (0, 0))  # which says nothing of when it was put there
     archive = world.offload(grace=False).report.archive
     assert archive is not None
     restore(archive, world.logs, run_id="back")
