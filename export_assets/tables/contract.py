@@ -20,12 +20,13 @@ import pyarrow.compute as pc
 from export_assets.config.rules import ColumnCheck
 from export_assets.errors import InternalError, UsageError
 from export_assets.tables.batch import Batch
+from export_assets.tables.byte_hashes import Hashes
 from export_assets.tables.conform import conform
 from export_assets.tables.mismatch import ValueMismatch
 from export_assets.tables.numeric import compare_numbers
 from export_assets.tables.schema import Column, LogicalType, TableSchema
 from export_assets.tables.statistics import StatisticsBuilder
-from export_assets.tables.value_hashes import Hashes, hash_column
+from export_assets.tables.value_hashes import hash_column
 
 if TYPE_CHECKING:
     import pandera.polars as pa

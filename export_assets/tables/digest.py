@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from export_assets.tables.batch import Batch
+from export_assets.tables.byte_hashes import Hashes
 from export_assets.tables.schema import TableSchema
-from export_assets.tables.value_hashes import Hashes, combine, hash_column
+from export_assets.tables.value_hashes import combine, hash_column
 
 ALGORITHM = "rows64/1"
 

@@ -4,7 +4,6 @@ A hash depends on the logical content of a value alone, whatever format carried 
 docs/on-disk-format.md specifies it. All rows of a batch are hashed in step.
 """
 
-import hashlib
 from collections.abc import Iterable
 
 import numpy as np
@@ -14,21 +13,14 @@ import pyarrow.compute as pc
 
 from export_assets.errors import InternalError
 from export_assets.tables.batch import Batch
+from export_assets.tables.byte_hashes import GOLDEN, Hashes, bounds_of, hash_bytes, mix
 from export_assets.tables.schema import LogicalType
 
-Hashes = npt.NDArray[np.uint64]
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MUL_A = np.uint64(0xBF58476D1CE4E5B9)
-_MUL_B = np.uint64(0x94D049BB133111EB)
 _NULL = np.uint64(0xA0761D6478BD642F)
 _NAN_BITS = np.uint64(0x7FF8000000000000)
-_LONG = 65_536
-"""Longer values are absorbed as the 32 bytes of their sha256, which is faster for few long ones."""
+_BLANK, _SIGN = ord(" "), ord("!")
 _BREAKS = np.frombuffer(b"\r\n", dtype=np.uint8)
 _BLANKS = np.frombuffer(b" \t\r\n", dtype=np.uint8)
-# How many low bytes of a word belong to the text, by the number of bytes left (0 to 8).
-_KEEP = np.array([(1 << (8 * n)) - 1 for n in range(9)], dtype=np.uint64)
 
 
 def hash_column(batch: Batch, name: str, logical: LogicalType) -> tuple[Hashes, Hashes]:
@@ -105,22 +97,21 @@ def _with_nulls(array: pa.Array, hashes: Hashes, finite: Hashes) -> tuple[Hashes
 def _hash_leaves(array: pa.Array) -> Hashes:
     kind = array.type
     if _is_text(kind):
-        array = _wide(array)
-        return _hash_bytes(_bounds(array), _content(array))
+        return hash_bytes(_wide(array).cast(pa.large_binary()))
     if pa.types.is_boolean(kind):
-        return mix(array.cast(pa.uint8()).fill_null(0).to_numpy().astype(np.uint64) ^ _GOLDEN)
+        return mix(array.cast(pa.uint8()).fill_null(0).to_numpy().astype(np.uint64) ^ GOLDEN)
     if pa.types.is_decimal128(kind):
         return _hash_decimals(array)
     if pa.types.is_floating(kind):
-        return mix(_float_bits(array.cast(pa.float64())) ^ _GOLDEN)
+        return mix(_float_bits(array.cast(pa.float64())) ^ GOLDEN)
     if pa.types.is_date32(kind):
-        return mix(_words(array.view(pa.int32()).cast(pa.int64())) ^ _GOLDEN)
+        return mix(_words(array.view(pa.int32()).cast(pa.int64())) ^ GOLDEN)
     if pa.types.is_time(kind):
-        return mix(_words(array.cast(pa.time64("ns"))) ^ _GOLDEN)
+        return mix(_words(array.cast(pa.time64("ns"))) ^ GOLDEN)
     if pa.types.is_integer(kind) and not pa.types.is_uint64(kind):
-        return mix(_words(array.cast(pa.int64())) ^ _GOLDEN)
+        return mix(_words(array.cast(pa.int64())) ^ GOLDEN)
     if pa.types.is_uint64(kind) or pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
-        return mix(_words(array) ^ _GOLDEN)
+        return mix(_words(array) ^ GOLDEN)
     msg = f"no hash for values of type {kind}"
     raise InternalError(msg)
 
@@ -148,28 +139,21 @@ def _hash_lists(array: pa.Array) -> tuple[Hashes, Hashes]:
         size = array.type.list_size
         bounds = np.arange(array.offset, array.offset + len(array) + 1, dtype=np.int64) * size
     else:
-        bounds = _bounds(array)
+        bounds = bounds_of(array)
     items, finite = _hash(array.values.slice(bounds[0], bounds[-1] - bounds[0]))
     bounds = (bounds - bounds[0]) * items.itemsize
-    hashes = _hash_bytes(bounds, items.astype("<u8").view(np.uint8))
-    if finite is items:
-        return hashes, hashes
-    return hashes, _hash_bytes(bounds, finite.astype("<u8").view(np.uint8))
+    hashes = _hash_words(bounds, items)
+    return hashes, hashes if finite is items else _hash_words(bounds, finite)
 
 
-def _bounds(array: pa.Array) -> npt.NDArray[np.int64]:
-    """Return where each value of variable length starts, and where the last one ends."""
-    buffer = array.buffers()[1]
-    if not len(array) or buffer is None:
-        return np.zeros(len(array) + 1, dtype=np.int64)
-    narrow = pa.types.is_list(array.type)
-    offsets = np.frombuffer(buffer, dtype=np.int32 if narrow else np.int64)
-    return offsets[array.offset : array.offset + len(array) + 1].astype(np.int64, copy=False)
+def _hash_words(bounds: npt.NDArray[np.int64], words: Hashes) -> Hashes:
+    buffers = [None, pa.py_buffer(bounds), pa.py_buffer(words.astype("<u8", copy=False))]
+    return hash_bytes(pa.Array.from_buffers(pa.large_binary(), len(bounds) - 1, buffers))
 
 
 def _content(array: pa.Array) -> npt.NDArray[np.uint8]:
     """Return the bytes of all texts of *array*, one after another."""
-    bounds, buffer = _bounds(array), array.buffers()[2]
+    bounds, buffer = bounds_of(array), array.buffers()[2]
     if buffer is None:
         return np.zeros(0, dtype=np.uint8)
     return np.frombuffer(buffer, dtype=np.uint8)[bounds[0] : bounds[-1]]
@@ -203,68 +187,8 @@ def _hash_decimals(array: pa.Array) -> Hashes:
         return np.zeros(0, dtype=np.uint64)
     words = np.frombuffer(array.buffers()[1], dtype="<u8").reshape(-1, 2)
     words = words[array.offset : array.offset + len(array)]
-    low = mix(words[:, 0] ^ _GOLDEN)
+    low = mix(words[:, 0] ^ GOLDEN)
     return mix(low ^ words[:, 1])
-
-
-def _hash_bytes(bounds: npt.NDArray[np.int64], content: npt.NDArray[np.uint8]) -> Hashes:
-    """Hash values of variable length eight bytes at a time, all rows of a batch in step."""
-    lengths = np.diff(bounds)
-    hashes: Hashes = lengths.astype(np.uint64) ^ _GOLDEN
-    if len(content):
-        data = np.zeros(len(content) + 8, dtype=np.uint8)
-        data[:-8] = content
-        starts = bounds[:-1] - bounds[0]
-        for row in np.flatnonzero(lengths > _LONG):
-            value = data[starts[row] : starts[row] + lengths[row]]
-            checksum = np.frombuffer(hashlib.sha256(value.data).digest(), dtype="<u8")
-            for word in checksum:
-                hashes[row : row + 1] = _step(hashes[row : row + 1], word)
-        words = np.ndarray((len(content) + 1,), dtype="<u8", buffer=data.data, strides=(1,))
-        _absorb(hashes, words, starts, np.where(lengths > _LONG, 0, lengths))
-    return mix(hashes)
-
-
-def _absorb(
-    hashes: Hashes, words: Hashes, position: npt.NDArray[np.int64], left: npt.NDArray[np.int64]
-) -> None:
-    """Fold word after word of every value into *hashes*."""
-    # As far as no value ends, all go on together.
-    common = int(left.min(initial=0)) // 8
-    for index in range(common):
-        _take_in(hashes, words[position + 8 * index])
-    left = left - 8 * common
-    position = position + 8 * common
-    # At most `_LONG` bytes are left, and 16 bits are sorted by counting.
-    counts = ((left + 7) // 8).astype(np.int16)
-    rows = int(np.count_nonzero(counts))
-    if not rows:
-        return
-    # Then those with most words left come first, so that the ones not used up stay together.
-    order = np.argsort(-counts, kind="stable")[:rows]
-    position, left, counts = position[order], left[order], -counts[order]
-    states = hashes[order]
-    going = rows
-    for index in range(-int(counts[0])):
-        more = int(np.searchsorted(counts[:going], -index - 1, side="left"))
-        word = words[position[:going] + 8 * index]
-        word[more:] &= _KEEP[left[more:going] - 8 * index]
-        _take_in(states[:going], word)
-        going = more
-    hashes[order] = states
-
-
-def _take_in(states: Hashes, word: Hashes) -> None:
-    """Absorb one word into each state, in place."""
-    states ^= word
-    states *= _MUL_A
-    states ^= states >> np.uint64(32)
-
-
-def _step(state: Hashes, word: Hashes | np.uint64) -> Hashes:
-    """Absorb one word into each state."""
-    state = (state ^ word) * _MUL_A
-    return state ^ (state >> np.uint64(32))
 
 
 def _one_line(array: pa.Array) -> pa.Array:
@@ -272,18 +196,14 @@ def _one_line(array: pa.Array) -> pa.Array:
 
     The JSON formats do so when they nest a text in a record, on one line.
     """
-    bounds, text = _bounds(array), _content(array)
+    bounds, text = bounds_of(array), _content(array)
     starts, ends = bounds[:-1] - bounds[0], bounds[1:] - bounds[0]
     filled = ends > starts
     edges = np.concatenate([text[starts[filled]], text[ends[filled] - 1]])
+    # Most texts hold nothing as low as these, which takes one look to see.
+    if edges.min(initial=_SIGN) >= _SIGN and text.min(initial=_SIGN) >= _BLANK:
+        return array
     if not (np.isin(edges, _BLANKS).any() or np.isin(text, _BREAKS).any()):
         return array
     single = pc.replace_substring_regex(array, pattern=r"[\r\n]", replacement=" ")
     return pc.utf8_trim(single, characters=" \t\r\n")
-
-
-def mix(values: Hashes) -> Hashes:
-    """Finish a hash so that every input bit reaches every output bit (splitmix64's finaliser)."""
-    mixed = (values ^ (values >> np.uint64(30))) * _MUL_A
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * _MUL_B
-    return mixed ^ (mixed >> np.uint64(31))

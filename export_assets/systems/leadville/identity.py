@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from export_assets.tables.value_hashes import mix
+from export_assets.tables.byte_hashes import mix
 
 Words = npt.NDArray[np.uint64]
 
