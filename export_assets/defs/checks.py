@@ -7,6 +7,7 @@
     row_count     the number of rows has not changed by more than a half          warns
     gaps          rows come at the configured beat                                warns
     monotone      configured columns never decrease                               warns
+    plausible     the configured rules that only warn hold for every row          warns
     coverage      no published row is outside Dagster's partitions; of an export  warns
                   as a whole, see `coverage`
     privacy       no column looks personal unless that was decided on; of a       warns, or blocks
@@ -16,7 +17,7 @@ While writing, the engine has proven the first three before it published anythin
 are reported. Alone, they are found again from the published files.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -71,6 +72,7 @@ def check_names(table: TableExport, fmt: str) -> list[str]:
     if fmt == table.formats[0]:
         names += ["gaps"] if config.cadence else []
         names += ["monotone"] if config.monotone else []
+        names += ["plausible"] if any(rule.severity == "warn" for rule in config.checks) else []
     return names
 
 
@@ -147,6 +149,25 @@ def _schema(subject: Subject, manifest: Manifest) -> Finding:
 
 
 def _contract(subject: Subject, manifest: Manifest) -> Finding:
+    return _contract_finding(_outcomes(subject, manifest))
+
+
+def _plausible(subject: Subject, manifest: Manifest) -> Finding:
+    record = subject.record
+    outcomes = record.checks if record is not None else ()
+    mild = [one for one in outcomes or _outcomes(subject, manifest) if one.severity == "warn"]
+    broken = [one for one in mild if not one.passed]
+    says = ", ".join(rows_break(one.failures, one.check) for one in broken[:_LISTED])
+    figures: dict[str, dg.MetadataValue] = {
+        "rules": dg.MetadataValue.int(len(mild)),
+        "failures": dg.MetadataValue.int(sum(one.failures for one in broken)),
+    }
+    return Finding(
+        passed=not broken, says=says or agreed(len(mild), "rule", "hold"), figures=figures
+    )
+
+
+def _outcomes(subject: Subject, manifest: Manifest) -> Sequence[CheckOutcome]:
     """Check the published rows against the rules that hold now."""
     schema = carried_schema(manifest)
     rules = [
@@ -158,7 +179,7 @@ def _contract(subject: Subject, manifest: Manifest) -> Finding:
     for batch in read_published(subject.table, manifest):
         statistics.update(batch)
         contract.update(batch)
-    return _contract_finding(contract.outcomes(statistics))
+    return contract.outcomes(statistics)
 
 
 def _contract_finding(outcomes: Iterable[CheckOutcome]) -> Finding:
@@ -328,6 +349,7 @@ _CHECKS: dict[str, Check] = {
     "row_count": _row_count,
     "gaps": _gaps,
     "monotone": _monotone,
+    "plausible": _plausible,
 }
 
 _DESCRIPTIONS = {
@@ -338,4 +360,5 @@ _DESCRIPTIONS = {
     "row_count": "The number of rows has not changed by more than a half since last time.",
     "gaps": "Rows come at the configured beat.",
     "monotone": "Columns that only ever grow have not shrunk.",
+    "plausible": "The rules of the configuration hold that warn and stop nothing.",
 }

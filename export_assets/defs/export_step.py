@@ -94,6 +94,11 @@ class _Step:
         return self.table.partitions_def is not None and not named
 
     @cached_property
+    def figures(self) -> dict[str, int]:
+        """What the run found of the table besides its rows."""
+        return {}
+
+    @cached_property
     def keys(self) -> Sequence[str]:
         """The partitions the run is about."""
         return self.table.keys_of_run(self.context)
@@ -175,6 +180,7 @@ class _Step:
             raise dg.Failure(one_line(told), allow_retries=told.retriable) from error
         for warning in (*report.warnings, *report.notes):
             self.context.log.warning(warning)
+        self.figures.update(report.figures.get(self.table.name, {}))
         return report.records
 
     def _examined(self, fmt: str, subjects: Sequence[Subject]) -> list[Examined]:
@@ -197,6 +203,7 @@ class _Step:
         key = self.table.key(last.format)
         metadata: dict[str, Any] = dict(describe_columns(self.table, last))
         metadata |= describe_changes([one.subject.record for one in examined])
+        metadata |= {name: dg.MetadataValue.int(count) for name, count in self.figures.items()}
         total = sum(manifest.rows for manifest in manifests.values())
         for one in examined:
             manifest, record = manifests[one.subject.key], one.subject.record

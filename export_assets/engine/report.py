@@ -73,6 +73,8 @@ class ExportReport:
     """What a person may want to know, and need not act on."""
     unread: Mapping[str, ExportError] = field(default_factory=dict)
     """Parts of the source that could not be read, by their names; the rest was exported."""
+    figures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By table, counts that tell of the rows read what they do not."""
 
     @property
     def rows(self) -> int:

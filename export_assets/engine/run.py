@@ -1,7 +1,7 @@
 """The main flow: plan → snapshot → read once → write every format → check → publish → report."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -55,6 +55,7 @@ class Exporter:
         warnings: list[str] = []
         self._notes.clear()
         self._unread.clear()
+        self._figures.clear()
         if not self.source.config.enabled:
             msg = f"{self.source.name}: enabled is false, as configured; nothing is exported"
             raise ConfigError(msg)
@@ -79,6 +80,7 @@ class Exporter:
             warnings=warnings,
             notes=tuple(self._notes),
             unread=dict(self._unread),
+            figures=dict(self._figures),
         )
 
     def _refuse_namesake(self) -> None:
@@ -169,6 +171,7 @@ class Exporter:
             remarks = snapshot.remarks()
         warnings += remarks.warnings
         self._notes.extend(remarks.notes)
+        self._figures.update(remarks.figures)
         self._unread.update(remarks.failures)
         if not remarks.failures:
             # Only now: leaving the snapshot tells whether it was sound.
@@ -185,6 +188,11 @@ class Exporter:
     @cached_property
     def _unread(self) -> dict[str, ExportError]:
         """Parts of the source that could not be read."""
+        return {}
+
+    @cached_property
+    def _figures(self) -> dict[str, Mapping[str, int]]:
+        """By table, counts that tell of the rows read what they do not."""
         return {}
 
     @cached_property

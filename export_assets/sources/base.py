@@ -106,6 +106,8 @@ class Remarks:
     """What a person may want to know."""
     failures: Mapping[str, ExportError] = field(default_factory=dict)
     """Why parts of the source could not be read, by their names; the rest was."""
+    figures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By table, counts that tell of the rows read what they do not."""
 
 
 class Snapshot(ABC):

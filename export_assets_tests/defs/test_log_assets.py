@@ -1,7 +1,7 @@
 """Event logs as assets: the files, what was read of them, the tables made of that, the checks."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import dagster as dg
@@ -196,22 +196,53 @@ def test_what_cannot_be_read_fails_the_run_after_all_else_was_read(project: Rang
     ]
 
 
-def test_runs_above_one_impact_per_shot_are_warned_of(project: RangeProject) -> None:
+def test_what_is_odd_about_runs_is_warned_of_and_counted(project: RangeProject) -> None:
     lines = string("2025-09-14T10:00:00")
-    again = {**lines[3], "details": "Sensor Impact detected", "seq": 9}
-    again["timestamp_iso"] = "2025-09-14T10:00:04.900000"
-    again["datetime"] = "9/14/25 10:00:04.90am"
-    project.log("range_main_20250914.ndjson", [*lines[:4], again, lines[4]])
+    impact = moved(lines[3], "2025-09-14T10:00:04.900000", "9/14/25 10:00:04.90am")
+    orphan = moved(lines[2], "2025-09-14T12:00:00.000000", "9/14/25 12:00:00.00pm")
+    summary = moved(lines[4], "2025-09-14T10:00:09.000000", "9/14/25 10:00:09.00am")
+    summary |= {"type": "StringSummary", "device": "Bridge"}
+    summary |= {"details": "String Time: 8.00s; Shots Detected: 7; Impacts Detected: 2"}
+    project.log("range_main_20250914.ndjson", [*lines[:4], impact, summary, orphan])
 
     result = project.run([EVENTS, RUNS], partition="2025-09-14")
 
-    [contract] = [
+    assert failures(result) == []
+    [plausible] = [
         one
         for one in result.get_asset_check_evaluations()
-        if one.check_name == "contract" and one.asset_key == RUNS
+        if one.check_name == "plausible" and one.asset_key == RUNS
     ]
-    assert contract.passed
-    assert "correlation_success_rate" in str(contract.description)
+    assert not plausible.passed
+    assert plausible.severity is dg.AssetCheckSeverity.WARN
+    assert "correlation_success_rate" in str(plausible.description)
+    assert "summary_mismatch" in str(plausible.description)
+    assert plausible.metadata["failures"].value == 2
+    [event] = [
+        one.materialization
+        for one in result.get_asset_materialization_events()
+        if one.asset_key == RUNS
+    ]
+    counts = {name: value.value for name, value in event.metadata.items()}
+    assert counts["orphan_shots"] == 1
+    assert counts["more_impacts_than_shots"] == 1
+    assert counts["summary_mismatches"] == 1
+
+
+def test_runs_with_nothing_odd_are_plausible(project: RangeProject) -> None:
+    project.log("range_main_20250914.ndjson", string("2025-09-14T10:00:00"))
+
+    result = project.run([EVENTS, RUNS], partition="2025-09-14")
+
+    [plausible] = [
+        one for one in result.get_asset_check_evaluations() if one.check_name == "plausible"
+    ]
+    assert plausible.passed
+    assert plausible.description == "2 rules hold"
+
+
+def moved(line: Mapping[str, object], iso: str, logged: str) -> dict[str, object]:
+    return {**line, "timestamp_iso": iso, "datetime": logged}
 
 
 def run_checks(project: RangeProject, *checks: dg.AssetCheckKey) -> dg.ExecuteInProcessResult:

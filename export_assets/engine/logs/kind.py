@@ -56,6 +56,10 @@ class LogTable(ABC):
         """
         return view.day_stamps
 
+    def figures(self) -> Mapping[str, int]:
+        """Return counts, by name, that tell of the rows given out so far what they do not."""
+        return {}
+
     def notes(self) -> Sequence[str]:
         """Say what a person may want to know of the rows given out so far."""
         return ()

@@ -127,7 +127,8 @@ class LogSnapshot(Snapshot):
     def remarks(self) -> Remarks:
         """See `Snapshot.remarks`."""
         told = [note for table in self._tables.values() for note in table.notes()]
-        return replace(self._remarks, notes=(*self._remarks.notes, *told))
+        figures = {name: table.figures() for name, table in self._tables.items()}
+        return replace(self._remarks, notes=(*self._remarks.notes, *told), figures=figures)
 
     def _table(self, name: str) -> LogTable:
         check_name(self._name, name, self.tables(), what="table")

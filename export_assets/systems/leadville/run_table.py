@@ -123,12 +123,19 @@ class RunTable(LogTable):
                 found[day] = (found.get(day, 0) + number) % 2**64
         return found
 
+    def figures(self) -> Mapping[str, int]:
+        """Count what the rows do not tell; nothing where no runs were made."""
+        return self._told().figures if self._reports else {}
+
     def notes(self) -> Sequence[str]:
         """Say what the rows do not."""
+        return self._told().told()
+
+    def _told(self) -> RunReport:
         total = RunReport()
         for report in self._reports.values():
             total.take(report)
-        return total.told()
+        return total
 
     def _busy(self, view: SegmentView) -> Iterator[tuple[datetime, datetime]]:
         """Yield the stretches between any two pauses."""

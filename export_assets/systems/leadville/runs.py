@@ -56,6 +56,19 @@ class RunReport:
         self.summary_mismatches += other.summary_mismatches
         self.frame_mismatches += other.frame_mismatches
 
+    @property
+    def figures(self) -> dict[str, int]:
+        """Return all of it as counts."""
+        return {
+            "orphan_shots": self.orphan_shots,
+            "orphan_impacts": self.orphan_impacts,
+            "orphan_summaries": self.orphan_summaries,
+            "duplicate_events": self.duplicate_events,
+            "more_impacts_than_shots": len(self.more_impacts_than_shots),
+            "summary_mismatches": len(self.summary_mismatches),
+            "frame_mismatches": len(self.frame_mismatches),
+        }
+
     def told(self) -> list[str]:
         """Say each of it in a line, where there is anything to say."""
         facts = (
