@@ -1,8 +1,8 @@
 """What must hold for the rows of a table, checked batch by batch before anything is published.
 
-Types are the conformer's work. Here are the rules of the configuration (`checks:`), run by pandera,
-and the two that need no pandera: columns declared NOT NULL hold no null, unique columns no value
-twice. pandera is imported only for a table that has rules, for it costs a third of a second.
+Types are the conformer's work. Here are the rules of the configuration (`checks:`), which pandera
+judges, and the two that need no pandera: columns declared NOT NULL hold no null, unique columns no
+value twice. pandera is asked where rows break a rule: that none does, one look at a batch tells.
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     import pandera.polars as pa
 
 Severity = Literal["error", "warn"]
+Holds = Callable[[pl.Expr], pl.Expr]
+"""From a column's values to whether each keeps a rule; null where there is none to judge."""
 
 _TEXTS = frozenset({LogicalType.TEXT, LogicalType.UUID, LogicalType.JSON})
 _NUMBERS = frozenset({LogicalType.INTEGER, LogicalType.FLOAT, LogicalType.DECIMAL})
@@ -71,7 +73,8 @@ class Contract:
         self._severity: dict[str, Severity] = {}
         self.columns: dict[str, str] = {}
         """The column of every rule."""
-        self._rules: dict[str, list[ColumnCheck]] = {}
+        self._rules: dict[str, dict[str, Holds]] = {}
+        """By column, the rules that look at one row at a time."""
         self.unique: dict[str, str] = {}
         """The rule of every unique column."""
         for check in checks:
@@ -85,9 +88,10 @@ class Contract:
                 self.columns[rule] = check.column
             if check.unique:
                 self.unique[check.column] = f"{check.column} is unique"
-            self._rules.setdefault(check.column, []).append(check)
-        self.frame_schema = self._build() if any(map(_looks_at_values, checks)) else None
-        """The rules that look at one row at a time, as pandera takes them."""
+            found = _value_rules(check, schema.column(check.column), schema.name)
+            if found:
+                # By rule: one that is given twice would count every row twice.
+                self._rules.setdefault(check.column, {}).update(found)
 
     @property
     def rules(self) -> Mapping[str, Severity]:
@@ -100,20 +104,41 @@ class Contract:
 
     def is_clean(self, batch: Batch) -> bool:
         """Whether no row of *batch* breaks a rule that looks at one row at a time."""
-        return self.frame_schema is None or not _count_failures(self.frame_schema, batch.frame)
+        return not self.failures(batch)
 
-    def _build(self) -> "pa.DataFrameSchema":
+    def failures(self, batch: Batch) -> Counter[str]:
+        """Count the rows of *batch* that break each rule that looks at one row at a time.
+
+        Raises:
+            InternalError: The batch is not of the conformed schema.
+        """
+        if not self._rules or self._holds(batch.frame):
+            return Counter()
+        return _count_failures(self._frame_schema, batch.frame)
+
+    def _holds(self, frame: pl.DataFrame) -> bool:
+        """Whether no row breaks a rule, as far as one look tells."""
+        if frame.schema != self.schema.polars:
+            return False
+        kept = [
+            holds(pl.lit(frame.get_column(name))).all()
+            for name, rules in self._rules.items()
+            for holds in rules.values()
+        ]
+        try:
+            return bool(pl.select(pl.all_horizontal(kept)).item())
+        except pl.exceptions.PolarsError:
+            return False
+
+    @cached_property
+    def _frame_schema(self) -> "pa.DataFrameSchema":
         import pandera.polars as pa
 
         columns = {}
         for column in self.schema.columns:
-            # By rule: one that is given twice would count every row twice.
-            checks: dict[str, pa.Check] = {}
-            for check in self._rules.get(column.name, []):
-                checks |= _pandera_checks(check, column, self.schema.name)
-            columns[column.name] = pa.Column(
-                column.dtype, checks=list(checks.values()), nullable=True
-            )
+            rules = self._rules.get(column.name, {}).items()
+            checks = [pa.Check(_checking(holds), error=rule) for rule, holds in rules]
+            columns[column.name] = pa.Column(column.dtype, checks=checks, nullable=True)
         return pa.DataFrameSchema(columns, strict=True, ordered=True, name=self.schema.name)
 
 
@@ -133,8 +158,8 @@ class PartitionContract:
             found, _ = hash_column(batch, name, contract.schema.column(name).logical)
             valid = pc.is_valid(batch.arrow.column(name))
             hashes.append(found[valid.to_numpy()])
-        if contract.frame_schema is not None and not clean:
-            self._failures.update(_count_failures(contract.frame_schema, batch.frame))
+        if not clean:
+            self._failures.update(contract.failures(batch))
 
     def outcomes(self, statistics: StatisticsBuilder) -> list[CheckOutcome]:
         """Return what every rule found, with the nulls that *statistics* counted."""
@@ -188,51 +213,43 @@ def rule_names(check: ColumnCheck) -> list[str]:
     return names
 
 
-def _looks_at_values(check: ColumnCheck) -> bool:
-    """Whether *check* has rules besides the two that need no pandera."""
-    rules = (check.ge, check.gt, check.le, check.lt, check.isin, check.matches)
-    return any(rule is not None for rule in rules)
-
-
-def _pandera_checks(check: ColumnCheck, column: Column, table: str) -> "dict[str, pa.Check]":
-    import pandera.polars as pa
-
+def _value_rules(check: ColumnCheck, column: Column, table: str) -> dict[str, Holds]:
+    """Return the rules of *check* besides the two that need no pandera."""
     names = iter(rule_names(check))
-    built = {}
+    built: dict[str, Holds] = {}
     bounds = (("ge", check.ge), ("gt", check.gt), ("le", check.le), ("lt", check.lt))
     for comparison, bound in bounds:
         if bound is not None:
-            name = next(names)
             value = _typed(bound, column, table, ordered=True)
-            built[name] = pa.Check(_comparing(comparison, value, column), error=name)
+            built[next(names)] = _comparing(comparison, value, column)
     if check.isin is not None:
-        name = next(names)
         values = [_typed(item, column, table, ordered=False) for item in check.isin]
-        built[name] = pa.Check.isin(values, error=name)
+        built[next(names)] = lambda one: one.is_in(values)
     if check.matches is not None:
-        name = next(names)
+        pattern = check.matches
         if column.logical not in _TEXTS:
-            msg = f"{table}.{column.name}: check matches {check.matches} is for text columns"
+            msg = f"{table}.{column.name}: check matches {pattern} is for text columns"
             raise UsageError(msg)
-        built[name] = pa.Check.str_contains(check.matches, error=name)
+        built[next(names)] = lambda one: one.str.contains(pattern)
     return built
 
 
-def _comparing(
-    comparison: str, bound: object, column: Column
-) -> "Callable[[pa.PolarsData], pl.LazyFrame]":
-    def compare(data: "pa.PolarsData") -> pl.LazyFrame:
-        values = pl.col(data.key)
+def _comparing(comparison: str, bound: object, column: Column) -> Holds:
+    def compare(values: pl.Expr) -> pl.Expr:
         if column.logical in _TEXTS and isinstance(bound, Decimal):
             inside = partial(compare_numbers, comparison=comparison, bound=bound)
-            return data.lazyframe.select(values.map_batches(inside, return_dtype=pl.Boolean))
+            return values.map_batches(inside, return_dtype=pl.Boolean)
         kept: pl.Expr = getattr(values, comparison)(bound)
         # Polars takes NaN for greater than every number; it is within no bound.
         if column.logical is LogicalType.FLOAT:
             kept = kept & values.is_not_nan()
-        return data.lazyframe.select(kept)
+        return kept
 
     return compare
+
+
+def _checking(holds: Holds) -> "Callable[[pa.PolarsData], pl.LazyFrame]":
+    return lambda data: data.lazyframe.select(holds(pl.col(data.key)))
 
 
 def _typed(bound: object, column: Column, table: str, *, ordered: bool) -> object:
