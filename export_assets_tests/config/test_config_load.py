@@ -44,7 +44,7 @@ def mistakes(tmp_path: Path, text: str, environ: Mapping[str, str] | None = None
             "tables: {orders: {Partition-By: {}}}",
             "tables.orders.Partition-By: unknown key, did you mean 'partition_by'?",
         ),
-        ("zzz: 1", "zzz: unknown key, valid keys: source, system, url, "),
+        ("zzz: 1", "zzz: unknown key, valid keys: source, system, kind, url, "),
         ("tables: {'a.b': {x: 1}}", 'tables."a.b".x: unknown key'),
         ('tables: {"a\\nb": {x: 1}}', 'tables."a\\nb".x: unknown key'),
         ("relations: [{from: a.b, too: c.d}]", "relations.0.to: required key is missing"),
