@@ -138,7 +138,7 @@ def _look(source: ConfiguredSource) -> list[TableShape]:
     config, system = source.config, source.system
     tables: list[TableShape] = []
     try:
-        with source.source.snapshot() as snapshot:
+        with source.privately().source.snapshot() as snapshot:
             define_views(snapshot, config, system)
             for name in snapshot.tables():
                 if not config.selects(name) and name not in config.tables:
