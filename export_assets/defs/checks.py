@@ -238,7 +238,7 @@ def _completeness(subject: Subject, manifest: Manifest) -> Finding:
         column.name
         for column in manifest.columns
         # A value the format cannot carry reads back as another one; the manifest counts those.
-        if column.fidelity == "exact" and found.columns[column.name] != column.digest
+        if column.fidelity == "exact" and found.columns.get(column.name) != column.digest
     ]
     if found.rows != manifest.rows or different:
         back = counted(found.rows, "row")

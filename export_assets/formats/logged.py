@@ -154,7 +154,7 @@ class LoggedEncoder:
             name.removeprefix("_"): verdict for name, verdict in self._encoder.fidelity().items()
         }
         for name in self._lines.schema.names:
-            if name not in self._lines.carried.names and self._rows:
+            if name not in self._lines.carried.names:
                 found[name] = Fidelity(verdict="lossy", reason=NOT_IN_LINES, count=self._rows)
         for reason, count in ((RESPACED, self._respaced), (OURS_WON, self._cut)):
             if count:

@@ -148,8 +148,9 @@ def test_what_is_no_object_is_refused(text: str, tmp_path: Path) -> None:
 
 
 def test_a_file_without_rows_is_described_all_the_same(tmp_path: Path) -> None:
-    write(NDJSON, tmp_path / "x", SCHEMA, [], options=LOGGED)
+    writer = write(NDJSON, tmp_path / "x", SCHEMA, [], options=LOGGED)
 
+    assert writer.fidelity()["at"].verdict == "lossy"
     assert lines_of(tmp_path / "x")[0]["_timestamp"] is None
     assert list(NDJSON.read(tmp_path / "x", SCHEMA, LOGGED)) == []
 
