@@ -1,11 +1,12 @@
 """How a table is laid out in Parquet.
 
 Row groups are full whatever the batches, JSON columns are marked as JSON while every text in
-them is, and encodings are chosen from the first row group: equal rows give equal bytes.
+them is, and encodings are chosen from the first row group: equal rows give equal bytes. What
+nobody but us reads is written by `RowGroups`, which promises none of this.
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,47 @@ class ParquetWriter(FormatWriter):
         self._file.close()
 
 
+class RowGroups:
+    """A file for our own use: every frame becomes row groups of its own, as it is."""
+
+    def __init__(self, path: Path, *, group_rows: int, bounds: Sequence[str]) -> None:
+        """Create *path*; row groups of at most *group_rows* tell the bounds of columns *bounds*."""
+        self._file: Any = path.open("xb")
+        self._group_rows, self._bounds = group_rows, list(bounds)
+        self._writer: Any = None
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Append the rows of *frame*, all of which have the schema of the first."""
+        # Texts as they lie in Polars: to line them up would take as long as to write them.
+        table = frame.to_arrow(compat_level=pl.CompatLevel.newest())
+        if self._writer is None:
+            dictionary, encoding = encodings(table)
+            self._writer = pq.ParquetWriter(
+                self._file,
+                table.schema,
+                version="2.6",
+                compression="lz4",
+                use_dictionary=dictionary,
+                column_encoding=encoding,
+                write_statistics=self._bounds,
+                store_schema=False,
+            )
+        self._writer.write_table(table, row_group_size=self._group_rows)
+
+    def close(self) -> None:
+        """Write the footer."""
+        if self._writer is not None:
+            self._writer.close()
+        self._file.close()
+
+    def abort(self) -> None:
+        """Close the handle without finishing."""
+        for handle in (self._writer, self._file):
+            if handle is not None:
+                with suppress(OSError, ValueError, pa.ArrowException):
+                    handle.close()
+
+
 def encodings(first: pa.Table) -> tuple[list[str], dict[str, str]]:
     """Choose dictionary columns and encodings from the *first* row group.
 
@@ -196,7 +238,7 @@ def encodings(first: pa.Table) -> tuple[list[str], dict[str, str]]:
     for index, field in enumerate(first.schema):
         kind = field.type.storage_type if isinstance(field.type, pa.ExtensionType) else field.type
         whole = pa.types.is_integer(kind) or pa.types.is_temporal(kind)
-        if not (whole or pa.types.is_large_string(kind)):
+        if not (whole or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
             continue
         column = first.column(index)
         if isinstance(field.type, pa.ExtensionType):

@@ -17,7 +17,7 @@ import polars as pl
 from export_assets.engine.ingest.ingest import Ingestion
 from export_assets.engine.ingest.listing import Listed, escaped, list_logs
 from export_assets.engine.ingest.outcome import IngestReport
-from export_assets.engine.ingest.publish import publish_rows
+from export_assets.engine.ingest.publish import Target, publish_rows
 from export_assets.engine.ingest.segments import Segment
 from export_assets.errors import SourceError
 from export_assets.sources.logs.quarantine import Quarantined
@@ -125,14 +125,16 @@ class Databases:
             found.rows,
             found.refused,
             schema=found.schema,
-            store=store,
-            source=own.source,
+            target=Target(
+                store=store,
+                source=own.source,
+                run_id=self.run_id,
+                now=self.now,
+                replaces=replaces,
+                origin=own.origin,
+            ),
             snapshot=fingerprint,
             version=own.rows.version,
-            run_id=self.run_id,
-            now=self.now,
-            replaces=replaces,
-            origin=own.origin,
         )
         assert isinstance(manifest.segment, SegmentRecord)  # noqa: S101 - it was just made so
         path = store.partition_path(own.key, manifest.partition)

@@ -19,7 +19,7 @@ from export_assets.engine.ingest.heads import Heads
 from export_assets.engine.ingest.listing import Listed, escaped, list_logs
 from export_assets.engine.ingest.look import Look, Policy, look_at, open_log
 from export_assets.engine.ingest.outcome import IngestReport, Truncation
-from export_assets.engine.ingest.publish import identity_of, publish_segment
+from export_assets.engine.ingest.publish import Target, identity_of, publish_segment
 from export_assets.engine.ingest.rows import Head, Rows, RowsByLog
 from export_assets.engine.ingest.segments import Known, Segment, SegmentsKey, load_known
 from export_assets.errors import DestLocked, SourceError
@@ -263,15 +263,17 @@ class _Pass:
             look,
             identity,
             rows,
-            store=store,
-            source=own.source,
+            target=Target(
+                store=store,
+                source=own.source,
+                run_id=self._run_id,
+                now=self._now,
+                replaces=replaces.manifest.run_id if replaces else None,
+                origin=own.origin,
+            ),
             policy=own.policy,
             follows=follows.identity if follows else there.record.follows if there else "",
-            run_id=self._run_id,
-            now=self._now,
-            replaces=replaces.manifest.run_id if replaces else None,
             marks=_marks(there.record, look.end) if there else (),
-            origin=own.origin,
         )
         record = manifest.segment
         assert isinstance(record, SegmentRecord)  # noqa: S101 - it was just made so

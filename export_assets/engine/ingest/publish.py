@@ -2,10 +2,12 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import Final
 
 import msgspec
 import polars as pl
@@ -14,7 +16,7 @@ from export_assets.engine.ingest.ahead import in_order
 from export_assets.engine.ingest.look import Look, Policy
 from export_assets.engine.ingest.prefix import FULL, survey
 from export_assets.engine.ingest.rows import Rows, placed_rows, placed_schema
-from export_assets.engine.ingest.segment_writer import Prepared, SegmentWriter
+from export_assets.engine.ingest.segment_writer import SegmentWriter
 from export_assets.engine.ingest.segments import Known, SegmentsKey
 from export_assets.engine.manifests import code_version
 from export_assets.errors import InternalError, SourceChanged
@@ -31,9 +33,11 @@ from export_assets.store.manifest import (
     SnapshotRecord,
 )
 from export_assets.store.staging import Staging
-from export_assets.tables.digest import ALGORITHM
 from export_assets.tables.schema import TableSchema
 from export_assets.translate import translating
+
+NO_DIGEST: Final = "none"
+"""What manifests of segments say: the sums of content and files prove all that digests could."""
 
 # Asked for with every segment, and it reads a file.
 _code_version = cache(code_version)
@@ -44,7 +48,7 @@ class _Made:
     """What was made of one piece, in any thread."""
 
     read: Reading | Quarantined
-    rows: Prepared | None = None
+    rows: pl.DataFrame | None = None
     rejected: Sequence[Rejected] = ()
 
 
@@ -107,52 +111,60 @@ def identity_of(look: Look, known: Known) -> str:
             return identity
 
 
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Where a segment is published, by which run, and what it takes the place of."""
+
+    store: LocalStore
+    source: str
+    run_id: str
+    now: datetime
+    replaces: str | None = None
+    """The run that published the segment of the same start before; None where there is none."""
+    replaces_damaged: bool = False
+    """Replace the one before though its manifest cannot be read."""
+    origin: str = ""
+    """A hash of the log directory's address."""
+
+    @contextmanager
+    def staging(self, directory: str) -> Iterator[Staging]:
+        """Stage the segment *directory*."""
+        key = SegmentsKey(self.source)
+        with (
+            translating(f"{key}/{directory}"),
+            self.store.stage(
+                key,
+                directory,
+                self.run_id,
+                expected_run_id=ANY if self.replaces_damaged else self.replaces,
+                replace_damaged=self.replaces_damaged,
+            ) as staging,
+        ):
+            yield staging
+
+
 def publish_segment(
     look: Look,
     identity: str,
     rows: Rows,
     *,
-    store: LocalStore,
-    source: str,
+    target: Target,
     policy: Policy,
     follows: str,
-    run_id: str,
-    now: datetime,
-    replaces: str | None = None,
     marks: tuple[SegmentMark, ...] = (),
-    origin: str = "",
-    replaces_damaged: bool = False,
 ) -> Manifest:
     """Publish what is new in *look* and return its manifest.
 
-    *replaces* is the run that published the segment of the same start before, None where there
-    is none, and *marks* are where that one ended. *origin* is a hash of the directory's address.
-    With *replaces_damaged* the one before is replaced though its manifest cannot be read.
+    *marks* are where the segment of the same start ended before.
 
     Raises:
         SourceChanged: The file was rewritten while it was read; nothing was published.
         InternalError: Its bytes do not add up; nothing was published.
         DestinationError: The disk refused, or somebody else published the same.
     """
-    key, directory = SegmentsKey(source), f"{identity}-{look.start}"
-    schema = placed_schema(rows.schema)
-    with (
-        translating(f"{key}/{directory}"),
-        store.stage(
-            key,
-            directory,
-            run_id,
-            expected_run_id=ANY if replaces_damaged else replaces,
-            replace_damaged=replaces_damaged,
-        ) as staging,
-    ):
-        writer = SegmentWriter(staging, schema)
-        try:
+    with target.staging(f"{identity}-{look.start}") as staging:
+        with SegmentWriter(staging, placed_schema(rows.schema)) as writer:
             account, sha256, next_line = _read(look, identity, rows, writer, policy)
-            writer.close()
-        except BaseException:
-            writer.abort()
-            raise
         _check(look, account, writer.rows)
         record = SegmentRecord(
             identity=identity,
@@ -172,9 +184,9 @@ def publish_segment(
             quarantine=writer.quarantine(),
             marks=marks,
         )
-        manifest = _manifest(staging, writer, record, account, version=rows.version, now=now)
-        seen = msgspec.structs.replace(manifest.snapshot, origin=origin)
-        return staging.publish(msgspec.structs.replace(manifest, snapshot=seen))
+        seen = _snapshot(target, record.prefix)
+        manifest = _manifest(staging, writer, record, account, version=rows.version, seen=seen)
+        return staging.publish(manifest)
 
 
 def publish_rows(
@@ -183,14 +195,9 @@ def publish_rows(
     refused: Sequence[Quarantined],
     *,
     schema: TableSchema,
-    store: LocalStore,
-    source: str,
+    target: Target,
     snapshot: str,
     version: str,
-    run_id: str,
-    now: datetime,
-    replaces: str | None = None,
-    origin: str = "",
 ) -> Manifest:
     """Publish *rows* of *schema* that came from no log as the segment *record*.
 
@@ -200,7 +207,6 @@ def publish_rows(
     Raises:
         DestinationError: The disk refused, or somebody else published the same.
     """
-    key, directory = SegmentsKey(source), f"{record.identity}-{record.start}"
     placed = placed_schema(schema)
     frame = rows.with_row_index("_off").with_columns(
         pl.lit(record.identity).alias("_src"), pl.lit(0).alias("_len"), _line=pl.col("_off") + 1
@@ -208,22 +214,15 @@ def publish_rows(
     account = Account(exported=rows.height)
     for one in refused:
         account.quarantine(one)
-    with (
-        translating(f"{key}/{directory}"),
-        store.stage(key, directory, run_id, expected_run_id=replaces) as staging,
-    ):
-        writer = SegmentWriter(staging, placed)
-        try:
+    with target.staging(f"{record.identity}-{record.start}") as staging:
+        with SegmentWriter(staging, placed) as writer:
             writer.write(frame.select(placed.names).cast(placed.polars))
             writer.refuse(refused)
-            writer.close()
-        except BaseException:
-            writer.abort()
-            raise
         record = msgspec.structs.replace(record, quarantine=writer.quarantine())
-        manifest = _manifest(staging, writer, record, account, version=version, now=now)
-        seen = msgspec.structs.replace(manifest.snapshot, id=snapshot, origin=origin)
-        return staging.publish(msgspec.structs.replace(manifest, snapshot=seen))
+        seen = _snapshot(target, snapshot)
+        return staging.publish(
+            _manifest(staging, writer, record, account, version=version, seen=seen)
+        )
 
 
 def _read(
@@ -249,14 +248,15 @@ def _read(
         if isinstance(read, Quarantined) or not len(read.batch):
             return _Made(read)
         frame, rejected = placed_rows(rows, read.batch, schema)
-        return _Made(read, writer.prepare(frame), rejected)
+        return _Made(read, frame, rejected)
 
     short = look.end - look.start <= policy.block_bytes
     for one in in_order(made, reader.pieces(), threads=1 if short else policy.threads):
         batch = reader.take(one.read)
         if batch is not None:
             reader.refuse(batch, one.rejected)
-        writer.add(one.rows)
+        if one.rows is not None:
+            writer.write(one.rows)
         writer.refuse(reader.take_quarantine())
     if reader.end != look.end:
         msg = f"{look.name}: read up to byte {reader.end}, not {look.end}"
@@ -296,6 +296,16 @@ def _check(look: Look, account: Account, rows: int) -> None:
         raise InternalError(msg)
 
 
+def _snapshot(target: Target, fingerprint: str) -> SnapshotRecord:
+    return SnapshotRecord(
+        kind="log",
+        id=fingerprint,
+        taken_at=target.now,
+        consistency="snapshot",
+        origin=target.origin,
+    )
+
+
 def _manifest(
     staging: Staging,
     writer: SegmentWriter,
@@ -303,7 +313,7 @@ def _manifest(
     account: Account,
     *,
     version: str,
-    now: datetime,
+    seen: SnapshotRecord,
 ) -> Manifest:
     part = writer.part()
     return Manifest(
@@ -311,19 +321,19 @@ def _manifest(
         table=staging.key.table,
         format=staging.key.format,
         partition=staging.directory,
-        snapshot=SnapshotRecord(kind="log", id=record.prefix, taken_at=now, consistency="snapshot"),
+        snapshot=seen,
         config_hash=version,
         code_version=_code_version(),
         columns=writer.columns(),
         primary_key=("_src", "_off"),
         order_by=("_off",),
         files=(part,) if part else (),
-        row_digest=writer.row_digest,
-        digest_algorithm=ALGORITHM,
+        row_digest="",
+        digest_algorithm=NO_DIGEST,
         counters=Counters(
             exported=account.exported, quarantined=dict(account.reasons), blank=account.blank
         ),
         segment=record,
-        created_at=now,
+        created_at=seen.taken_at,
         run_id=staging.run_id,
     )

@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Self
 
 import polars as pl
 
+from export_assets.engine.ingest.segments import TIME
 from export_assets.engine.manifests import column_record
 from export_assets.formats.base import FormatOptions, FormatWriter
+from export_assets.formats.parquet_writer import RowGroups
 from export_assets.formats.registry import format_named
 from export_assets.sources.logs.quarantine import QUARANTINE, Quarantined, quarantine_frame
 from export_assets.store.manifest import ColumnRecord, FileRecord
 from export_assets.store.staging import Staging
 from export_assets.tables.batch import Batch
-from export_assets.tables.digest import DigestBuilder, RowHashes
 from export_assets.tables.schema import LogicalType, TableSchema
 from export_assets.tables.statistics import StatisticsBuilder
 
@@ -21,60 +22,33 @@ PART: Final = "part-00000.parquet"
 REFUSED: Final = "_quarantine.ndjson"
 
 
-# Segments are read a few columns or minutes at a time, and often: small groups, packed quickly.
-_OPTIONS: Final = FormatOptions(compression="zstd", compression_level=1, row_group_rows=32_768)
-
-
-class Prepared:
-    """Rows that are ready to be written: what takes time and needs no order is done."""
-
-    def __init__(self, frame: pl.DataFrame, schema: TableSchema) -> None:
-        self.batch = Batch(table=Batch(frame=frame).arrow)
-        self.hashes = RowHashes(self.batch, schema)
-        self.statistics = StatisticsBuilder(schema)
-        self.statistics.update(self.batch)
+_GROUP_ROWS: Final = 32_768
+"""Segments are read a few columns or minutes at a time, and often."""
 
 
 class SegmentWriter:
-    """Writes the files of a segment; one that would be empty is not made."""
+    """Writes the files of a segment, a context; one that would be empty is not made."""
 
     def __init__(self, staging: Staging, schema: TableSchema) -> None:
         self._staging = staging
         self._schema = schema = _stored(schema)
-        self._digest = DigestBuilder(schema)
         self._statistics = StatisticsBuilder(schema)
-        self._rows: FormatWriter | None = None
+        self._parts: RowGroups | None = None
         self._refused: FormatWriter | None = None
         self._refused_rows = 0
-
-    @property
-    def rows(self) -> int:
+        self.rows = 0
         """Rows written so far."""
-        return self._digest.rows
-
-    @property
-    def row_digest(self) -> str:
-        """Digest of the rows written so far."""
-        return self._digest.digest().row_digest
-
-    def prepare(self, frame: pl.DataFrame) -> Prepared | None:
-        """Make rows of the schema ready for `add`, in any thread; None of no rows."""
-        return None if frame.is_empty() else Prepared(frame, self._schema)
-
-    def add(self, rows: Prepared | None) -> None:
-        """Append rows that `prepare` made ready."""
-        if rows is None:
-            return
-        if self._rows is None:
-            path = self._staging.path / PART
-            self._rows = format_named("parquet").open(path, self._schema, _OPTIONS, {})
-        self._rows.write(rows.batch)
-        self._digest.add(rows.hashes, 0, rows.batch.rows)
-        self._statistics.add(rows.statistics)
 
     def write(self, frame: pl.DataFrame) -> None:
         """Append rows of the schema."""
-        self.add(self.prepare(frame))
+        if frame.is_empty():
+            return
+        if self._parts is None:
+            path = self._staging.path / PART
+            self._parts = RowGroups(path, group_rows=_GROUP_ROWS, bounds=[TIME])
+        self._parts.write(frame)
+        self._statistics.update(Batch(table=frame.to_arrow(compat_level=pl.CompatLevel.newest())))
+        self.rows += frame.height
 
     def refuse(self, records: Sequence[Quarantined]) -> None:
         """Append lines to the quarantine."""
@@ -86,21 +60,30 @@ class SegmentWriter:
         self._refused.write(Batch(frame=quarantine_frame(records)))
         self._refused_rows += len(records)
 
-    def close(self) -> None:
-        """Finish the files."""
-        for writer in (self._rows, self._refused):
-            if writer is not None:
-                writer.close()
+    def __enter__(self) -> Self:
+        """Return the writer."""
+        return self
 
-    def abort(self) -> None:
-        """Give the files up."""
-        for writer in (self._rows, self._refused):
-            if writer is not None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Finish the files, or give them up where an exception passes."""
+        done = kind is None
+        try:
+            for writer in self._writers if done else ():
+                writer.close()
+        except BaseException:
+            done = False
+            raise
+        finally:
+            for writer in () if done else self._writers:
                 writer.abort()
+
+    @property
+    def _writers(self) -> list[RowGroups | FormatWriter]:
+        return [writer for writer in (self._parts, self._refused) if writer is not None]
 
     def part(self) -> FileRecord | None:
         """Return the record of the rows' file; None where there are none."""
-        return self._staging.record(PART, rows=self.rows) if self._rows else None
+        return self._staging.record(PART, rows=self.rows) if self._parts else None
 
     def quarantine(self) -> FileRecord | None:
         """Return the record of the file of refused lines; None where there are none."""
@@ -109,16 +92,9 @@ class SegmentWriter:
         return self._staging.record(REFUSED, rows=self._refused_rows)
 
     def columns(self) -> tuple[ColumnRecord, ...]:
-        """Describe the columns."""
-        digests = self._digest.digest().columns
-        verdicts = self._rows.fidelity() if self._rows else {}
+        """Describe the columns, without digests: the sums of the files prove them."""
         return tuple(
-            column_record(
-                column,
-                self._statistics.of(column.name),
-                digests[column.name],
-                verdicts.get(column.name),
-            )
+            column_record(column, self._statistics.of(column.name), "", None)
             for column in self._schema.columns
         )
 

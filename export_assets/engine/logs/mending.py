@@ -13,7 +13,7 @@ from pathlib import Path
 
 from export_assets.engine.ingest.listing import Listed
 from export_assets.engine.ingest.look import Look, look_at, open_log
-from export_assets.engine.ingest.publish import publish_segment
+from export_assets.engine.ingest.publish import Target, publish_segment
 from export_assets.engine.ingest.rows import Head
 from export_assets.engine.ingest.segments import Known, Segment, segment_paths
 from export_assets.engine.logs.source import LogSource
@@ -171,14 +171,16 @@ def _make_again(
             ),
             one.identity,
             rows,
-            store=ingestion.store,
-            source=source.name,
+            target=Target(
+                store=ingestion.store,
+                source=source.name,
+                run_id=run_id,
+                now=datetime.now(UTC),
+                replaces=before.manifest.run_id if before else None,
+                replaces_damaged=before is None,
+                origin=source.place.origin,
+            ),
             policy=ingestion.policy,
             follows=before.record.follows if before else "",
-            run_id=run_id,
-            now=datetime.now(UTC),
-            replaces=before.manifest.run_id if before else None,
             marks=before.record.marks if before else (),
-            origin=source.place.origin,
-            replaces_damaged=before is None,
         )
