@@ -209,7 +209,7 @@ class Bundler:
         exporter = self.exporter
         for fmt in resolve_formats(self.request.formats):
             for table in ("*", *self._source.config.tables):
-                fmt.check_options(exporter.choices.options(table, fmt))
+                fmt.check_options(exporter.choices.bundled_options(table, fmt))
         with (
             private_directory(self._source.temp_dir) as spool,
             self._source.privately().source.snapshot() as snapshot,

@@ -38,6 +38,13 @@ class Choices:
             return replace(options, profile="default", as_of=options.as_of if given else None)
         return options
 
+    def bundled_options(self, table: str, fmt: Format) -> FormatOptions:
+        """Return the options of *table* in a bundle: one file, with every column of its rows."""
+        options = replace(self.options(table, fmt), partition_by=None)
+        if options.profile != "logged":
+            return options
+        return replace(options, profile="default", schema_header=False, as_of=None)
+
     def views(
         self, plan: TablePlan, formats: Sequence[Format]
     ) -> list[tuple[TablePlan, list[Format]]]:

@@ -95,6 +95,21 @@ def test_what_is_redacted_leaves_in_no_file_of_the_set(clinic: Bundles) -> None:
     assert tree_of(report.path)["clients"][0]["password_hash"] is None
 
 
+def test_files_hold_every_column_whatever_the_shape_of_exports(tmp_path: Path) -> None:
+    options = "ndjson: {profile: logged, members_of: data}, parquet: {partition_by: id}"
+    yaml = f"source: shop\nurl: shop.db\ntables: {{charts: {{format_options: {{{options}}}}}, '*': {{}}}}\n"
+    clinic = Bundles(tmp_path, yaml=yaml)
+    clinic.sql(CLINIC)
+
+    report = clinic.bundler("clients", "c1", formats=("ndjson", "parquet")).export()
+
+    assert report.path is not None
+    names = {path.name for path in report.path.iterdir()}
+    assert {"charts.ndjson", "charts.parquet"} <= names
+    first = (report.path / "charts.ndjson").read_text(encoding="utf-8").splitlines()[0]
+    assert list(json.loads(first)) == ["id", "client_id", "birth_id", "data"]
+
+
 def test_pseudonyms_hold_in_rows_references_ids_and_names(tmp_path: Path) -> None:
     yaml = (
         "source: shop\nurl: shop.db\ntables:\n  clients: {anonymize: [id]}\n"

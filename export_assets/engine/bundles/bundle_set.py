@@ -64,7 +64,7 @@ class SetWriter:
         dialects: dict[str, dict[str, str]] = {}
         for name, rows in self.gathered.rows.items():
             for fmt in resolve_formats(self.request.formats):
-                options = self.choices.options(name, fmt)
+                options = self.choices.bundled_options(name, fmt)
                 one = TableFile(rows=rows, format=fmt, options=options)
                 suffix = fmt.suffix(options)
                 path = placing(stems[name], suffix)
