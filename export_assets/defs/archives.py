@@ -66,7 +66,10 @@ def _spec(source: ConfiguredSource, key: dg.AssetKey, description: str) -> dg.As
     tables = [table for table in _TABLES if table in log_tables(source)]
     return dg.AssetSpec(
         key,
-        deps=[logs_key(name), *(source_table_key(name, table) for table in tables)],
+        deps=[
+            dg.AssetDep(upstream, partition_mapping=dg.AllPartitionMapping())
+            for upstream in (logs_key(name), *(source_table_key(name, table) for table in tables))
+        ],
         group_name=name,
         kinds={"zip", "logs"},
         owners=list(source.config.owners),

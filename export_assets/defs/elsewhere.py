@@ -13,7 +13,7 @@ import dagster as dg
 
 from export_assets.defs.bundles import BundleRoot
 from export_assets.defs.bundles_elsewhere import find_bundles
-from export_assets.defs.event_log import latest, run_id_of
+from export_assets.defs.event_log import latest, observed, run_id_of
 from export_assets.defs.metadata import materialization
 from export_assets.defs.partitions import Place, place_of
 from export_assets.defs.table import TableExport
@@ -149,6 +149,7 @@ def _look_through(
         offered = [key for key in batch if _place(table, key, now) == "offered"]
         found.left_out += len(batch) - len(offered)
         known = latest(instance, table.key(fmt), offered)
+        above = observed(instance, table.source_key, offered)
         for manifest in _manifests(table, fmt, offered):
             record = known.get(manifest.partition)
             if record is not None and run_id_of(record) == manifest.run_id:
@@ -158,7 +159,13 @@ def _look_through(
                 continue
             version = manifest.snapshot.id
             found.events.append(
-                materialization(table, manifest, status="published", source_version=version)
+                materialization(
+                    table,
+                    manifest,
+                    status="published",
+                    source_version=version,
+                    pointer=above.get(manifest.partition),
+                )
             )
             budget.events -= 1
     return Seen(stamp=before.stamp if waiting else stamp, due=due)

@@ -10,7 +10,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 from export_assets.defs.metadata import RUN_ID
 from export_assets.tables.partitions import ALL
 
-__all__ = ["Target", "latest", "run_id_of", "target_of"]
+__all__ = ["Target", "latest", "observed", "run_id_of", "target_of"]
 
 _BATCH = 500
 
@@ -36,6 +36,15 @@ def latest(
         ).records
         if record.partition_key is not None
     }
+
+
+def observed(
+    instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Sequence[str]
+) -> Mapping[str, int]:
+    """Return the storage id of the newest observation of each of *partitions* that has one."""
+    return instance.get_latest_storage_id_by_partition(
+        key, dg.DagsterEventType.ASSET_OBSERVATION, set(partitions)
+    )
 
 
 def target_of(record: dg.EventLogRecord) -> Target:

@@ -1,7 +1,7 @@
 """The step of one table: export it, say what was published and what the checks found."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,7 @@ import dagster as dg
 
 from export_assets.defs import coverage, privacy
 from export_assets.defs.checks import BLOCKING, Subject, check_names, evaluate, severity_of
-from export_assets.defs.event_log import Target, latest, run_id_of, target_of
+from export_assets.defs.event_log import Target, latest, observed, run_id_of, target_of
 from export_assets.defs.findings import Finding
 from export_assets.defs.held import RunSources
 from export_assets.defs.metadata import (
@@ -86,17 +86,14 @@ class Examined:
 class _Step:
     context: dg.AssetExecutionContext
     table: TableExport
+    figures: dict[str, int] = field(default_factory=dict)
+    """What the run found of the table besides its rows."""
 
     @cached_property
     def everything(self) -> bool:
         """Whether the run names no partition of a table that has some."""
         named = self.context.has_partition_key or self.context.has_partition_key_range
         return self.table.partitions_def is not None and not named
-
-    @cached_property
-    def figures(self) -> dict[str, int]:
-        """What the run found of the table besides its rows."""
-        return {}
 
     @cached_property
     def keys(self) -> Sequence[str]:
@@ -336,6 +333,9 @@ class _Step:
         not for a run in which some failed, or whose partitions nobody named.
         """
         version = self._source_version(sources)
+        above = observed(
+            self.context.instance, self.table.source_key, [one.key for one in subjects]
+        )
         for subject in subjects:
             if subject.record is not None and subject.manifest is not None:
                 yield materialization(
@@ -343,6 +343,7 @@ class _Step:
                     subject.manifest,
                     status=subject.record.status,
                     source_version=version or subject.manifest.snapshot.id,
+                    pointer=above.get(subject.key),
                 )
         for fmt in self.table.formats:
             own = [subject for subject in subjects if subject.format == fmt]

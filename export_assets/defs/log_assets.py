@@ -9,7 +9,7 @@ step is what a sensor asks for to know what to ask for.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -25,18 +25,23 @@ from export_assets.defs.log_checks import (
     judge_share,
 )
 from export_assets.defs.names import logs_key, segments_key, source_table_key, tag_value
+from export_assets.defs.partitions import build_partitions, place_of
 from export_assets.defs.pools import pool_of, retry_policy
-from export_assets.engine.logs.due import Due, Reading, find_due, keep_due
+from export_assets.defs.shapes import TableShape, partitions_of
+from export_assets.engine.logs.due import EVERYTHING, Due, Reading, find_due, keep_due, read_due
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.run import Exporter
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import ExportError
 from export_assets.sources.logs.quarantine import QUARANTINE
+from export_assets.tables.partitions import Partitions, TimePartitions
 from export_assets.translate import one_line, translate
 
 log = logging.getLogger(__name__)
 
 _LISTED = 20
+MOST_OBSERVED = 1_000
+"""Partitions that one reading says anything of; Dagster takes ten milliseconds for each."""
 
 
 def is_log_source(source: ConfiguredSource) -> bool:
@@ -70,10 +75,94 @@ def read_keys(source: ConfiguredSource) -> list[dg.AssetKey]:
 
 
 def build_log_assets(
-    source: ConfiguredSource, *, retry_seconds: float
+    source: ConfiguredSource,
+    shapes: Sequence[TableShape],
+    specs: Sequence[dg.AssetSpec],
+    *,
+    retry_seconds: float,
 ) -> list[dg.AssetsDefinition]:
-    """Return the assets of the log files of *source* and of what was read of them."""
-    return [_build_logs(source), _build_reading(source, retry_seconds)]
+    """Return the assets of the log files of *source*, of what was read of them, and of its tables.
+
+    Args:
+        source: The source.
+        shapes: What is known of its tables.
+        specs: The tables' assets, but for what they are made of.
+        retry_seconds: How long the first retry of an error that may pass waits.
+    """
+    tables = LogTables(source, shapes)
+    built = [_build_logs(source), _build_reading(source, tables, retry_seconds)]
+    return [*built, _build_tables(source, tables, specs)] if specs else built
+
+
+class LogTables:
+    """The tables made of the logs of a source, as Dagster sees them."""
+
+    def __init__(self, source: ConfiguredSource, shapes: Sequence[TableShape]) -> None:
+        by_name = {shape.name: shape for shape in shapes}
+        self._source = source.name
+        self.made_of = log_tables(source)
+        self.partitions = {
+            name: partitions_of(source, by_name.get(name, TableShape(name=name)))
+            for name in dict.fromkeys([*by_name, *self.made_of])
+        }
+        self.by_key = {source_table_key(source.name, name): name for name in self.partitions}
+
+    def complete(self, spec: dg.AssetSpec) -> dg.AssetSpec:
+        """Return the spec of a table with its partitions, and with what it is made of."""
+        name = self.by_key[spec.key]
+        above = [source_table_key(self._source, other) for other in self.made_of.get(name, ())]
+        partitions = self.partitions.get(name)
+        return spec.replace_attributes(
+            deps=above or [segments_key(self._source)],
+            partitions_def=build_partitions(partitions)
+            if isinstance(partitions, TimePartitions)
+            else None,
+        )
+
+    def observations(
+        self, due: Due, names: Collection[str], *, now: datetime
+    ) -> Iterator[dg.AssetObservation]:
+        """Yield of what the partitions of tables called one of *names* are made of, as far as new.
+
+        So exports are shown as not up to date where their rows may differ, and nowhere else.
+        """
+        left = MOST_OBSERVED
+        for name in names:
+            partitions, key = self.partitions[name], source_table_key(self._source, name)
+            for one, stamp in sorted(due.tables.get(name, {}).items()):
+                sliced = isinstance(partitions, TimePartitions)
+                if sliced and (one == EVERYTHING or _is_outside(partitions, one, now)):
+                    continue
+                if left == 0:
+                    return
+                left -= 1
+                tags = {"dagster/data_version": stamp}
+                yield dg.AssetObservation(key, partition=one if sliced else None, tags=tags)
+
+
+def _is_outside(partitions: Partitions, key: str, now: datetime) -> bool:
+    return isinstance(partitions, TimePartitions) and (
+        place_of(partitions, key, now=now) != "offered"
+    )
+
+
+def _build_tables(
+    source: ConfiguredSource, tables: LogTables, specs: Sequence[dg.AssetSpec]
+) -> dg.AssetsDefinition:
+    name = source.name
+
+    @dg.multi_observable_source_asset(  # type: ignore[untyped-decorator]  # Dagster's own lack
+        name=f"observe__{name}", specs=[tables.complete(spec) for spec in specs], can_subset=True
+    )
+    def observe(
+        context: dg.AssetExecutionContext, sources: dg.ResourceParam[RunSources]
+    ) -> Iterator[dg.AssetObservation]:
+        due = read_due(sources.workspace.store, name)
+        if due is not None:
+            chosen = [tables.by_key[key] for key in sorted(context.selected_asset_keys)]
+            yield from tables.observations(due, chosen, now=datetime.now(UTC))
+
+    return cast("dg.AssetsDefinition", observe)
 
 
 def _build_logs(source: ConfiguredSource) -> dg.AssetsDefinition:
@@ -108,7 +197,9 @@ def _build_logs(source: ConfiguredSource) -> dg.AssetsDefinition:
     return cast("dg.AssetsDefinition", observe_logs)
 
 
-def _build_reading(source: ConfiguredSource, retry_seconds: float) -> dg.AssetsDefinition:
+def _build_reading(
+    source: ConfiguredSource, tables: LogTables, retry_seconds: float
+) -> dg.AssetsDefinition:
     name = source.name
 
     @dg.multi_asset(
@@ -130,6 +221,8 @@ def _build_reading(source: ConfiguredSource, retry_seconds: float) -> dg.AssetsD
                 # What was refused is why, maybe; segments are published before that is decided.
                 yield from _evaluations(context, sources, name)
                 raise
+            made = [table for table in tables.partitions if table not in tables_read(source)]
+            yield from tables.observations(reading.due, made, now=datetime.now(UTC))
             yield from _materialized(context, sources, name, reading.due)
         yield from _results(context, sources, name)
         if reading is not None and reading.remarks.failures:

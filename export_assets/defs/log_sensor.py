@@ -9,7 +9,7 @@ cursor, on run keys or on Dagster's memory of runs: losing them costs runs that 
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ import dagster as dg
 
 from export_assets.defs.archives import matches_key, matches_partitions
 from export_assets.defs.changes import following_checks
-from export_assets.defs.log_assets import log_tables, read_keys, tables_read
+from export_assets.defs.log_assets import log_tables, read_keys
 from export_assets.defs.log_checks import build_log_check_specs
 from export_assets.defs.log_matches import MatchState, match_works, states_of
 from export_assets.defs.log_work import (
@@ -29,7 +29,7 @@ from export_assets.defs.log_work import (
     is_under_way,
     pending_of,
 )
-from export_assets.defs.names import logs_key, source_table_key
+from export_assets.defs.names import logs_key
 from export_assets.defs.schedules import default_tables
 from export_assets.defs.table import TableExport
 from export_assets.defs.wording import counted
@@ -180,7 +180,7 @@ class LogWatch:
             skip_reason=None if requests else "; ".join([decided.says, *waiting[:1]]),
             cursor=write_cursor(replace(decided.seen, matches=matches.archived)),
             dynamic_partitions_requests=self._new_matches(instance, states),
-            asset_events=list(self._observations(fingerprint)) if decided.news else [],
+            asset_events=[self._observation(fingerprint)] if decided.news else [],
         )
 
     def _decided(
@@ -234,6 +234,11 @@ class LogWatch:
                 requests.append(work.request(self.source.name, attempts))
         return requests, waiting
 
+    def _observation(self, fingerprint: str) -> dg.AssetObservation:
+        """Return the news of the files; of the tables, the run that reads them tells."""
+        tags = {"dagster/data_version": fingerprint}
+        return dg.AssetObservation(logs_key(self.source.name), tags=tags)
+
     def _new_matches(
         self, instance: dg.DagsterInstance, states: Sequence[MatchState]
     ) -> list[dg.AddDynamicPartitionsRequest]:
@@ -243,13 +248,6 @@ class LogWatch:
         known = set(instance.get_dynamic_partitions(partitions.name))
         new = [state.id for state in states if state.id not in known]
         return [partitions.build_add_request(new)] if new else []
-
-    def _observations(self, fingerprint: str) -> Iterator[dg.AssetObservation]:
-        name = self.source.name
-        filled = set(tables_read(self.source))
-        tables = [table for table in log_tables(self.source) if table not in filled]
-        for key in (logs_key(name), *(source_table_key(name, table) for table in tables)):
-            yield dg.AssetObservation(key, tags={"dagster/data_version": fingerprint})
 
 
 def _in_order(source: ConfiguredSource, tables: Sequence[TableExport]) -> list[TableExport]:

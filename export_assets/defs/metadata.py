@@ -10,6 +10,7 @@ from export_assets.defs.names import source_table_key
 from export_assets.defs.shapes import TableShape
 from export_assets.defs.table import TableExport
 from export_assets.engine.report import ExportRecord
+from export_assets.engine.stamped import INPUTS
 from export_assets.store.manifest import ColumnRecord, Manifest
 
 Metadata = dict[str, dg.MetadataValue]
@@ -180,18 +181,24 @@ def data_version(manifests: Mapping[str, Manifest]) -> dg.DataVersion:
     return dg.DataVersion(hashlib.sha256(text.encode()).hexdigest()[:32])
 
 
-def version_tags(table: TableExport, manifest: Manifest, *, source_version: str) -> dict[str, str]:
+def version_tags(
+    table: TableExport, manifest: Manifest, *, source_version: str, pointer: int | None = None
+) -> dict[str, str]:
     """Return the tags by which Dagster tells a fresh partition from a stale one.
 
     Dagster adds them itself to what a step yields; events written in any other way carry them
-    so that they are not taken for stale.
+    so that they are not taken for stale. *pointer* is the newest observation of the same partition
+    of the table, where the table has partitions itself.
     """
     upstream = source_table_key(table.source, table.name).to_user_string()
+    pointed = {f"dagster/input_event_pointer/{upstream}": str(pointer)} if pointer else {}
     return {
+        **pointed,
         "dagster/data_version": data_version({manifest.partition: manifest}).value,
         "dagster/data_version_is_user_provided": "true",
         "dagster/code_version": table.code_version(manifest.format),
-        f"dagster/input_data_version/{upstream}": source_version,
+        # Where the partition says what it is made of, that is the version of its table there.
+        f"dagster/input_data_version/{upstream}": manifest.watermark.get(INPUTS, source_version),
     }
 
 
@@ -202,6 +209,7 @@ def materialization(
     status: str,
     source_version: str,
     seconds: float | None = None,
+    pointer: int | None = None,
 ) -> dg.AssetMaterialization:
     """Return the event that says *manifest* is published, complete in itself."""
     return dg.AssetMaterialization(
@@ -211,7 +219,7 @@ def materialization(
             **describe_partition(table, manifest, status=status, seconds=seconds),
             **describe_columns(table, manifest),
         },
-        tags=version_tags(table, manifest, source_version=source_version),
+        tags=version_tags(table, manifest, source_version=source_version, pointer=pointer),
     )
 
 

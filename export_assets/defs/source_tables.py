@@ -17,7 +17,7 @@ from export_assets.defs.log_assets import (
     tables_read,
 )
 from export_assets.defs.metadata import shape_schema
-from export_assets.defs.names import segments_key, source_table_key, tag_value
+from export_assets.defs.names import source_table_key, tag_value
 from export_assets.defs.pools import pool_of, retry_policy
 from export_assets.defs.shapes import TableShape
 from export_assets.engine.system import Step, StepReport
@@ -55,16 +55,10 @@ def build_source_tables(
     by_name = {shape.name: shape for shape in shapes}
     observed = observed_tables(source, shapes)
     built = [_build_step(source, step, by_name, retry_seconds) for step in steps_of(source)]
+    specs = [_spec(source, by_name.get(name, TableShape(name=name))) for name in observed]
     if is_log_source(source):
-        built += build_log_assets(source, retry_seconds=retry_seconds)
-    if observed:
-        made_of = log_tables(source)
-        specs = [
-            _spec(source, by_name.get(name, TableShape(name=name)), made_of.get(name))
-            for name in observed
-        ]
-        built.append(_build_observation(source, specs))
-    return built
+        return built + build_log_assets(source, shapes, specs, retry_seconds=retry_seconds)
+    return [*built, _build_observation(source, specs)] if specs else built
 
 
 def _build_observation(
@@ -140,23 +134,12 @@ def _version(
     return dg.DataVersion(fingerprint)
 
 
-def _upstream(source: ConfiguredSource, made_of: Sequence[str] | None) -> list[dg.AssetKey]:
-    if made_of is None:
-        return []
-    tables = [source_table_key(source.name, table) for table in made_of]
-    return tables or [segments_key(source.name)]
-
-
-def _spec(
-    source: ConfiguredSource, shape: TableShape, made_of: Sequence[str] | None = None
-) -> dg.AssetSpec:
-    """Return the spec of a table; *made_of* names the tables of logs that it comes from."""
+def _spec(source: ConfiguredSource, shape: TableShape) -> dg.AssetSpec:
     metadata: dict[str, Any] = {"dagster/table_name": f"{source.name}.{shape.name}"}
     if shape.columns:
         metadata["dagster/column_schema"] = shape_schema(shape)
     return dg.AssetSpec(
         source_table_key(source.name, shape.name),
-        deps=_upstream(source, made_of),
         group_name=source.name,
         kinds={source.url.kind, "table"},
         owners=list(source.config.owners),

@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 
 from export_assets.config.rules import FormatName
-from export_assets.defs.names import export_key, op_part
+from export_assets.defs.names import export_key, op_part, source_table_key
 from export_assets.defs.partitions import build_partitions
 from export_assets.defs.shapes import TableShape, partitions_of
 from export_assets.engine.manifests import effective_hash
@@ -68,6 +68,11 @@ class TableExport:
     def by_default(self) -> bool:
         """Whether jobs, schedules and sensors export the table."""
         return self.configured.config.table(self.name).by_default
+
+    @property
+    def source_key(self) -> dg.AssetKey:
+        """The asset key of the table where it lies."""
+        return source_table_key(self.source, self.name)
 
     def key(self, fmt: str) -> dg.AssetKey:
         """Return the asset key of the export in *fmt*."""

@@ -2,12 +2,17 @@
 
 import shutil
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.data_version import CachingStaleStatusResolver
+from dagster._core.loader import LoadingContextForTest
 
 from export_assets.defs.log_checks import BYTES, SHARE
+from export_assets.engine.request import ExportRequest, Run
+from export_assets.engine.run import Exporter
 from export_assets_tests.defs.range_project import (
     EVENTS,
     MATCHES,
@@ -121,6 +126,58 @@ def test_reading_again_has_nothing_due_once_all_is_exported(project: RangeProjec
     result = project.run([SEGMENTS])
 
     assert figures(result, SEGMENTS)["due"] == "Nothing."
+
+
+def test_new_lines_make_the_exports_of_their_day_stale_and_of_no_other(
+    project: RangeProject,
+) -> None:
+    for day in (10, 12):
+        project.log(f"range_main_202509{day}.ndjson", string(f"2025-09-{day}T10:00:00"))
+    project.settle()
+    before = stale(project)
+
+    project.log("range_main_20250912.ndjson", string("2025-09-12T11:00:00"))
+    project.run([SEGMENTS])
+    meanwhile = stale(project)
+    project.settle()
+
+    assert before == {"2025-09-10": "FRESH", "2025-09-12": "FRESH"}
+    assert meanwhile == {"2025-09-10": "FRESH", "2025-09-12": "STALE"}
+    assert stale(project) == before
+
+
+def test_what_the_command_line_exported_is_not_stale_once_it_is_reported(
+    project: RangeProject,
+) -> None:
+    project.log("range_main_20250910.ndjson", string("2025-09-10T10:00:00"))
+    project.run([SEGMENTS])
+    project.log("range_main_20250912.ndjson", string("2025-09-12T10:00:00"))
+    Exporter(
+        workspace=project.workspace,
+        source=project.workspace.source("leadville"),
+        request=ExportRequest(),
+        run=Run(id="cli", now=datetime.now(UTC)),
+    ).export()
+
+    sensor = project.definitions.resolve_sensor_def("published_elsewhere")
+    found = sensor(
+        dg.build_sensor_context(instance=project.instance, definitions=project.definitions)
+    )
+    assert isinstance(found, dg.SensorResult)
+    for event in found.asset_events:
+        project.instance.report_runless_asset_event(event)
+
+    assert stale(project)["2025-09-10"] == "FRESH"
+
+
+def stale(project: RangeProject) -> dict[str, str]:
+    """Whether Dagster takes each exported day of events for up to date."""
+    graph = project.definitions.resolve_asset_graph()
+    resolver = CachingStaleStatusResolver(
+        project.instance, graph, LoadingContextForTest(project.instance)
+    )
+    days = sorted(project.instance.get_materialized_partitions(EVENTS))
+    return {day: resolver.get_status(EVENTS, day).value for day in days}
 
 
 def test_refused_lines_are_warned_of_above_one_share_and_stop_everything_above_another(
