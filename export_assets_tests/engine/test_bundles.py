@@ -97,7 +97,8 @@ def test_what_is_redacted_leaves_in_no_file_of_the_set(clinic: Bundles) -> None:
 
 def test_files_hold_every_column_whatever_the_shape_of_exports(tmp_path: Path) -> None:
     options = "ndjson: {profile: logged, members_of: data}, parquet: {partition_by: id}"
-    yaml = f"source: shop\nurl: shop.db\ntables: {{charts: {{format_options: {{{options}}}}}, '*': {{}}}}\n"
+    tables = f"{{charts: {{format_options: {{{options}}}}}, '*': {{}}}}"
+    yaml = f"source: shop\nurl: shop.db\ntables: {tables}\n"
     clinic = Bundles(tmp_path, yaml=yaml)
     clinic.sql(CLINIC)
 
