@@ -33,7 +33,7 @@ from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.run import Exporter
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import ExportError
-from export_assets.sources.logs.quarantine import QUARANTINE
+from export_assets.sources.logs.quarantine_rows import QUARANTINE
 from export_assets.tables.partitions import Partitions, TimePartitions
 from export_assets.translate import one_line, translate
 

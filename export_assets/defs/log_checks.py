@@ -21,7 +21,7 @@ from export_assets.engine.ingest.segments import Segment, SegmentsKey, segments
 from export_assets.engine.logs.lineage import Lineage
 from export_assets.engine.logs.view import SegmentView, files_in_place
 from export_assets.errors import ExportError
-from export_assets.sources.logs.quarantine import QUARANTINE
+from export_assets.sources.logs.quarantine_rows import QUARANTINE
 from export_assets.store.local import LocalStore
 
 BYTES = "bytes_accounted"

@@ -21,7 +21,8 @@ from export_assets.archives.zip_reader import true_path
 from export_assets.defs.archives import matches_key
 from export_assets.defs.log_work import ARCHIVES_OF, Work, is_under_way, was_done
 from export_assets.engine.archiving.match_logs import like, matches_around
-from export_assets.engine.ingest.listing import Listed, escaped
+from export_assets.engine.ingest.listing import Listed
+from export_assets.engine.ingest.names import escaped
 from export_assets.engine.logs.due import Due
 from export_assets.engine.logs.looking import LogNames
 from export_assets.engine.workspace import ConfiguredSource

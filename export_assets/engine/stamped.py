@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from export_assets.engine.changes import Changes
 from export_assets.engine.memory import Inputs, PassMemory
@@ -41,17 +42,9 @@ class Stamped:
         Args:
             known: Partitions that have rows, or had some.
         """
-        wanted, found = set(self.keys), list[list[str]]()
-        apart = True
-        for key in sorted({*known, *self.keys}):
-            if key not in wanted:
-                apart = True
-                continue
-            if apart:
-                found.append([])
-            found[-1].append(key)
-            apart = False
-        return [tuple(keys) for keys in found]
+        wanted = set(self.keys)
+        runs = groupby(sorted({*known, *wanted}), key=lambda key: key in wanted)
+        return [tuple(keys) for inside, keys in runs if inside]
 
 
 def stamped_of(

@@ -12,7 +12,7 @@ from export_assets.cli.output import Output
 
 if TYPE_CHECKING:
     from export_assets.config.models import SourceConfig
-    from export_assets.store.retention import PrunePlan, Slice
+    from export_assets.store.retention import PrunePlan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +63,7 @@ def prune_source(output: Output, options: PruneOptions) -> int:
         found = [one for one in found if one.table in options.tables]
     plan = plan_for(config, found, datetime.now(UTC))
     _print_plan(output, plan)
-    failed: list[dict[str, Any]] = []
-    removed: list[str] = []
+    failed, removed = list[dict[str, Any]](), list[str]()
     code = 0
     if options.yes:
         report = prune(plan, LocalStore(root), run_id=run_identity(datetime.now(UTC)))
@@ -93,13 +92,12 @@ def prune_source(output: Output, options: PruneOptions) -> int:
 
 def plan_for(config: "SourceConfig", published: "Iterable[Any]", now: datetime) -> "PrunePlan":
     """Decide over *published* partitions by the rules of their tables."""
-    from export_assets.store.retention import Keep, PrunePlan, plan_prune, slice_of
+    from export_assets.store.retention import Keep, PrunePlan, Slice, plan_prune, slice_of
 
     by_table: dict[str, list[Slice]] = {}
     for one in published:
         by_table.setdefault(one.table, []).append(slice_of(one))
-    keep: list[tuple[Slice, tuple[str, ...]]] = []
-    remove: list[Slice] = []
+    keep, remove = list[tuple[Slice, tuple[str, ...]]](), list[Slice]()
     for table, slices in by_table.items():
         rules = config.keep_of(table)
         given = {name: value for name, value in rules if value is not None} if rules else {}

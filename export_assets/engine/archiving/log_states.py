@@ -14,8 +14,9 @@ from pathlib import Path
 
 from export_assets.engine.ingest.databases import MAGIC
 from export_assets.engine.ingest.glances import Glances
-from export_assets.engine.ingest.listing import Listed, escaped, list_logs
+from export_assets.engine.ingest.listing import Listed, list_logs
 from export_assets.engine.ingest.look import Look, look_at, open_log
+from export_assets.engine.ingest.names import escaped
 from export_assets.engine.ingest.outcome import IngestReport
 from export_assets.engine.ingest.segments import Segment
 from export_assets.engine.logs.source import LogSource

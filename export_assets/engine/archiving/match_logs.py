@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from fnmatch import fnmatchcase
 from typing import Literal
 
 import polars as pl
 
 from export_assets.archives.match import check_match_id
-from export_assets.config.event_logs import MatchConfig
+from export_assets.config.log_archives import MatchConfig
 from export_assets.engine.archiving.log_states import LogState, LogStates, logs_below
 from export_assets.engine.ingest.listing import Listed, list_logs
+from export_assets.engine.ingest.names import is_like
 from export_assets.engine.logs.source import LogSource
 from export_assets.engine.logs.view import SegmentView
 from export_assets.engine.workspace import ConfiguredSource
@@ -67,14 +67,8 @@ def window_of(match: MatchConfig) -> Window | None:
 def like(files: Sequence[Listed], patterns: Sequence[str]) -> Iterator[Listed]:
     """Yield the files called like one of *patterns*: by path, or by name where it has no `/`."""
     for listed in files:
-        if called_like(listed.name, patterns):
+        if is_like(listed.name, patterns):
             yield listed
-
-
-def called_like(file: str, patterns: Sequence[str]) -> bool:
-    """Whether a file is called like one of *patterns*; see `like`."""
-    base = file.rpartition("/")[2]
-    return any(fnmatchcase(file, pattern) or fnmatchcase(base, pattern) for pattern in patterns)
 
 
 def choose_logs(

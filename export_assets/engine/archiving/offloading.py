@@ -24,9 +24,10 @@ from export_assets.archives.offload.request import (
     SkipReason,
 )
 from export_assets.archives.offload.run import offload, preview_offload
-from export_assets.config.event_logs import OffloadConfig
+from export_assets.config.log_archives import OffloadConfig
 from export_assets.engine.archiving.log_states import LogState, LogStates
-from export_assets.engine.ingest.listing import Listed, escaped
+from export_assets.engine.ingest.listing import Listed
+from export_assets.engine.ingest.names import escaped
 from export_assets.engine.ingest.outcome import IngestReport
 from export_assets.engine.manifests import code_version
 from export_assets.engine.report import EXIT_WARNINGS

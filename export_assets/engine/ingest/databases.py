@@ -15,7 +15,8 @@ from typing import Final
 import polars as pl
 
 from export_assets.engine.ingest.ingest import Ingestion
-from export_assets.engine.ingest.listing import Listed, escaped, list_logs
+from export_assets.engine.ingest.listing import Listed, list_logs
+from export_assets.engine.ingest.names import escaped
 from export_assets.engine.ingest.outcome import IngestReport
 from export_assets.engine.ingest.publish import Target, publish_rows
 from export_assets.engine.ingest.segments import Segment

@@ -16,9 +16,11 @@ from pathlib import Path
 
 from export_assets.engine.ingest.glances import Glances
 from export_assets.engine.ingest.heads import Heads
-from export_assets.engine.ingest.listing import Listed, escaped, list_logs
-from export_assets.engine.ingest.look import Look, Policy, look_at, open_log
+from export_assets.engine.ingest.listing import Listed, list_logs
+from export_assets.engine.ingest.look import Look, look_at, open_log
+from export_assets.engine.ingest.names import escaped
 from export_assets.engine.ingest.outcome import IngestReport, Truncation
+from export_assets.engine.ingest.policy import Policy
 from export_assets.engine.ingest.publish import Target, identity_of, publish_segment
 from export_assets.engine.ingest.rows import Head, Rows, RowsByLog
 from export_assets.engine.ingest.segments import Known, Segment, SegmentsKey, load_known

@@ -1,18 +1,17 @@
 """The log files below a directory, and what is there that is none."""
 
 import os
-import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from export_assets.engine.ingest.names import escaped, is_like
 from export_assets.errors import SourceMissing
 from export_assets.translate import translating
 
 _LEAST_GZIP = 18  # header and trailer of an empty member
-_UNDECODED = re.compile("[\udc80-\udcff]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,18 +32,6 @@ class Listing:
     files: list[Listed] = field(default_factory=list)
     ignored: dict[str, str] = field(default_factory=dict)
     """By name (escaped), why something that is called like a log is not read."""
-
-
-def escaped(name: str) -> str:
-    """Return *name* as text that any file can hold: odd bytes and `%` percent-encoded."""
-    plain = name.replace("%", "%25")
-    return _UNDECODED.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", plain)
-
-
-def is_like(name: str, patterns: Sequence[str]) -> bool:
-    """Whether a file is called like one of *patterns*: by path, or by name without a `/`."""
-    base = name.rpartition("/")[2]
-    return any(fnmatchcase(name, one) or fnmatchcase(base, one) for one in patterns)
 
 
 def list_logs(

@@ -5,35 +5,19 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from export_assets.engine.ingest.ahead import default_threads
-from export_assets.engine.ingest.listing import Listed, escaped
-from export_assets.engine.ingest.prefix import WHOLE_BYTES, Survey, survey
+from export_assets.engine.ingest.listing import Listed
+from export_assets.engine.ingest.names import escaped
+from export_assets.engine.ingest.policy import Policy
+from export_assets.engine.ingest.prefix import Survey, survey
 from export_assets.engine.ingest.segments import Known
 from export_assets.store.manifest import SegmentRecord
 
 _LEASE_SECONDS = 10.0
 _PAUSE_SECONDS = 0.01
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-
-
-@dataclass(frozen=True, kw_only=True)
-class Policy:
-    """How logs are read."""
-
-    seal_after: timedelta = timedelta(hours=24)
-    """Idle for so long, a file's last line counts without its line feed."""
-    whole_bytes: int = WHOLE_BYTES
-    """Up to here a fingerprint is of all bytes."""
-    max_line_bytes: int = 16 << 20
-    block_bytes: int = 4 << 20
-    threads: int = field(default_factory=default_threads)
-    """How many judge and prepare rows at once; the rows are the same for any number."""
-    grow_bytes: int = 4 << 20
-    """A segment shorter than this is written anew with what was appended, so that a log followed
-    every second does not become a segment for each second."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,8 @@ import msgspec
 import polars as pl
 
 from export_assets.engine.ingest.ahead import in_order
-from export_assets.engine.ingest.look import Look, Policy
+from export_assets.engine.ingest.look import Look
+from export_assets.engine.ingest.policy import Policy
 from export_assets.engine.ingest.prefix import FULL, survey
 from export_assets.engine.ingest.rows import Rows, placed_rows, placed_schema
 from export_assets.engine.ingest.segment_writer import SegmentWriter

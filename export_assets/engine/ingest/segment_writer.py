@@ -11,7 +11,8 @@ from export_assets.engine.manifests import column_record
 from export_assets.formats.base import FormatOptions, FormatWriter
 from export_assets.formats.parquet_writer import RowGroups
 from export_assets.formats.registry import format_named
-from export_assets.sources.logs.quarantine import QUARANTINE, Quarantined, quarantine_frame
+from export_assets.sources.logs.quarantine import Quarantined
+from export_assets.sources.logs.quarantine_rows import QUARANTINE, quarantine_frame
 from export_assets.store.manifest import ColumnRecord, FileRecord
 from export_assets.store.staging import Staging
 from export_assets.tables.batch import Batch

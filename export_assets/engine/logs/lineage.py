@@ -13,7 +13,8 @@ from typing import Final
 import msgspec
 
 from export_assets.engine.ingest.listing import Listed
-from export_assets.engine.ingest.look import Policy, look_at, open_log
+from export_assets.engine.ingest.look import look_at, open_log
+from export_assets.engine.ingest.policy import Policy
 from export_assets.engine.ingest.segments import Known, Segment
 from export_assets.errors import ExportError
 from export_assets.store.durable import write_durably

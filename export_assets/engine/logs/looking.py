@@ -16,7 +16,7 @@ from pathlib import Path
 from re import compile as compiled
 from typing import Final
 
-from export_assets.engine.ingest.listing import is_like
+from export_assets.engine.ingest.names import is_like
 from export_assets.errors import SourceMissing
 from export_assets.translate import translating
 

@@ -11,7 +11,7 @@ from export_assets.engine.logs.redacting import HIDDEN, KeyRedactor
 from export_assets.engine.logs.view import CHUNK_ROWS, SegmentView
 from export_assets.formats.base import FormatOptions
 from export_assets.formats.registry import format_named
-from export_assets.sources.logs.quarantine import QUARANTINE
+from export_assets.sources.logs.quarantine_rows import QUARANTINE
 from export_assets.tables.partitions import Window
 from export_assets.tables.schema import TableSchema
 

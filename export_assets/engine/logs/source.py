@@ -14,8 +14,8 @@ from export_assets.config.event_logs import LogConfig
 from export_assets.engine.ingest.databases import Databases
 from export_assets.engine.ingest.ingest import Ingestion
 from export_assets.engine.ingest.listing import Listed, list_logs
-from export_assets.engine.ingest.look import Policy
 from export_assets.engine.ingest.outcome import IngestReport
+from export_assets.engine.ingest.policy import Policy
 from export_assets.engine.ingest.segments import Known, Segment
 from export_assets.engine.logs.kind import LogKind
 from export_assets.engine.logs.lineage import Lineage, holds_known_content

@@ -21,11 +21,7 @@ from export_assets.sources.logs.framing import (
     Unread,
 )
 from export_assets.sources.logs.judge import Judged, Rejected, judge_lines
-from export_assets.sources.logs.quarantine import (
-    Quarantined,
-    quarantine_line,
-    quarantine_unread,
-)
+from export_assets.sources.logs.quarantine import Quarantined, quarantine_line, quarantine_unread
 from export_assets.sources.logs.streams import Stream
 
 Judge = Callable[[Sequence[bytes]], Judged]

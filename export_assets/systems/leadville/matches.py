@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 import polars as pl
 
 from export_assets.config.models import SourceConfig
-from export_assets.engine.archiving.match_logs import called_like, match_of_directory, window_of
+from export_assets.engine.archiving.match_logs import match_of_directory, window_of
+from export_assets.engine.ingest.names import is_like
 from export_assets.engine.logs.view import SegmentView
 
 
@@ -18,7 +19,7 @@ def matches_of(config: SourceConfig, view: SegmentView, runs: pl.DataFrame) -> d
         window = window_of(match)
         if match.files or window is None:
             patterns = match.files
-            found[name] = _any(files, lambda file, own=patterns: called_like(file, own))  # type: ignore[misc]  # a default
+            found[name] = _any(files, lambda file, own=patterns: is_like(file, own))  # type: ignore[misc]  # a default
         else:
             inside = runs["start_time"].is_between(window.start, window.end, closed="left")
             found[name] = inside

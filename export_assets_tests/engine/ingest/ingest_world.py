@@ -9,8 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from export_assets.engine.ingest.ingest import Ingestion
-from export_assets.engine.ingest.look import Policy
 from export_assets.engine.ingest.outcome import IngestReport
+from export_assets.engine.ingest.policy import Policy
 from export_assets.engine.ingest.rows import SameRows
 from export_assets.engine.ingest.segments import segment_paths, segments
 from export_assets.sources.logs.judge import Judged, Rejected, judge_lines

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from export_assets.engine.ingest.look import Policy
+from export_assets.engine.ingest.policy import Policy
 from export_assets.store.filesystem import Filesystem
 from export_assets_tests.engine.ingest.ingest_world import World, line
 

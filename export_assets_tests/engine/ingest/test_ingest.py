@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from export_assets.engine.ingest.look import Policy
+from export_assets.engine.ingest.policy import Policy
 from export_assets.engine.ingest.prefix import survey
 from export_assets.engine.ingest.segments import SegmentsKey
 from export_assets.errors import DestLocked

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from export_assets.engine.ingest.ahead import in_order
-from export_assets.engine.ingest.look import Policy
+from export_assets.engine.ingest.policy import Policy
 from export_assets.engine.ingest.prefix import survey
 from export_assets.errors import InternalError
 from export_assets.sources.logs.judge import Rejected

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from export_assets.sources.logs.csv_judge import csv_fields, csv_judge
 from export_assets.sources.logs.judge import Rejected
-from export_assets.sources.logs.quarantine import QUARANTINE, quarantine_frame
+from export_assets.sources.logs.quarantine_rows import QUARANTINE, quarantine_frame
 from export_assets.sources.logs.reading import LogFile, LogReader
 from export_assets_tests.sources.logs.log_files import opened, read
 
