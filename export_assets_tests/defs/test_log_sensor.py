@@ -196,7 +196,8 @@ def test_no_key_of_a_request_was_ever_used_whatever_runs_are_forgotten(
     project: RangeProject,
 ) -> None:
     project.log("range_main_20250914.ndjson", string("2025-09-14T10:00:00"))
-    rng, there = random.Random(7), []
+    rng = random.Random(7)
+    there: list[tuple[str | None, str]] = []
 
     for _ in range(30):
         [request] = project.tick(later=HOURS).run_requests
@@ -352,7 +353,10 @@ def test_a_look_that_finds_news_observes_the_files(project: RangeProject) -> Non
     assert isinstance(result, dg.SensorResult)
     [observed] = result.asset_events
     assert observed.asset_key == dg.AssetKey(["leadville", "logs"])
-    assert observed.tags["dagster/data_version"] == project.watch.source.source.fingerprint()
+    assert isinstance(observed, dg.AssetObservation)
+    assert (observed.tags or {})[
+        "dagster/data_version"
+    ] == project.watch.source.source.fingerprint()
 
 
 def test_a_new_match_gets_its_partition_and_its_archive_once_it_rests(
@@ -433,7 +437,7 @@ def _cursors() -> list[str]:
     rng = random.Random(4)
     true = write_cursor(Seen(fingerprint="f" * 32, due="d" * 16, matches={"M1": "s" * 16}))
     found = ["", "null", "[]", "{}", "1e999", "NaN", "[" * 5_000, "\x00", "\ud800", true[:-1]]
-    values = (
+    values: tuple[object, ...] = (
         None,
         1,
         -1.5,
