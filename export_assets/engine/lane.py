@@ -13,6 +13,7 @@ from queue import Empty, Full, Queue
 from threading import Event, Thread
 
 from export_assets.engine.destination import Destination, Slot
+from export_assets.engine.handed import Handed, Hashed
 from export_assets.engine.tables import TablePlan
 from export_assets.engine.value_directories import ValueDirectories
 from export_assets.errors import ExportError, InternalError
@@ -28,7 +29,7 @@ _WAIT = 0.2
 
 Place = tuple[str, str]
 """A partition, and the directory of it that a part is in."""
-Message = tuple[str, Batch | None] | None
+Message = tuple[str, Batch | None, Hashed | None] | None
 
 
 @dataclass(kw_only=True)
@@ -84,9 +85,10 @@ class Lane(Thread):
         self._builders: dict[str, DigestBuilder] = {}
         self._next_part: Counter[Place] = Counter()
 
-    def put(self, key: str, batch: Batch | None) -> None:
+    def put(self, key: str, batch: Batch | None, hashed: Hashed | None = None) -> None:
         """Hand over rows of partition *key*; None makes the partition exist even without rows.
 
+        With their hashes, a file that reads back as these very rows is proven without hashing.
         The partition's slot is taken here, by the thread that feeds all lanes: two runs over the
         same partitions then take their locks in the same order, and neither waits for the other
         while the other waits for it.
@@ -97,7 +99,7 @@ class Lane(Thread):
         """
         if key not in self.written:
             self._take(key)
-        self._send((key, batch))
+        self._send((key, batch, hashed))
 
     def finish(self) -> None:
         """Wait until everything handed over is written, closed and read back.
@@ -185,7 +187,7 @@ class Lane(Thread):
             written = self.written[key]
             written.error = translate(error, subject=self._subject(key))
 
-    def _write(self, key: str, batch: Batch | None) -> None:
+    def _write(self, key: str, batch: Batch | None, hashed: Hashed | None) -> None:
         written = self.written[key]
         if written.error is not None or written.slot is None:
             return
@@ -194,21 +196,25 @@ class Lane(Thread):
             if not any(place[0] == key for place in self._next_part):
                 self._part(written.slot, (key, ""))
             return
-        for directory, rows in self._divided(batch):
-            self._write_into((key, directory), written.slot, rows)
+        for directory, rows, places in self._divided(batch, hashed):
+            self._write_into((key, directory), written.slot, rows, places)
 
-    def _divided(self, batch: Batch) -> Iterator[tuple[str, Batch]]:
+    def _divided(
+        self, batch: Batch, hashed: Hashed | None
+    ) -> Iterator[tuple[str, Batch, Hashed | None]]:
         if self._divide is None:
-            yield "", batch
+            yield "", batch, hashed
             return
         for directory, frame in self._divide.split(batch.frame):
-            yield directory, Batch(frame)
+            yield directory, Batch(frame), None
 
-    def _write_into(self, place: Place, slot: Slot, batch: Batch) -> None:
+    def _write_into(self, place: Place, slot: Slot, batch: Batch, hashed: Hashed | None) -> None:
         key = place[0]
         for piece in self._pieces(place, batch):
             part = self._part(slot, place)
             part.writer.write(piece)
+            part.handed.add(piece, hashed if self._carried is self._schema else None)
+            hashed = hashed and hashed.after(piece.rows)
             if self._carried is not self._schema:
                 held = self.format.carried_rows(piece, self._schema, self.options)
                 self._handed_of(key).update(held)
@@ -225,10 +231,10 @@ class Lane(Thread):
             return [batch]
         open_part = self._parts.get(place)
         room = self._max_rows - (open_part.rows if open_part else 0)
-        frame, pieces = batch.frame, []
-        while frame.height:
-            pieces.append(Batch(frame.slice(0, room)))
-            frame, room = frame.slice(room), self._max_rows
+        begin, pieces = 0, []
+        while begin < batch.rows:
+            pieces.append(batch.slice(begin, min(room, batch.rows - begin)))
+            begin, room = begin + room, self._max_rows
         return pieces
 
     def _take(self, key: str) -> None:
@@ -257,7 +263,7 @@ class Lane(Thread):
         self._next_part[place] += 1
         metadata = {"source_table": self._plan.name, "partition": key}
         writer = self.format.open(path, self._schema, self.options, metadata)
-        self._parts[place] = _Part(path=path, writer=writer)
+        self._parts[place] = _Part(path=path, writer=writer, handed=Handed(self._schema))
         return self._parts[place]
 
     def _close_oldest(self) -> None:
@@ -272,13 +278,21 @@ class Lane(Thread):
         for column, fidelity in part.writer.fidelity().items():
             written.fidelity[column] = _worse(written.fidelity.get(column), fidelity)
         builder = self._builders.setdefault(key, DigestBuilder(self._carried))
-        # The digest of what is read proves every value; see `Format.read`.
-        for batch in self.format.read(part.path, self._schema, self.options, strict=False):
+        if part.handed.are(self._read(part.path)):
+            builder.merge(part.handed.digest)
+        else:
+            # The digest of what is read proves every value; see `Format.read`.
+            for batch in self._read(part.path):
+                builder.update(batch)
+        if written.slot is not None and not self._stopped.is_set():
+            written.files.append(written.slot.record(part.path, part.rows))
+
+    def _read(self, path: Path) -> Iterator[Batch]:
+        """Read a part back, as far as the lane is not stopped."""
+        for batch in self.format.read(path, self._schema, self.options, strict=False):
             if self._stopped.is_set():
                 return
-            builder.update(batch)
-        if written.slot is not None:
-            written.files.append(written.slot.record(part.path, part.rows))
+            yield batch
 
 
 def stop_all(lanes: Sequence[Lane]) -> None:
@@ -302,6 +316,7 @@ def stop_all(lanes: Sequence[Lane]) -> None:
 class _Part:
     path: Path
     writer: FormatWriter
+    handed: Handed
     rows: int = 0
 
 

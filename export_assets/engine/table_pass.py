@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from export_assets.engine.handed import Hashed
 from export_assets.engine.lane import Lane
 from export_assets.engine.prefetch import reading_ahead
 from export_assets.engine.request import ExportRequest
@@ -169,19 +170,19 @@ class _Intake:
         return frozenset(self.facts) | frozenset(self.waiting)
 
     def take(self, whole: Batch, slices: Sequence[Slice]) -> None:
-        """Hand one batch to the lanes, then count it: they write while this thread counts."""
-        batches = []
+        """Hand one batch to the lanes, then look at it: they write while this thread counts."""
+        admitted = [item for item in slices if self._admits(item.key)]
         for item in slices:
-            if self._admits(item.key):
-                batches.append((item, whole.slice(item.offset, item.rows)))
-            else:
+            if item.key not in self.facts:
                 self.waiting[item.key] += item.rows
-        if not batches:
+        if not admitted:
             return
+        # As a whole, which makes one Arrow table that all slices share.
+        hashes = RowHashes(whole, self._contract.schema)
+        batches = [(item, whole.slice(item.offset, item.rows)) for item in admitted]
         for item, batch in batches:
             for lane in self._writing[item.key]:
-                lane.put(item.key, batch)
-        hashes = RowHashes(whole, self._contract.schema)
+                lane.put(item.key, batch, Hashed(hashes, item.offset))
         clean = self._contract.is_clean(whole)
         for item, batch in batches:
             facts = self.facts[item.key]

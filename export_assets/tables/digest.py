@@ -49,16 +49,10 @@ class DigestBuilder:
 
     def __init__(self, schema: TableSchema) -> None:
         self._schema = schema
-        self._rows = 0
-        self._columns = np.zeros(len(schema.columns), dtype=np.uint64)
-        self._finite_columns = np.zeros(len(schema.columns), dtype=np.uint64)
-        self._row_sum = np.zeros(1, dtype=np.uint64)
-        self._finite_row_sum = np.zeros(1, dtype=np.uint64)
-
-    @property
-    def rows(self) -> int:
+        self.rows = 0
         """Rows added so far."""
-        return self._rows
+        self.sums = np.zeros((2, len(schema.columns) + 1), dtype=np.uint64)
+        """Sums by column and of the rows' hashes; then the same with non-finite floats as null."""
 
     def update(self, batch: Batch) -> None:
         """Add the rows of *batch*, whose schema is the table's conformed schema."""
@@ -67,31 +61,31 @@ class DigestBuilder:
 
     def add(self, hashes: RowHashes, offset: int, rows: int) -> None:
         """Add *rows* rows from *offset* of a batch that was hashed as a whole."""
-        self._rows += rows
+        self.rows += rows
         part = slice(offset, offset + rows)
-        for index, column in enumerate(hashes.columns):
-            total = column[part].sum(dtype=np.uint64)
-            self._columns[index : index + 1] += total
-            finite = hashes.finite_columns[index]
-            same = finite is column
-            self._finite_columns[index : index + 1] += (
-                total if same else finite[part].sum(dtype=np.uint64)
-            )
-        self._row_sum += hashes.row_hashes[part].sum(dtype=np.uint64)
-        self._finite_row_sum += hashes.finite_row_hashes[part].sum(dtype=np.uint64)
+        all_hashes = (*hashes.columns, hashes.row_hashes)
+        all_finite = (*hashes.finite_columns, hashes.finite_row_hashes)
+        for index, (one, finite) in enumerate(zip(all_hashes, all_finite, strict=True)):
+            total = one[part].sum(dtype=np.uint64)
+            same = finite is one
+            self.sums[0, index : index + 1] += total
+            self.sums[1, index : index + 1] += total if same else finite[part].sum(dtype=np.uint64)
+
+    def merge(self, other: "DigestBuilder") -> None:
+        """Add the rows that *other* collected of the same table."""
+        self.rows += other.rows
+        self.sums += other.sums
 
     def digest(self, *, finite: bool = False) -> Digest:
         """Return the digest of all rows so far.
 
         With *finite*, NaN and the infinities count as null: what the JSON formats carry.
         """
-        columns = self._finite_columns if finite else self._columns
-        total = self._finite_row_sum[0] if finite else self._row_sum[0]
+        *columns, total = self.sums[int(finite)].tolist()
         return Digest(
-            rows=self._rows,
-            row_digest=f"{int(total):016x}",
+            rows=self.rows,
+            row_digest=f"{total:016x}",
             columns={
-                column.name: f"{int(columns[index]):016x}"
-                for index, column in enumerate(self._schema.columns)
+                name: f"{one:016x}" for name, one in zip(self._schema.names, columns, strict=True)
             },
         )
