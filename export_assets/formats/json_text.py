@@ -12,7 +12,7 @@ _SPACES = " \t\r\n"
 _LINE_BREAK = re.compile(r"[\r\n]")
 
 
-_DEEP = 500
+DEEP = 500
 """Brackets from which a text may be nested so deep that a reader, who is deeper in its own
 stack or reads the text inside a record, can no longer follow."""
 _ROOM = 200
@@ -29,7 +29,7 @@ def all_json(texts: Sequence[str]) -> bool:
     try:
         deque(map(_decode, texts), maxlen=0)
         for text in texts:
-            if len(text) > _DEEP and text.count("[") + text.count("{") > _DEEP:
+            if len(text) > DEEP and text.count("[") + text.count("{") > DEEP:
                 _decode("[" * _ROOM + text + "]" * _ROOM)
     except (msgspec.DecodeError, RecursionError):
         return False

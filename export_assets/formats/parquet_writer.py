@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 
 from export_assets.formats.base import FormatWriter
 from export_assets.formats.findings import NOT_JSON
-from export_assets.formats.json_text import all_json, count_broken
+from export_assets.formats.json_columns import is_all_json
+from export_assets.formats.json_text import count_broken
 from export_assets.tables.batch import Batch
 from export_assets.tables.schema import Fidelity, LogicalType, TableSchema
 
@@ -129,9 +130,9 @@ class ParquetWriter(FormatWriter):
         """
         unmarked = set()
         for name in self._broken:
-            texts = group.column(name).drop_null().to_pylist()
-            if not all_json(texts):
-                self._broken[name] += count_broken(texts)
+            texts = group.column(name)
+            if not is_all_json(texts):
+                self._broken[name] += count_broken(texts.drop_null().to_pylist())
                 unmarked.add(name)
         unmarked &= self._marked
         self._marked -= unmarked
