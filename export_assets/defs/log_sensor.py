@@ -213,7 +213,7 @@ class LogWatch:
         pending = pending_of(self.tables, due)
         if not pending:
             return []
-        failed = failed_lately(instance, self.source.name, self.tables)
+        failed = failed_lately(instance, self.source.name, self.tables, now=now)
         return list(export_works(pending, self.tables, failed, now=now))
 
     def _requests(

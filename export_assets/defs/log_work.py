@@ -177,13 +177,17 @@ class _Standing:
 
 
 def failed_lately(
-    instance: dg.DagsterInstance, source: str, tables: Sequence[TableExport]
+    instance: dg.DagsterInstance, source: str, tables: Sequence[TableExport], *, now: datetime
 ) -> set[tuple[str, str]]:
     """Return table and partition of what runs asked for and failed at, lately.
 
     They are tried on their own: one that cannot be exported holds up no other.
     """
-    filters = dg.RunsFilter(tags={OF: source}, statuses=[dg.DagsterRunStatus.FAILURE])
+    filters = dg.RunsFilter(
+        tags={OF: source},
+        statuses=[dg.DagsterRunStatus.FAILURE],
+        updated_after=now - 3 * LONGEST_WAIT,
+    )
     found: set[tuple[str, str]] = set()
     for record in instance.get_run_records(filters, limit=_LOOKED_AT):
         run = record.dagster_run

@@ -222,7 +222,9 @@ def test_a_partition_that_fails_is_tried_alone_and_holds_up_no_other(project: Ra
     launched(project, stretch, dg.DagsterRunStatus.FAILURE)
 
     again = [asked(one) for one in project.tick(later=HOURS).run_requests]
+    long_after = [asked(one) for one in project.tick(later=3 * HOURS).run_requests]
 
+    assert long_after == [[*BOTH, "2025-09-08...2025-09-10"], STATISTICS]
     assert again == [
         ["events/parquet", "2025-09-08"],
         ["events/parquet", "2025-09-09"],
