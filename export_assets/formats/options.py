@@ -1,6 +1,6 @@
 """What a person asked of a file, checked and brought to one normal form."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from export_assets.errors import UsageError
@@ -29,8 +29,12 @@ def compression_of(name: str, options: FormatOptions, accepted: Sequence[str]) -
     return codec
 
 
-def level_of(options: FormatOptions, codec: str) -> int | None:
+def level_of(
+    options: FormatOptions, codec: str, *, defaults: Mapping[str, int] | None = None
+) -> int | None:
     """Return the compression level for *codec*, None where it has none.
+
+    *defaults* are levels of codecs that nobody chose, where they are others than usual.
 
     Raises:
         UsageError: The level is out of the codec's range, or the codec has no levels.
@@ -42,7 +46,9 @@ def level_of(options: FormatOptions, codec: str) -> int | None:
             raise UsageError(msg)
         return None
     low, high, default = _LEVELS[codec]
-    level = default if options.compression_level is None else options.compression_level
+    level = options.compression_level
+    if level is None:
+        level = (defaults or {}).get(codec, default)
     if not low <= level <= high:
         msg = f"compression_level: {level} is not a level of {codec}; choose {low} to {high}"
         raise UsageError(msg)

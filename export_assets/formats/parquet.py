@@ -21,6 +21,10 @@ from export_assets.formats.parquet_writer import ParquetWriter, arrow_schema
 from export_assets.tables.batch import Batch
 from export_assets.tables.schema import TableSchema
 
+# Columns are no smaller at the usual level 3, for a fifth more time: 24.27 bytes a row of a table
+# instead of 24.22, of logged lines 41.1 instead of 39.8.
+_LEVELS = {"zstd": 1}
+
 READ_ROWS = 32_768
 """Rows read at a time: as fast as twice as many, in less memory."""
 
@@ -43,7 +47,7 @@ class ParquetFormat(Format):
         Raises:
             UsageError: An option cannot be honoured.
         """
-        level_of(options, compression_of(self.name, options, self.compressions))
+        self._compression(options)
         refuse_line_shapes(self.name, options)
         refuse_delimiter(self.name, options)
         refuse_pretty(self.name, options)
@@ -53,8 +57,7 @@ class ParquetFormat(Format):
 
     def canonical(self, options: FormatOptions) -> FormatOptions:
         """Return the normal form: codec, level and row group size spelt out."""
-        codec = compression_of(self.name, options, self.compressions)
-        normal = normal_form(codec, level_of(options, codec))
+        normal = normal_form(*self._compression(options))
         return replace(
             normal, row_group_rows=options.row_group_rows, partition_by=options.partition_by
         )
@@ -73,12 +76,12 @@ class ParquetFormat(Format):
     ) -> ParquetWriter:
         """Create *path*; *metadata* becomes key-value metadata."""
         self.check_options(options)
-        codec = compression_of(self.name, options, self.compressions)
+        codec, level = self._compression(options)
         return ParquetWriter(
             path,
             schema,
             codec=codec,
-            level=level_of(options, codec),
+            level=level,
             group_rows=options.row_group_rows,
             metadata=metadata,
         )
@@ -98,6 +101,10 @@ class ParquetFormat(Format):
         """
         self.check_options(options)
         return _read(path, schema)
+
+    def _compression(self, options: FormatOptions) -> tuple[str, int | None]:
+        codec = compression_of(self.name, options, self.compressions)
+        return codec, level_of(options, codec, defaults=_LEVELS)
 
 
 def _read(path: Path, schema: TableSchema) -> Iterator[Batch]:

@@ -31,6 +31,8 @@ _REPEATS = 4
 """Rows per distinct value from which a dictionary pays for text."""
 _NUMBER_REPEATS = 100
 """The same for integers, which packed deltas serve well."""
+_CLEARLY = 4
+"""So many times as often in the first rows, and nobody counts the others."""
 
 
 def arrow_schema(schema: TableSchema) -> pa.Schema:
@@ -241,12 +243,30 @@ def encodings(first: pa.Table) -> tuple[list[str], dict[str, str]]:
         whole = pa.types.is_integer(kind) or pa.types.is_temporal(kind)
         if not (whole or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
             continue
-        column = first.column(index)
-        if isinstance(field.type, pa.ExtensionType):
-            column = column.cast(kind)
-        distinct = int(pl.Series(column).to_frame().select(pl.first().approx_n_unique()).item())
-        if distinct * (_NUMBER_REPEATS if whole else _REPEATS) <= first.num_rows:
+        if _repeats(first.column(index), _NUMBER_REPEATS if whole else _REPEATS):
             dictionary.append(field.name)
         elif whole:
             encoding[field.name] = "DELTA_BINARY_PACKED"
     return dictionary, encoding
+
+
+def _repeats(column: pa.ChunkedArray, times: int) -> bool:
+    """Whether a value stands in about *times* rows or more of *column*, in the mean."""
+    rows = len(column)
+    sample = _values(column.slice(0, rows // _REPEATS + 1))
+    distinct = sample.n_unique()
+    if distinct * times > rows:
+        return False
+    # Most columns tell at once: words of a few, and what is of every row alone.
+    if distinct * times * _CLEARLY <= len(sample):
+        return True
+    return (
+        int(_values(column).to_frame().select(pl.first().approx_n_unique()).item()) * times <= rows
+    )
+
+
+def _values(column: pa.ChunkedArray) -> pl.Series:
+    kind = column.type
+    return pl.Series(
+        column.cast(kind.storage_type) if isinstance(kind, pa.ExtensionType) else column
+    )

@@ -54,7 +54,7 @@ def test_a_level_without_a_codec_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "one", "other"),
     [
-        ("parquet", FormatOptions(), FormatOptions(compression="zst", compression_level=3)),
+        ("parquet", FormatOptions(), FormatOptions(compression="zst", compression_level=1)),
         ("parquet", FormatOptions(profile="excel"), FormatOptions()),
         ("csv", FormatOptions(), FormatOptions(compression="none", delimiter=",")),
         ("csv", FormatOptions(profile="tidy"), FormatOptions(row_group_rows=5)),
