@@ -23,6 +23,8 @@ class Output:
         self.json = json
         self.quiet = quiet
         self.verbose = verbose
+        self.one_line = False
+        """Whether each JSON document is one line, of which there may be several."""
 
     @property
     def for_people(self) -> bool:
@@ -54,11 +56,13 @@ class Output:
 
     def _print(self, document: Mapping[str, Any]) -> None:
         if self.json:
-            text = json.dumps(document, ensure_ascii=False, indent=2, default=_plain)
+            indent = None if self.one_line else 2
+            text = json.dumps(document, ensure_ascii=False, indent=indent, default=_plain)
             # A name that is not UTF-8 holds lone surrogates, which JSON can only escape.
             data = text.encode("utf-8", "backslashreplace")
             sys.stdout.flush()
             sys.stdout.buffer.write(data + b"\n")
+            sys.stdout.buffer.flush()
 
     def note(self, text: str) -> None:
         """Tell a person something beside the result."""

@@ -32,6 +32,8 @@ retention and the checks that only report (cadence, monotone) do not."""
 _LOG_KEYS = frozenset(
     {
         "delimiter",
+        "format",
+        "max_line_bytes",
         "timestamp",
         "timestamp_format",
         "event_type",

@@ -4,12 +4,14 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PREFIX = "export-assets-snapshot-"
 _LOCK = "owner.lock"
+_MAKING_SECONDS = 60
 
 
 @contextmanager
@@ -48,7 +50,14 @@ def _sweep(base: Path) -> None:
 
 
 def _remove_if_abandoned(directory: Path) -> None:
-    descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        # Its owner was killed before it made the lock, or after it had removed it again; or it is
+        # making it just now.
+        if time.time() - directory.stat().st_mtime > _MAKING_SECONDS:
+            shutil.rmtree(directory, ignore_errors=True)
+        return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(directory, ignore_errors=True)

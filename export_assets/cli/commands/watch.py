@@ -1,6 +1,5 @@
 """`export-assets watch`: follow a source and publish what is new every few seconds."""
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,6 +76,7 @@ def watch(output: Output, options: WatchOptions) -> int:
     from export_assets.formats.registry import resolve_formats
 
     raise_file_limit()
+    output.one_line = True
     workspace = workspace_of(options.home)
     source = source_named(workspace, options.source, options.source_url)
     formats = resolve_formats(names_given("--format", options.format))
@@ -105,7 +105,7 @@ def _tell(output: Output, seen: "Seen", told: set[str]) -> int:
     if seen.report is None:
         output.problem(f"{moment} {seen.error}")
         code = seen.error.exit_code if seen.error is not None else 0
-        _print_line(output, {"at": seen.at.isoformat(), "error": str(seen.error)})
+        output.document({"at": seen.at.isoformat(), "error": str(seen.error)})
         return code
     report = seen.report
     # What grows while it is followed ("3 of 812 lines") is no news each time.
@@ -119,7 +119,7 @@ def _tell(output: Output, seen: "Seen", told: set[str]) -> int:
     for name, error in report.unread.items():
         output.problem(f"{moment} not read: {name}: {error}")
     output.line(f"{moment} {_summary(report)}")
-    _print_line(output, _document(report))
+    output.document(_document(report))
     return report.exit_code
 
 
@@ -163,11 +163,6 @@ def _document(report: "ExportReport") -> dict[str, object]:
             for record in report.failed
         ],
     }
-
-
-def _print_line(output: Output, document: dict[str, object]) -> None:
-    if output.json:
-        print(json.dumps(document, ensure_ascii=False), flush=True)  # noqa: T201 - one line each
 
 
 def _seconds(option: str, text: str) -> float:

@@ -19,7 +19,7 @@ from export_assets.engine.ingest.listing import Listed, list_logs
 from export_assets.engine.ingest.names import escaped
 from export_assets.engine.ingest.outcome import IngestReport
 from export_assets.engine.ingest.publish import Target, publish_rows
-from export_assets.engine.ingest.segments import Segment
+from export_assets.engine.ingest.segments import DATABASE, Segment
 from export_assets.errors import SourceError
 from export_assets.sources.logs.quarantine import Quarantined
 from export_assets.sources.private_temp import private_directory
@@ -28,8 +28,6 @@ from export_assets.store.manifest import SegmentRecord
 from export_assets.tables.schema import TableSchema
 
 MAGIC: Final = b"SQLite format 3\0"
-PREFIX: Final = "rows:"
-"""What the fingerprint of a database's rows begins with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +88,7 @@ class Databases:
         return [
             segment
             for segment in self.report.known.all
-            if segment.record.file == name and segment.record.prefix.startswith(PREFIX)
+            if segment.record.file == name and segment.record.prefix.startswith(DATABASE)
         ]
 
     def _publish(
@@ -110,7 +108,7 @@ class Databases:
             start=0,
             end=count,
             sha256=digest.hexdigest(),
-            prefix=f"{PREFIX}{digest.hexdigest()}",
+            prefix=f"{DATABASE}{digest.hexdigest()}",
             first_line=1,
             next_line=count + 1,
             exported_bytes=found.rows.height,
@@ -142,6 +140,7 @@ class Databases:
         segment = Segment(record=manifest.segment, manifest=manifest, path=path)
         self.report.known.add(segment)
         self.report.published.append(manifest.segment)
+        self.report.lines += count
         if own.scratch is None:
             self._remove(found.rows, [one for one in before if one.record.identity != identity])
 

@@ -14,6 +14,7 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from export_assets.engine.ingest.damage import damage_identity, publish_damage, tells_damage
 from export_assets.engine.ingest.glances import Glances
 from export_assets.engine.ingest.heads import Heads
 from export_assets.engine.ingest.listing import Listed, list_logs
@@ -23,7 +24,13 @@ from export_assets.engine.ingest.outcome import IngestReport, Truncation
 from export_assets.engine.ingest.policy import Policy
 from export_assets.engine.ingest.publish import Target, identity_of, publish_segment
 from export_assets.engine.ingest.rows import Head, Rows, RowsByLog
-from export_assets.engine.ingest.segments import Known, Segment, SegmentsKey, load_known
+from export_assets.engine.ingest.segments import (
+    DATABASE,
+    Known,
+    Segment,
+    SegmentsKey,
+    load_known,
+)
 from export_assets.errors import DestLocked, SourceError
 from export_assets.store.layout import lock_path, parse_leftover, staging_dir
 from export_assets.store.local import LocalStore
@@ -102,6 +109,7 @@ class Ingestion:
         # Smaller ones first: a copy made while its original grew is the beginning of it.
         one.files = sorted(listing.files, key=lambda listed: (listed.size, listed.name))
         one.report.ignored.update(listing.ignored)
+        one.report.failed.update(listing.failed)
         report = one.run()
         if self.scratch is None:
             glances.keep()
@@ -172,6 +180,12 @@ class _Pass:
             except OSError as error:
                 self.report.failed[name] = translate(error, subject=name, side="source")
         self._tell_truncations()
+        version = self._ingestion.rows.version
+        self.report.outdated_lines = sum(
+            one.record.next_line - one.record.first_line
+            for one in self._known.all
+            if one.version != version and not one.record.prefix.startswith(DATABASE)
+        )
         return self.report
 
     def _one(self, listed: Listed, descriptor: int, heads: Heads) -> None:
@@ -188,6 +202,8 @@ class _Pass:
             self._renew(look, look.base, rows)
         pending = look.survey.length - look.end
         self.report.pending_bytes += pending
+        if tells_damage(look):
+            self._note_damage(look)
         if not look.is_new:
             if look.base is not None:
                 self._glances.note(look, look.base.identity, pending=pending)
@@ -283,7 +299,27 @@ class _Pass:
         segment = Segment(record=record, manifest=manifest, path=path)
         self._known.add(segment)
         self.report.published.append(record)
+        lines = record.next_line - record.first_line
+        grown = there is not None and there.version == rows.version
+        before = there.record if there is not None and grown else None
+        self.report.lines += lines - (before.next_line - before.first_line if before else 0)
         return segment
+
+    def _note_damage(self, look: Look) -> None:
+        """Keep a record of what cannot be read of a log, where no segment has it yet."""
+        own = self._ingestion
+        identity, prefix = damage_identity(look)
+        if self._known.of(identity):
+            return
+        store = own.scratch or own.store
+        target = Target(
+            store=store, source=own.source, run_id=self._run_id, now=self._now, origin=own.origin
+        )
+        manifest = publish_damage(look, identity, prefix, target=target, version=own.rows.version)
+        record = manifest.segment
+        assert isinstance(record, SegmentRecord)  # noqa: S101 - it was just made so
+        path = store.partition_path(own.key, manifest.partition)
+        self._known.add(Segment(record=record, manifest=manifest, path=path))
 
     def _continues(self, look: Look) -> bool:
         return look.base is not None and self._known.tip(look.base.identity) == look.base.end

@@ -4,12 +4,11 @@ import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from export_assets.engine.ingest.names import escaped, is_like
-from export_assets.errors import SourceMissing
-from export_assets.translate import translating
+from export_assets.errors import ExportError, SourceMissing
+from export_assets.translate import translate, translating
 
 _LEAST_GZIP = 18  # header and trailer of an empty member
 
@@ -32,6 +31,8 @@ class Listing:
     files: list[Listed] = field(default_factory=list)
     ignored: dict[str, str] = field(default_factory=dict)
     """By name (escaped), why something that is called like a log is not read."""
+    failed: dict[str, ExportError] = field(default_factory=dict)
+    """By name (escaped), why something that may be or hold a log could not be looked at."""
 
 
 def list_logs(
@@ -60,7 +61,7 @@ def list_logs(
     waiting = [(entry, entry.name) for entry in reversed(entries)]
     while waiting:
         entry, name = waiting.pop()
-        called = any(fnmatchcase(entry.name, pattern) for pattern in patterns)
+        called = is_like(name, patterns)
         try:
             if entry.is_dir(follow_symlinks=False):
                 if called and "*" not in patterns:
@@ -71,7 +72,7 @@ def list_logs(
             elif called and (not only or is_like(name, only)):
                 _add(listing, home, name, Path(entry.path))
         except OSError as error:
-            listing.ignored[escaped(name)] = (error.strerror or "unreadable").lower()
+            listing.failed[escaped(name)] = translate(error, subject=name, side="source")
     return listing
 
 
@@ -82,7 +83,13 @@ def _entries(directory: Path) -> list[os.DirEntry[str]]:
 
 def _add(listing: Listing, home: Path, name: str, path: Path) -> None:
     if path.is_symlink():
-        path = path.resolve()
+        try:
+            path = path.resolve(strict=True)
+        except (OSError, RuntimeError) as error:  # Python 3.11 raises the latter for loops
+            broken = isinstance(error, FileNotFoundError)
+            told = "symbolic link that leads nowhere" if broken else "symbolic link in a loop"
+            listing.ignored[escaped(name)] = told
+            return
         if not path.is_relative_to(home):
             listing.ignored[escaped(name)] = "symbolic link that leads out of the directory"
             return

@@ -29,6 +29,8 @@ class IngestReport:
     known: Known = field(default_factory=Known, repr=False)
     """Every segment there is after the pass."""
     published: list[SegmentRecord] = field(default_factory=list)
+    lines: int = 0
+    """Lines read that were not read before, or by other rules."""
     unchanged: list[str] = field(default_factory=list)
     duplicates: dict[str, str] = field(default_factory=dict)
     """By name, the file with the same content."""
@@ -41,5 +43,7 @@ class IngestReport:
     """By name, why it is not read."""
     failed: dict[str, ExportError] = field(default_factory=dict)
     """By name, why it could not be read this time."""
+    outdated_lines: int = 0
+    """Lines whose rows were made by other rules, and whose logs are gone."""
     pending_bytes: int = 0
     """Over all files, what is no whole line yet."""

@@ -15,6 +15,10 @@ from export_assets.store.manifest import MANIFEST_NAME, Manifest, SegmentRecord,
 from export_assets.translate import translating
 
 SEGMENTS = "_segments"
+DATABASE = "rows:"
+"""What the fingerprint of a database's rows begins with."""
+DAMAGE = "disk:"
+"""What the fingerprint of a log begins with of which something cannot be read."""
 TIME = "occurred_at"
 """The column of segments that says when: Datetime(µs, UTC), never null."""
 

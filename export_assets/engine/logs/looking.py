@@ -68,7 +68,7 @@ def names_below(
             if entry.is_dir(follow_symlinks=False):
                 if not entry.name.startswith(".") and entry.path != passed_by:
                     waiting.append((entry.path, f"{name}/"))
-            elif like(entry.name) and (not only or is_like(name, only)):
+            elif (like(entry.name) or like(name)) and (not only or is_like(name, only)):
                 found.append(name)
     return LogNames(root=home, names=sorted(found))
 

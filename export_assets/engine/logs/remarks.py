@@ -12,7 +12,12 @@ _NAMED = 3
 def remarks_of(report: IngestReport, view: SegmentView) -> Remarks:
     """Return warnings about lines and files that are not exported, and notes of all else."""
     return Remarks(
-        warnings=(*_refused(view), *_truncated(report), *_unknown(report)),
+        warnings=(
+            *_refused(view),
+            *_truncated(report),
+            *_unknown(report),
+            *_outdated(report),
+        ),
         notes=(*_aside(report), *_read(report)),
         failures=dict(report.failed),
     )
@@ -52,14 +57,24 @@ def _aside(report: IngestReport) -> list[str]:
 
 
 def _read(report: IngestReport) -> list[str]:
-    lines = sum(record.next_line - record.first_line for record in report.published)
     found = []
-    if report.published:
+    if report.lines:
         files = {record.file for record in report.published}
-        found.append(f"read {lines:,} lines of {len(files):,} logs")
+        found.append(f"read {_counted(report.lines, 'line')} of {_counted(len(files), 'log')}")
     if report.pending_bytes:
         found.append(f"{report.pending_bytes:,} bytes at the ends of logs are no whole line yet")
     return found
+
+
+def _outdated(report: IngestReport) -> list[str]:
+    if not report.outdated_lines:
+        return []
+    lines = _counted(report.outdated_lines, "line")
+    return [f"{lines} of logs that are gone stay as they were read by other rules"]
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _pairs(reasons: Mapping[str, str]) -> list[str]:

@@ -195,9 +195,10 @@ class LogSource(Source):
         known, lineage = ingestion.load(), Lineage(self._segments(ingestion))
         if lineage.knows(place.origin, known):
             return known.only(lineage.counts)
-        moved = holds_known_content(self.listed(), known, ingestion.policy)
+        own = known.only(lineage.counts)
+        moved = holds_known_content(self.listed(), own, ingestion.policy)
         if place.private:
-            return known.only(lineage.counts) if moved else Known()
+            return own if moved else Known()
         if moved:
             lineage.add(place.origin, known)
         elif place.replacing:
@@ -244,7 +245,7 @@ class LogSource(Source):
         return SegmentView(tuple(found))
 
     def _refuse(self, view: SegmentView, report: IngestReport) -> None:
-        if not view.segments and not report.unknown and not report.failed:
+        if not view.segments and not report.failed and not self.listed():
             like = f" like {', '.join(self.place.only)}" if self.place.only else ""
             msg = f"{self.name}: no logs{like} found in {self.place.directory}"
             raise SourceMissing(msg)

@@ -20,7 +20,8 @@ CHUNK_ROWS: Final = 65_536
 """Rows of segments that are held at once, about."""
 
 _DAY = timedelta(days=1)
-_MINUTE = timedelta(minutes=1)
+_SHORT_SPAN = 40
+"""Days of a segment that are taken to have rows without a look."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,13 +113,23 @@ class SegmentView:
         """By day in UTC, a number that changes with the segments that may have rows of it."""
         found: dict[date, int] = {}
         for segment in self.segments:
-            if segment.first is None or segment.last is None:
-                continue
-            day, last, stamp = segment.first.date(), segment.last.date(), segment.stamp
-            while day <= last:
+            stamp = segment.stamp
+            for day in self._days_of(segment):
                 found[day] = (found.get(day, 0) + stamp) % 2**64
-                day += _DAY
         return found
+
+    def _days_of(self, segment: SegmentFiles) -> Iterable[date]:
+        """Return the days that a segment may have rows of: all of a short span, else its own."""
+        if segment.first is None or segment.last is None:
+            return ()
+        first, last = segment.first.toordinal(), segment.last.toordinal()
+        if last - first <= _SHORT_SPAN:
+            return map(date.fromordinal, range(first, last + 1))
+        # One line with a clock gone wrong must not make a thousand years of days.
+        self.prove(segment, segment.parts)
+        rows = pl.scan_parquet(list(segment.parts), hive_partitioning=False, glob=False)
+        days = rows.select(pl.col(TIME).dt.date().unique()).collect(engine="streaming")
+        return days[TIME].to_list()
 
     def scan(self, window: Window, columns: Sequence[str]) -> pl.LazyFrame | None:
         """Return *columns* of the rows of *window* in no order; None where there are none."""

@@ -82,7 +82,7 @@ class LeadvilleLogs(LogKind):
         """Of the rules by which lines become events."""
         clock = self.clock
         text = f"leadville {RULES} {clock.zone} {clock.fold} {clock.gap}"
-        text += f" {self._config.log.duplicate_keys}"
+        text += f" {self._config.log.duplicate_keys} {self._config.log.max_line_bytes}"
         return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
     def rows_of(self, head: Head) -> EventRows | None:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import polars as pl
@@ -20,7 +20,8 @@ from export_assets.tables.schema import TableSchema
 STRETCH_EVENTS: Final = 300_000
 """Events that are aggregated at once, about; more where they follow each other without a pause."""
 
-_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
+_MINUTE = timedelta(minutes=1)
+_LAST_MINUTE = datetime.max.replace(tzinfo=UTC) - _MINUTE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,10 +103,10 @@ class RunTable(LogTable):
             last = found[-1] if found else None
             pause = last is None or minute - last.end > self._idle_timeout
             if last is None or (pause and last.events + events > STRETCH_EVENTS):
-                found.append(Stretch(start=minute, end=minute + _MINUTE, events=events))
+                found.append(Stretch(start=minute, end=_after(minute), events=events))
             else:
                 found[-1] = Stretch(
-                    start=last.start, end=minute + _MINUTE, events=last.events + events
+                    start=last.start, end=_after(minute), events=last.events + events
                 )
         return found
 
@@ -147,7 +148,7 @@ class RunTable(LogTable):
             elif minute - before > self._idle_timeout:
                 yield start, before
                 start = minute
-            before = minute + _MINUTE
+            before = _after(minute)
         if start is not None and before is not None:
             yield start, before
 
@@ -165,8 +166,11 @@ def ends_of_logs(view: SegmentView) -> dict[Family, datetime]:
     return found
 
 
+def _after(minute: datetime) -> datetime:
+    """Return the minute after *minute*, or the end of the calendar."""
+    return min(minute, _LAST_MINUTE) + _MINUTE
+
+
 def _days(start: datetime, end: datetime) -> Iterator[date]:
-    day = start.date()
-    while day <= (end - timedelta(microseconds=1)).date():
-        yield day
-        day += _DAY
+    last = (end - timedelta(microseconds=1)).toordinal()
+    return map(date.fromordinal, range(start.toordinal(), last + 1))

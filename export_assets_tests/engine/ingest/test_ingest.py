@@ -253,7 +253,7 @@ def test_what_is_no_log_is_listed_with_the_reason(world: World, tmp_path: Path) 
 
     assert report.ignored == {
         "dir.jsonl": "directory",
-        "none.jsonl": "no such file or directory",
+        "none.jsonl": "symbolic link that leads nowhere",
         "out.jsonl": "symbolic link that leads out of the directory",
         "pipe.jsonl": "named pipe",
         "s.jsonl": "socket",

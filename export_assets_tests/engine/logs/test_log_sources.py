@@ -263,6 +263,146 @@ def test_another_directory_is_refused_until_it_is_to_take_the_place(world: LogWo
     assert world.rows()["n"].to_list() == [2]
 
 
+def test_a_clock_gone_wrong_costs_no_days_between(world: LogWorld) -> None:
+    for when in ("0001-01-01T00:00:00Z", "2026-01-05T00:00:00Z", "9999-12-31T23:59:59Z"):
+        world.log("a.jsonl", {"ts": when})
+
+    report = world.export()
+
+    with world.source().logs.snapshot() as snapshot:
+        days = len(snapshot.view.day_stamps)
+    assert report.exit_code == 0
+    assert world.days() == ["day=0001-01-01", "day=2026-01-05", "day=9999-12-31"]
+    assert days == 3
+
+
+def test_links_in_a_loop_are_passed_by(world: LogWorld) -> None:
+    world.log("a.jsonl", event(1))
+    (world.logs / "loop.jsonl").symlink_to(world.logs / "loop.jsonl")
+    (world.logs / "inner").symlink_to(world.logs)
+
+    report = world.export()
+
+    assert report.exit_code == 0
+    assert any("loop.jsonl (symbolic link in a loop)" in note for note in report.notes)
+    assert world.rows().height == 1
+
+
+def test_logs_are_told_by_their_path_where_a_pattern_holds_one(world: LogWorld) -> None:
+    world.configure(world.yaml + "log: {files: ['sub/*.txt', '*.jsonl']}\n")
+    world.log("sub/a.txt", event(1, n=1))
+    world.log("other/a.txt", event(1, n=2))
+    world.log("other/b.jsonl", event(1, n=3))
+
+    world.export()
+
+    assert sorted(world.rows()["n"]) == [1, 3]
+
+
+def test_a_log_that_is_empty_so_far_is_no_error(world: LogWorld) -> None:
+    (world.logs / "a.jsonl").touch()
+
+    report = world.export()
+
+    assert report.exit_code == 0
+    assert world.days() == []
+
+
+def test_lines_that_were_too_long_are_read_when_they_may_be_longer(world: LogWorld) -> None:
+    world.configure(world.yaml + "log: {max_line_bytes: 1024}\n")
+    world.log("a.jsonl", event(1, text="x" * 2_000))
+    world.export()
+    refused = world.rows("quarantine")["reason"].to_list()
+
+    world.configure(world.yaml.replace("1024", "4096"))
+    world.export()
+
+    assert refused == ["too_long"]
+    assert world.rows()["text"].to_list() == ["x" * 2_000]
+    assert world.rows("quarantine").height == 0
+
+
+def test_a_short_segment_that_grows_counts_what_is_new_alone(world: LogWorld) -> None:
+    world.log("a.jsonl", event(1), event(1, 1))
+    world.export()
+    world.log("a.jsonl", event(1, 2))
+
+    report = world.export()
+
+    assert "read 1 line of 1 log" in report.notes
+
+
+def test_rows_of_other_rules_whose_log_is_gone_are_told(world: LogWorld) -> None:
+    path = world.log("a.jsonl", {"ts": "2026-01-01T10:00:00"})
+    world.log("b.jsonl", {"ts": "2026-01-02T10:00:00"})
+    world.export()
+    path.unlink()
+    world.configure(world.yaml + "assume_timezone: Europe/Berlin\n")
+
+    report = world.export()
+
+    assert report.exit_code == 3
+    assert any("read by other rules" in warning for warning in report.warnings)
+
+
+def test_the_first_directory_comes_back_alone_when_it_takes_its_place_again(
+    world: LogWorld,
+) -> None:
+    world.log("a.jsonl", event(1, n=1))
+    other = world.home / "other"
+    other.mkdir()
+    (other / "b.jsonl").write_bytes(line_of(event(2, n=2)))
+    world.export()
+    world.export(url=str(other), overwrite=True)
+
+    with pytest.raises(DestConflict):
+        world.export()
+    world.export(overwrite=True)
+
+    assert world.rows()["n"].to_list() == [1]
+
+
+def test_a_subdirectory_that_may_not_be_read_is_no_success(
+    world: LogWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.log("a.jsonl", event(1))
+    inner = world.log("sub/b.jsonl", event(2)).parent
+    scanned = os.scandir
+
+    def forbidding(path: Any) -> Any:
+        if str(path) == str(inner):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scanned(path)
+
+    monkeypatch.setattr(os, "scandir", forbidding)
+    report = world.export()
+
+    assert report.exit_code == 4
+    assert list(report.unread) == ["sub"]
+
+
+def test_damage_of_a_gzip_log_is_told_though_nothing_of_it_can_be_read(world: LogWorld) -> None:
+    import gzip
+
+    world.configure(world.yaml + "log: {seal_after: 0}\n")
+    whole = gzip.compress(b"".join(line_of(event(1, n, n=n)) for n in range(50)))
+    spoilt = bytearray(whole)
+    spoilt[10:40] = b"\xff" * 30
+    (world.logs / "a.jsonl.gz").write_bytes(bytes(spoilt))
+    (world.logs / "b.jsonl.gz").write_bytes(whole + b"garbage")
+    (world.logs / "c.jsonl.gz").write_bytes(b"\x1f\x8b")
+
+    report = world.export()
+    again = world.export()
+
+    found = sorted(world.rows("quarantine").select("file", "reason").rows())
+    assert report.exit_code == 3
+    assert [file for file, _ in found] == ["a.jsonl.gz", "b.jsonl.gz", "c.jsonl.gz"]
+    assert {reason for _, reason in found} <= {"gzip_corrupt", "gzip_truncated"}
+    assert world.rows().height == 50
+    assert set(statuses(again).values()) == {"unchanged"}
+
+
 def snapshot_of(root: Path) -> dict[str, tuple[int, int]]:
     """Every file with its inode and time, so that a rewritten one shows."""
     found = {}

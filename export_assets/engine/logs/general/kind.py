@@ -45,7 +45,7 @@ class GeneralLogs(LogKind):
     def version(self) -> str:
         """Of the rules by which lines become events."""
         shaping = {"format", "delimiter", "timestamp", "timestamp_format", "event_type"}
-        shaping |= {"duplicate_keys", "ambiguous", "nonexistent"}
+        shaping |= {"duplicate_keys", "ambiguous", "nonexistent", "max_line_bytes"}
         chosen = self._config.log.model_dump(mode="json", include=shaping)
         text = f"general {RULES} {self._config.assume_timezone} {sorted(chosen.items())!r}"
         return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
