@@ -29,6 +29,7 @@ class KeyRedactor:
         self._table = table
         names = (*config.redact_globs, *config.table(table).redact)
         self._pattern = _pattern_of(names) if names else None
+        self._quick = _quick_pattern_of(names)
 
     def texts(self, series: pl.Series) -> pl.Series:
         """Return JSON texts with the values of secret keys as null."""
@@ -61,7 +62,9 @@ class KeyRedactor:
     def _suspects(self, series: pl.Series) -> pl.Series | None:
         if self._pattern is None:
             return None
-        rows = series.str.contains(self._pattern).fill_null(value=False).arg_true()
+        # A plain word is found in half the time, and hardly any text has one.
+        rows = series.str.contains(self._quick).fill_null(value=False).arg_true()
+        rows = rows.filter(series.gather(rows).str.contains(self._pattern))
         return rows if len(rows) else None
 
     def _hide(self, value: object) -> bool:
@@ -85,6 +88,12 @@ class KeyRedactor:
 def _pattern_of(names: Iterable[str]) -> str:
     keys = "|".join(_translated(name) for name in names)
     return rf'(?i)(?:"(?:{keys})"\s*:)|{_ESCAPED}'
+
+
+def _quick_pattern_of(names: Iterable[str]) -> str:
+    """Return what is in every text that `_pattern_of` the same names finds."""
+    words = {max(re.split(r"[*?]+", name), key=len) for name in names}
+    return "(?i)" + "|".join([*sorted(re.escape(word) for word in words), _ESCAPED])
 
 
 def _translated(glob: str) -> str:
