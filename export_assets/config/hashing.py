@@ -42,7 +42,6 @@ _LOG_KEYS = frozenset(
         "duplicate_keys",
         "ambiguous",
         "nonexistent",
-        "matches",
     }
 )
 """What shapes the rows that are made of logs. Which files there are does not."""

@@ -273,7 +273,8 @@ class PassMemory:
         queries = sorted(
             (name, table.query) for name, table in config.tables.items() if table.query
         )
-        text = f"{self._source.url.text} {fingerprint} {queries!r}"
+        matches = config.log.model_dump_json(include={"matches"}) if config.log.matches else ""
+        text = f"{self._source.url.text} {fingerprint} {queries!r}{matches}"
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     def _read(self) -> SourceState | None:

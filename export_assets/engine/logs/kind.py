@@ -60,6 +60,10 @@ class LogTable(ABC):
         """Return counts, by name, that tell of the rows given out so far what they do not."""
         return {}
 
+    def stamp(self, view: SegmentView) -> str:
+        """Return a stamp of all that the rows of a table without a time depend on."""
+        return view.stamp
+
     def notes(self) -> Sequence[str]:
         """Say what a person may want to know of the rows given out so far."""
         return ()

@@ -114,7 +114,7 @@ class LogSnapshot(Snapshot):
     def stamps(self, table: str, partitions: Partitions) -> Mapping[str, str] | None:
         """See `Snapshot.stamps`."""
         if not isinstance(partitions, TimePartitions):
-            return {ALL: self.view.stamp}
+            return {ALL: self._table(table).stamp(self.view)}
         if self._table(table).time_column != partitions.column:
             return None
         found: dict[str, int] = {}

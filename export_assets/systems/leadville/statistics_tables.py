@@ -1,5 +1,6 @@
 """The tables of statistics: one row per session of a timer, and one per match."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 
 import polars as pl
@@ -87,6 +88,12 @@ class MatchTable(LogTable):
         matches = matches_of(self._config, view, runs)
         if matches:
             yield match_statistics(runs, splits, matches)
+
+
+    def stamp(self, view: SegmentView) -> str:
+        """Return a stamp of the logs and of the matches that the configuration names."""
+        matches = self._config.log.model_dump_json(include={"matches"})
+        return f"{view.stamp}{hashlib.sha256(matches.encode()).hexdigest()[:16]}"
 
 
 def runs_and_splits(table: RunTable, view: SegmentView) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -123,15 +123,47 @@ def test_a_damaged_segment_whose_log_is_gone_is_left_and_told(world: LogWorld) -
     assert part.read_bytes() == damaged
 
 
-def test_a_lone_segment_that_nothing_tells_of_is_left_and_told(tmp_path: Path) -> None:
+def test_a_lone_segment_without_a_readable_manifest_is_known_by_its_lines(tmp_path: Path) -> None:
     world = LogWorld(tmp_path)
-    world.log("a.jsonl", event(1))
+    world.log("a.jsonl", event(1), event(1, 5))
     world.export()
+    before = world.rows()
     manifest = segment_of(world, 0) / "_manifest.json"
     manifest.write_text("{}")
+    world.log("a.jsonl", event(1, 9))
+    world.log("b.jsonl", {"ts": "2026-01-09T00:00:00Z", "other": "a line of another length"})
+
+    (one,) = mend(world)
+    world.export()
+
+    assert one.kept is None
+    assert "_manifest.json" in one.facts[0]
+    assert "PosixPath" not in one.facts[0]
+    mended = world.rows("events", "day=2026-01-02")
+    assert mended["event_id"].to_list()[:2] == before["event_id"].to_list()
+    assert mended.height == 3
+
+
+def test_a_lone_segment_whose_log_is_gone_is_left_and_told(tmp_path: Path) -> None:
+    world = LogWorld(tmp_path)
+    path = world.log("a.jsonl", event(1))
+    world.export()
+    (segment_of(world, 0) / "_manifest.json").write_text("{}")
+    path.unlink()
+
+    (one,) = mend(world)
+
+    assert one.kept == GONE
+    with pytest.raises(ExportError):
+        world.export(full=True)
+
+
+def test_a_segment_of_nothing_but_a_damaged_manifest_is_left_and_told(tmp_path: Path) -> None:
+    world = LogWorld(tmp_path)
+    world.log("a.jsonl", "{not a line}")
+    world.export()
+    (segment_of(world, 0) / "_manifest.json").write_text("{}")
 
     (one,) = mend(world)
 
     assert one.kept == UNKNOWN
-    with pytest.raises(ExportError):
-        world.export(full=True)

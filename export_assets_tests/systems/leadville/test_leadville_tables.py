@@ -175,7 +175,7 @@ def test_a_late_event_changes_its_run_and_republishes_that_day_alone(
         "timestamp_iso": (run["last_shot_time"] + timedelta(milliseconds=1)).isoformat(),
         "seq": 1,
     }
-    (world.logs / "late_main_20250901.ndjson").write_text(json.dumps(impact) + "\n")
+    (world.logs / "range_main_20250901_late.ndjson").write_text(json.dumps(impact) + "\n")
 
     report = world.export(tables=("events", "runs"))
 
@@ -185,7 +185,40 @@ def test_a_late_event_changes_its_run_and_republishes_that_day_alone(
     after = world.rows("runs").filter(run_id=run["run_id"]).row(0, named=True)
     assert days == {f"{start:%F}"}
     assert after["impacts_detected"] == run["impacts_detected"] + 1
-    assert "late_main_20250901.ndjson" in after["source_files"]
+    assert "range_main_20250901_late.ndjson" in after["source_files"]
+
+
+def test_two_loggers_in_one_directory_give_the_runs_that_each_gives_alone(
+    make_world: Callable[[str], LogWorld], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = {}
+    for name, seed in (("bay1", 7), ("bay2", 8)):
+        world = make_world(name)
+        make_logs(world.logs, days=2, seed=seed, start=date(2025, 9, 1), strings=8)
+        keep(world, lambda file: file.startswith("range_main_") and ".ndjson" in file)
+        for path in world.logs.glob("range_main_*"):
+            # Each bay has its own timer.
+            text = path.read_text(encoding="utf-8", errors="surrogateescape")
+            text = text.replace('"device_id":"AA:', f'"device_id":"{name}:AA:')
+            text = text.replace('"device_id": "AA:', f'"device_id": "{name}:AA:')
+            named = path.with_name(path.name.replace("range", name))
+            named.write_text(text, encoding="utf-8", errors="surrogateescape")
+            path.unlink()
+        world.export(tables=("runs",))
+        alone[name] = world
+    both, pieces = make_world("both"), make_world("pieces")
+    for world in (both, pieces):
+        for one in alone.values():
+            shutil.copytree(one.logs, world.logs, dirs_exist_ok=True)
+
+    both.export(tables=("runs",))
+    monkeypatch.setattr("export_assets.systems.leadville.run_table.STRETCH_EVENTS", 10)
+    pieces.export(tables=("runs",))
+
+    each = pl.concat([world.rows("runs") for world in alone.values()]).sort("run_id")
+    assert each.height > 20
+    assert both.rows("runs").sort("run_id").equals(each)
+    assert pieces.rows("runs").sort("run_id").equals(each)
 
 
 def test_the_timers_database_and_its_log_hold_each_event_once(
@@ -366,3 +399,19 @@ def test_statistics_are_by_match_told_by_days_by_logs_or_by_its_directory(
     assert found["cup"]["runs"] == by_file.filter(of="20250902").height > 3
     assert found["cup"]["shots"] == by_file.filter(of="20250902")["shots_detected"].sum()
     assert (found["winter"]["runs"], found["winter"]["shots"]) == (0, 0)
+
+
+def test_a_new_match_changes_its_statistics_and_nothing_else(
+    make_world: Callable[[str], LogWorld],
+) -> None:
+    world = make_world("matches")
+    make(world)
+    keep(world, lambda file: file.startswith("range_main_") and file.endswith(".ndjson"))
+    world.export()
+    world.configure(world.yaml + "log: {matches: {opening: {start: 2025-09-01}}}\n")
+
+    report = world.export()
+
+    changed = {table for (table, _), state in statuses(report).items() if state == "success"}
+    assert changed == {"match_statistics"}
+    assert world.rows("match_statistics")["match_id"].to_list() == ["opening"]
