@@ -77,13 +77,14 @@ def test_what_is_written_is_published_while_it_is_followed(
 
     second = published(process)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=30)
+    rest, told = process.communicate(timeout=30)
 
     rows = {(one["table"], one["partition"]): one["rows"] for one in second["published"]}
     assert first["exit_code"] == 0
     assert rows == {("events", "2026-01-01"): 3}
     assert process.returncode == 130
     assert "interrupted" in told
+    assert [json.loads(line)["exit_code"] for line in rest.splitlines()] == [130]
     assert world.rows()["n"].to_list() == [0, 1, 2]
     assert not list((world.home / "exports" / ".held").iterdir())
 

@@ -1,7 +1,9 @@
 """Private directories: nobody else's, gone with the work, swept after a kill."""
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from export_assets.sources.private_temp import private_directory
@@ -46,3 +48,19 @@ def test_what_a_killed_process_left_is_swept_but_never_a_live_one(tmp_path: Path
         assert not left.exists()
 
     assert [path.name for path in tmp_path.iterdir()] == ["bystander"]
+
+
+def test_what_was_left_without_a_lock_is_swept_once_nobody_can_be_making_it(
+    tmp_path: Path,
+) -> None:
+    old, young = (tmp_path / f"export-assets-snapshot-{name}" for name in ("old", "young"))
+    for directory in (old, young):
+        directory.mkdir()
+        (directory / "copy").touch()
+    long_ago = time.time() - 120
+    os.utime(old, (long_ago, long_ago))
+
+    with private_directory(tmp_path):
+        pass
+
+    assert [path.name for path in tmp_path.iterdir()] == [young.name]
