@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import polars as pl
 
-from export_assets.systems.leadville.identity import without_twins
+from export_assets.systems.leadville.identity import logger_of, without_twins
 from export_assets.systems.leadville.model import FAMILY_OF, Family
 
 START, ACTIVITY, STOP, SUMMARY, SIGN = range(5)
@@ -53,7 +53,10 @@ class Lanes:
 
     family: Family
     events: pl.DataFrame
-    """Columns `NEEDED` and `role`, `lane`, `lane_name`, `copies` (repeats of the event)."""
+    """Columns `NEEDED` and `role`, `logger`, `lane`, `lane_name`, `copies` (repeats of the event).
+
+    Lanes of timers that have no name have none either; what parts them is their logger.
+    """
     end_of_logs: datetime
     """Time of the last event of the family, of whatever type."""
 
@@ -64,8 +67,12 @@ def matters() -> pl.Expr:
     return pl.col("dialect").is_in(dialects) & _role().is_not_null()
 
 
-def lanes_of(events: pl.LazyFrame) -> Iterator[Lanes]:
-    """Split *events* by family, for those families that know of shots."""
+def lanes_of(events: pl.LazyFrame, *, idle_timeout: timedelta) -> Iterator[Lanes]:
+    """Split *events* by family, for those families that know of shots.
+
+    Where nothing of a family happened for longer than *idle_timeout*, nobody spoke last: so lanes
+    are the same whether what was before a silence is there or not.
+    """
     for family in FAMILIES:
         dialects = [name for name, of in FAMILY_OF.items() if of == family]
         lazy = events.select(NEEDED).filter(pl.col("dialect").is_in(dialects))
@@ -73,12 +80,11 @@ def lanes_of(events: pl.LazyFrame) -> Iterator[Lanes]:
         last, found = pl.collect_all([lazy.select(pl.col("occurred_at").max()), roles])
         end = last.item()
         if isinstance(end, datetime):
-            ordered = _in_order(_each_once(found)).with_columns(
-                _lane_name(family).alias("lane_name")
-            )
+            ordered = _with_logger(_in_order(_each_once(found)))
+            named = ordered.with_columns(lane_name=_lane_name(family, idle_timeout))
             # The codes are of no order; lanes have none among each other.
-            code = ordered["lane_name"].cast(pl.Categorical).to_physical()
-            laned = ordered.with_columns(code.alias("lane"))
+            code = named.select(_lane()).to_series().cast(pl.Categorical).to_physical()
+            laned = named.with_columns(code.alias("lane"))
             if laned["lane"].n_unique() > 1:
                 laned = laned.sort("lane", maintain_order=True)
             yield Lanes(family=family, events=laned, end_of_logs=end)
@@ -139,13 +145,30 @@ def _is_in_order(events: pl.DataFrame) -> bool:
     return bool(events.select((later | (same & after)).all()).item())
 
 
-def _lane_name(family: Family) -> pl.Expr:
+def _with_logger(events: pl.DataFrame) -> pl.DataFrame:
+    names = events["source_file"].unique()
+    loggers = pl.Series(map(logger_of, names), dtype=pl.String)
+    return events.with_columns(logger=pl.col("source_file").replace_strict(names, loggers))
+
+
+def _lane_name(family: Family, idle_timeout: timedelta) -> pl.Expr:
     """Name the session; else the timer, to which what sensors and bridges say is added.
 
-    Neither an impact nor a summary names its timer: it is the one that spoke last.
+    Neither an impact nor a summary names its timer: it is the one that spoke last to the same
+    logger. Nothing where none did.
     """
     if family == "timer":
         return pl.coalesce("session_id", "device_id", pl.lit(""))
     by_timer = (pl.col("event_type") != "impact_detected") & (pl.col("role") != SUMMARY)
-    speaker = pl.when(by_timer).then("device_id").forward_fill()
+    time = pl.col("occurred_at")
+    silences = (time - time.shift(1) > idle_timeout).fill_null(value=False).cum_sum()
+    after = (silences != silences.shift(1).over("logger")).fill_null(value=False)
+    spoken = pl.when(by_timer & pl.col("device_id").is_not_null()).then("device_id")
+    speaker = spoken.when(after).then(pl.lit("")).forward_fill().over("logger")
     return pl.coalesce("session_id", speaker, pl.lit(""))
+
+
+def _lane() -> pl.Expr:
+    """Tell lanes apart: by name, those without one by logger."""
+    name = pl.col("lane_name")
+    return pl.when(name == "").then(pl.format("\x1f{}", "logger")).otherwise(name)

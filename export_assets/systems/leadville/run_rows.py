@@ -1,6 +1,7 @@
 """The row of a run: its name, its summary's figures, its files, its duration and rate."""
 
 import hashlib
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -93,22 +94,32 @@ def _run_ids(runs: pl.DataFrame, family: Family) -> list[str]:
     """Name each run after its start: the second, and a hash of what the event said and where.
 
     Nothing of files is in it, so the name stays whatever they are called. Where two names are
-    equal, which takes the same second, both are made longer.
+    equal, which takes the same second, both are made longer; where they still are, as two timers
+    without names began at the same moment, the loggers are taken in.
     """
     stamps = runs["start_time"].dt.strftime("run_%Y%m%dT%H%M%S_").to_list()
-    micros = runs["start_time"].dt.epoch("us").to_list()
-    said = (runs[name].fill_null("").to_list() for name in _NAMED_BY)
-    hashes = [
-        hashlib.blake2b(
-            "\x1f".join((family, str(at), *words)).encode(), digest_size=_LONG // 2
-        ).hexdigest()
-        for at, *words in zip(micros, *said, strict=True)
-    ]
+    told = list(_told(runs, family))
+    hashes = [_hash(*one) for one in told]
     names = [stamp + one[:_SHORT] for stamp, one in zip(stamps, hashes, strict=True)]
     if len(set(names)) == len(names):
         return names
     twice = pl.Series(names).is_duplicated()
+    alike = pl.Series(hashes).is_duplicated()
+    for row in alike.arg_true():
+        hashes[row] = _hash(*told[row], runs["logger"][row])
     return [
         stamp + one[: _LONG if double else _SHORT]
         for stamp, one, double in zip(stamps, hashes, twice, strict=True)
     ]
+
+
+def _told(runs: pl.DataFrame, family: Family) -> Iterator[tuple[str, ...]]:
+    """Yield what each run is named by."""
+    micros = runs["start_time"].dt.epoch("us").cast(pl.String).to_list()
+    said = (runs[name].fill_null("").to_list() for name in _NAMED_BY)
+    for words in zip(micros, *said, strict=True):
+        yield family, *words
+
+
+def _hash(*words: str) -> str:
+    return hashlib.blake2b("\x1f".join(words).encode(), digest_size=_LONG // 2).hexdigest()

@@ -26,6 +26,8 @@ from export_assets.systems.leadville.run_rows import finish_runs
 IDLE_TIMEOUT: Final = timedelta(seconds=300)
 
 _SHOT, _IMPACT = "shot_detected", "impact_detected"
+_FIRST: Final = ("run", "lane_name", "logger", "closed_before", "event_id", "session_id")
+"""What the first row of a stretch says for all of it."""
 _BOUNDARY = 9  # a kind of its own: a stretch begins here without a start
 
 
@@ -118,7 +120,7 @@ def aggregate_runs(
     """
     report = RunReport()
     frames = [pl.DataFrame(schema=RUNS.polars)]
-    for lanes in lanes_of(events.lazy()):
+    for lanes in lanes_of(events.lazy(), idle_timeout=idle_timeout):
         report.duplicate_events += int(lanes.events["copies"].sum())
         rows = _cut(lanes.events, idle_timeout)
         stretches = _gather(rows, lanes.family)
@@ -181,7 +183,7 @@ def _gather(rows: pl.DataFrame, family: Family) -> pl.DataFrame:
     shot, impact = (kind == _SHOT) & ~ended, (kind == _IMPACT) & ~ended
     role = pl.col("role")
     gathered = rows.group_by("stretch", maintain_order=True).agg(
-        pl.col("run", "lane_name", "closed_before", "event_id", "session_id").first(),
+        pl.col(_FIRST).first(),
         pl.col("device").first().alias("start_device"),
         pl.col("device_id").first().alias("start_device_id"),
         kind.first().alias("start_type"),

@@ -266,6 +266,67 @@ def test_two_timers_in_one_log_stay_apart() -> None:
     assert figures(runs) == [("completed", "summary", 1, 1), ("completed", "stopped", 1, 0)]
 
 
+BAYS = ("bay1_main_20250914.ndjson", "bay2_main_20250914.ndjson")
+
+
+def two_bays(*timers: str | None, files: tuple[str, str] = BAYS) -> list[dict[str, Any]]:
+    """One string in each of two bays at the same time, where the second has impacts."""
+    first = [("beep", 0), ("shot", 2), ("shot", 4), ("shot", 6), (f"{SUMMARY} 3 shots", 9)]
+    second = [
+        ("beep", 1), ("shot", 3), ("impact", 5), ("shot", 5), ("impact", 7), ("String Time: 8s", 8),
+    ]  # fmt: skip
+    return [
+        event(word, at, timer=timer, file=file)
+        for life, timer, file in zip((first, second), timers, files, strict=True)
+        for word, at in life
+    ]
+
+
+@pytest.mark.parametrize("timers", [("AA:01", "AA:02"), (None, None)], ids=["named", "nameless"])
+def test_what_one_logger_tells_is_of_no_timer_of_another(timers: tuple[str | None, ...]) -> None:
+    runs = runs_of(two_bays(*timers))
+
+    assert figures(runs) == [("completed", "summary", 3, 0), ("completed", "summary", 2, 2)]
+    assert runs.frame["source_files"].to_list() == [f'["{name}"]' for name in BAYS]
+    assert (runs.report.orphan_impacts, runs.report.orphan_summaries) == (0, 0)
+
+
+def test_impacts_of_a_logger_without_timers_are_of_no_run() -> None:
+    events = [*sequence("beep, shot", step=1, file=BAYS[0]), event("impact", 2, file=BAYS[1])]
+
+    runs = runs_of(events)
+
+    assert figures(runs) == [("active", None, 1, 0)]
+    assert runs.report.orphan_impacts == 1
+
+
+def test_the_name_of_the_logger_is_in_no_run_id() -> None:
+    plain = ("a.ndjson", "a.ndjson.1")
+
+    named, renamed = (runs_of(two_bays("AA:01", "AA:02", files=files)) for files in (BAYS, plain))
+
+    assert named.frame["run_id"].to_list() == renamed.frame["run_id"].to_list()
+
+
+def test_runs_that_nothing_but_the_logger_tells_apart_have_two_names() -> None:
+    events = [event("beep", 0, timer=None, file=file) for file in BAYS]
+    frame = events_frame(events).with_columns(event_id=pl.Series(["a" * 32, "b" * 32]))
+
+    both = aggregate_runs(frame).frame["run_id"].to_list()
+    alone = aggregate_runs(frame[:1]).frame["run_id"].to_list()
+
+    assert len(set(both)) == 2
+    assert {len(name) for name in both} == {len(alone[0]) + 10}
+
+
+def test_a_timer_that_is_not_named_takes_no_name_from_before_a_silence() -> None:
+    events = [event("beep", 0), event("shot", 1), event("beep", 900, timer=None)]
+
+    together = runs_of(events).frame["run_id"].to_list()
+
+    assert together[1:] == runs_of(events[2:]).frame["run_id"].to_list()
+
+
 words = st.sampled_from(
     ["button", "beep", "started", "shot", "shot", "impact", "stop", "frame", "status", SUMMARY]
 )
