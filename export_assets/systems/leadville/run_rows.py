@@ -1,6 +1,7 @@
 """The row of a run: its name, its summary's figures, its files, its duration and rate."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
@@ -80,14 +81,12 @@ def _files(rows: pl.DataFrame) -> pl.DataFrame:
         .unique()
         .sort("stretch", "source_file")
     )
-    return pairs.group_by("stretch", maintain_order=True).agg(
-        pl.format("[{}]", _quoted().str.join(",")).alias("source_files")
+    names = pairs["source_file"].unique()
+    quoted = pl.Series([json.dumps(name, ensure_ascii=False) for name in names], dtype=pl.String)
+    listed = pairs.with_columns(pl.col("source_file").replace_strict(names, quoted))
+    return listed.group_by("stretch", maintain_order=True).agg(
+        pl.format("[{}]", pl.col("source_file").str.join(",")).alias("source_files")
     )
-
-
-def _quoted() -> pl.Expr:
-    escaped = pl.col("source_file").str.replace_all("\\", "\\\\", literal=True)
-    return pl.format('"{}"', escaped.str.replace_all('"', '\\"', literal=True))
 
 
 def _run_ids(runs: pl.DataFrame, family: Family) -> list[str]:

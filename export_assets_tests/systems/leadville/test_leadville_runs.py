@@ -1,5 +1,6 @@
 """Runs out of events: the rules, one by one, and against a plain state machine."""
 
+import json
 import random
 from datetime import timedelta
 from typing import Any
@@ -325,6 +326,13 @@ def test_a_timer_that_is_not_named_takes_no_name_from_before_a_silence() -> None
     together = runs_of(events).frame["run_id"].to_list()
 
     assert together[1:] == runs_of(events[2:]).frame["run_id"].to_list()
+
+
+@pytest.mark.parametrize("name", ["a\nb.ndjson", 'tab\t"\\.csv', "\x00\x1f\u2028é.log"])
+def test_files_are_listed_as_json_whatever_they_are_called(name: str) -> None:
+    (listed,) = runs_of(sequence("beep, shot", file=name)).frame["source_files"]
+
+    assert json.loads(listed) == [name]
 
 
 words = st.sampled_from(
