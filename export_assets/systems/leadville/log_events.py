@@ -1,36 +1,27 @@
 """The events of one file, whatever its dialect: a log in text, or a database of timer events."""
 
 import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
-import numpy as np
 import polars as pl
 
-from export_assets.errors import SourceCorrupt, SourceMissing
+from export_assets.errors import SourceMissing
 from export_assets.sources.logs.framing import BLOCK_BYTES, Framer, Lines
-from export_assets.sources.logs.judge import Rejected
 from export_assets.sources.logs.moments import LocalTime
-from export_assets.sources.logs.quarantine import Quarantined, quarantine_line
-from export_assets.sources.logs.reading import Account, Batch, LogFile, LogReader
+from export_assets.sources.logs.quarantine import Quarantined
+from export_assets.sources.logs.reading import Account, LogFile, LogReader
 from export_assets.sources.logs.streams import open_stream
-from export_assets.systems.leadville.dialects.base import Dialect, raw_objects
+from export_assets.systems.leadville.dialects.base import Dialect
 from export_assets.systems.leadville.dialects.registry import recognise
-from export_assets.systems.leadville.dialects.timer_jsonl import (
-    SQLITE_COLUMNS,
-    SQLITE_TABLE,
-    normalise_sqlite_rows,
-)
+from export_assets.systems.leadville.dialects.timer_jsonl import normalise_sqlite_rows
 from export_assets.systems.leadville.identity import number_repeats
 from export_assets.systems.leadville.model import EVENTS
+from export_assets.systems.leadville.timer_database import quarantine_row, read_database_rows
 
 _HEAD: Final = 64 << 10
-_ROWS: Final = 10_000
 _SQLITE_MAGIC: Final = b"SQLite format 3\0"
 
 
@@ -59,14 +50,14 @@ def read_events(
         block_bytes: How much is read at once.
 
     Raises:
-        SourceMissing: There is no such file, or a database without the table `timer_events`.
+        SourceMissing: There is no such file, or a database without a table of timer events.
         SourceCorrupt: The database cannot be read.
         SourceChanged: The file was cut while it was read.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError as error:
-        msg = f"{path}: {error.strerror}"
+        msg = f"{name}: {error.strerror}"
         raise SourceMissing(msg) from error
     try:
         if os.pread(descriptor, len(_SQLITE_MAGIC), 0) == _SQLITE_MAGIC:
@@ -115,52 +106,24 @@ def recognise_file(descriptor: int, *, end: int, name: str = "log") -> Dialect |
 
 def _read_database(path: Path, name: str, clock: LocalTime) -> LogEvents:
     frames, account, quarantine = [_no_events()], Account(), list[Quarantined]()
-    uri = f"file:{quote(str(path))}?mode=ro"
-    try:
-        with closing(sqlite3.connect(uri, uri=True)) as connection:
-            connection.row_factory = sqlite3.Row
-            for batch in _database_batches(connection, name):
-                normalised = normalise_sqlite_rows(batch, clock)
-                frames.append(normalised.events)
-                quarantine += [_quarantine_row(batch, one) for one in normalised.rejected]
-    except sqlite3.Error as error:
-        msg = f"{path}: {error}"
-        missing = "no such table" in str(error) or "no such column" in str(error)
-        raise (SourceMissing if missing else SourceCorrupt)(msg) from error
+    for rows in read_database_rows(path, name):
+        normalised = normalise_sqlite_rows(rows.batch, clock)
+        frames.append(normalised.events)
+        quarantine += rows.refused
+        quarantine += [
+            quarantine_row(
+                rows.batch.records[one.index],
+                rows.batch.file,
+                reason=one.reason,
+                detail=one.detail,
+            )
+            for one in normalised.rejected
+        ]
     events = number_repeats(pl.concat(frames))
     account.exported = events.height
     for record in quarantine:
         account.quarantine(record)
     return LogEvents(dialect="timer_sqlite", events=events, quarantine=quarantine, account=account)
-
-
-def _database_batches(connection: sqlite3.Connection, name: str) -> Iterator[Batch]:
-    # Quoted, for current_time alone is the clock of SQLite.
-    columns = ", ".join(f'"{column}"' for column in SQLITE_COLUMNS)
-    cursor = connection.execute(f"SELECT {columns} FROM {SQLITE_TABLE} ORDER BY id")  # noqa: S608 - ours
-    while rows := cursor.fetchmany(_ROWS):
-        numbers = np.array([row["id"] for row in rows], dtype=np.int64)
-        yield Batch(
-            file=LogFile(name=name),
-            lines=[b""] * len(rows),
-            records=[dict(row) for row in rows],
-            offsets=numbers,
-            lengths=np.zeros_like(numbers),
-            numbers=numbers,
-        )
-
-
-def _quarantine_row(batch: Batch, rejected: Rejected) -> Quarantined:
-    (content,) = raw_objects([batch.records[rejected.index]])
-    return quarantine_line(
-        content.encode("utf-8"),
-        file=batch.file.name,
-        identity=batch.file.identity,
-        offset=int(batch.offsets[rejected.index]),
-        line=int(batch.numbers[rejected.index]),
-        reason=rejected.reason,
-        detail=rejected.detail,
-    )
 
 
 def _no_events() -> pl.DataFrame:

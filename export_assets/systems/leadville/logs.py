@@ -31,7 +31,7 @@ from export_assets.systems.leadville.statistics_tables import MatchTable, RunHis
 from export_assets.tables.schema import TableSchema
 
 DATABASE_FILES: Final = ("*.db", "*.sqlite", "*.sqlite3")
-RULES: Final = 1
+RULES: Final = 2
 """Raised when the rows that are made of equal lines change."""
 
 

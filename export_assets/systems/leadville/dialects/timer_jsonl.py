@@ -36,6 +36,8 @@ _PLAIN: Final = (
 )
 SQLITE_TABLE: Final = "timer_events"
 SQLITE_COLUMNS: Final = ("id", "timestamp", *_PLAIN, *_NUMBERS, "created_at")
+SQLITE_NEEDED: Final = ("id", "timestamp", "event_type")
+"""Columns without which rows of the table are no events."""
 
 
 class TimerJsonl(Dialect):

@@ -1,5 +1,6 @@
 """The five dialects: how a file's is told, and what its lines become."""
 
+import json
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -198,15 +199,17 @@ def test_a_time_of_day_without_a_day_is_quarantined(tmp_path: Path) -> None:
     assert [one.reason for one in found.quarantine] == ["time"]
 
 
-def make_database(path: Path, *rows: tuple[Any, ...]) -> Path:
+COLUMNS = (
+    "id INTEGER PRIMARY KEY, timestamp TEXT, device_id TEXT, event_type TEXT, shot_state TEXT,"
+    " current_shot INT, total_shots INT, current_time REAL, split_time REAL, event_detail TEXT,"
+    " raw_hex TEXT, session_id TEXT, created_at TEXT"
+)
+
+
+def make_database(path: Path, *rows: tuple[Any, ...], columns: str = COLUMNS) -> Path:
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute(
-            "CREATE TABLE timer_events (id INTEGER PRIMARY KEY, timestamp TEXT, device_id TEXT,"
-            " event_type TEXT, shot_state TEXT, current_shot INT, total_shots INT,"
-            " current_time REAL, split_time REAL, event_detail TEXT, raw_hex TEXT,"
-            " session_id TEXT, created_at TEXT)"
-        )
-        marks = ",".join("?" * 13)
+        connection.execute(f"CREATE TABLE timer_events ({columns})")
+        marks = ",".join("?" * (columns.count(",") + 1))
         connection.executemany(f"INSERT INTO timer_events VALUES ({marks})", rows)
         connection.commit()
     return path
@@ -258,6 +261,67 @@ def test_rows_of_the_database_that_are_no_events_are_quarantined(tmp_path: Path)
     assert [(one.offset, one.reason) for one in found.quarantine] == [(8, "time")]
 
 
+def test_columns_that_the_database_lacks_are_none_and_not_their_names(tmp_path: Path) -> None:
+    few = "id INTEGER PRIMARY KEY, timestamp TEXT, event_type TEXT, current_shot INT"
+    path = make_database(tmp_path / "x.db", (1, SHOT[1], "shot_detected", 3), columns=few)
+
+    (row,) = read_events(path, name="x.db", clock=UTC_CLOCK).events.to_dicts()
+
+    absent = ("device_id", "details", "session_id", "elapsed_seconds", "split_seconds")
+    assert [row[name] for name in absent] == [None] * len(absent)
+    assert json.loads(row["raw"]) == {
+        "id": 1, "timestamp": SHOT[1], "event_type": "shot_detected", "current_shot": 3,
+    }  # fmt: skip
+
+
+def test_columns_that_only_this_database_has_are_kept_in_raw(tmp_path: Path) -> None:
+    more = COLUMNS.replace("device_id", "Device_ID") + ', "odd ""name]" TEXT, lane INT'
+    path = make_database(tmp_path / "x.db", (*SHOT, "kept", 4), columns=more)
+
+    (row,) = read_events(path, name="x.db", clock=UTC_CLOCK).events.to_dicts()
+
+    raw = json.loads(row["raw"])
+    assert (raw['odd "name]'], raw["lane"], row["device_id"]) == ("kept", 4, SHOT[2])
+
+
+@pytest.mark.parametrize("lost", ["id", "timestamp", "event_type"])
+def test_a_table_without_what_makes_an_event_is_none_of_events(lost: str, tmp_path: Path) -> None:
+    columns = COLUMNS.replace(f"{lost} ", f"other_{lost} ", 1)
+    path = make_database(tmp_path / "x.db", SHOT, columns=columns)
+
+    with pytest.raises(SourceMissing, match=rf"^logs/x\.db: timer_events has no column {lost}$"):
+        read_events(path, name="logs/x.db", clock=UTC_CLOCK)
+
+
+def test_a_text_that_is_no_utf8_costs_its_own_row_alone(tmp_path: Path) -> None:
+    rows = [(number, *SHOT[1:]) for number in (1, 2, 3)]
+    path = make_database(tmp_path / "x.db", *rows)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "UPDATE timer_events SET event_detail = CAST(x'53c3ff' AS TEXT) WHERE id = 2"
+        )
+
+    found = read_events(path, name="x.db", clock=UTC_CLOCK)
+
+    assert found.events["source_offset"].to_list() == [1, 3]
+    (refused,) = found.quarantine
+    assert (refused.file, refused.offset, refused.reason) == ("x.db", 2, "bad_utf8")
+    assert refused.detail == "no UTF-8 in event_detail"
+    assert json.loads(refused.head)["event_detail"] == "53c3ff"
+
+
+def test_a_row_whose_id_is_no_number_is_quarantined(tmp_path: Path) -> None:
+    columns = COLUMNS.replace("id INTEGER PRIMARY KEY", "id")
+    path = make_database(tmp_path / "x.db", ("seven", *SHOT[1:]), SHOT, columns=columns)
+
+    found = read_events(path, name="x.db", clock=UTC_CLOCK)
+
+    assert found.events["source_offset"].to_list() == [7]
+    assert [(one.reason, one.detail) for one in found.quarantine] == [
+        ("number", "id is no integer")
+    ]
+
+
 def test_what_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
     spoiled = tmp_path / "spoiled.db"
     spoiled.write_bytes(b"SQLite format 3\0" + b"x" * 5_000)
@@ -265,12 +329,12 @@ def test_what_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE other (a)")
         connection.commit()
 
-    with pytest.raises(SourceCorrupt, match=r"spoiled\.db: "):
-        read_events(spoiled, name="x", clock=UTC_CLOCK)
-    with pytest.raises(SourceMissing, match="no such table: timer_events"):
-        read_events(tmp_path / "other.db", name="x", clock=UTC_CLOCK)
-    with pytest.raises(SourceMissing, match="No such file"):
-        read_events(tmp_path / "none.log", name="x", clock=UTC_CLOCK)
+    with pytest.raises(SourceCorrupt, match=r"^logs/x: "):
+        read_events(spoiled, name="logs/x", clock=UTC_CLOCK)
+    with pytest.raises(SourceMissing, match=r"^logs/x: no such table: timer_events$"):
+        read_events(tmp_path / "other.db", name="logs/x", clock=UTC_CLOCK)
+    with pytest.raises(SourceMissing, match=r"^logs/x: No such file"):
+        read_events(tmp_path / "none.log", name="logs/x", clock=UTC_CLOCK)
 
 
 @pytest.mark.parametrize(
