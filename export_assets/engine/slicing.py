@@ -9,7 +9,7 @@ from polars import selectors
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.tables import TablePlan
 from export_assets.tables.batch import Batch
-from export_assets.tables.partition_keys import key_expr
+from export_assets.tables.partition_keys import key_expr, keys_of, start_expr
 from export_assets.tables.partitions import ALL, UNDATED, TimePartitions, Window
 
 
@@ -94,17 +94,20 @@ class Slicer:
                 batch = Batch(self._counted(self._within(batch.frame)))
             return batch, [Slice(key=ALL, offset=0, rows=batch.rows)] if batch.rows else []
         frame = self._within(batch.frame)
-        key = key_expr(self._partitions).fill_null(UNDATED)
         if self.wanted is not None:
+            key = key_expr(self._partitions).fill_null(UNDATED)
             frame = frame.filter(key.is_in(list(self.wanted)))
         frame = self._counted(frame)
-        keys = frame.select(key).to_series().alias("key")
-        runs = keys.rle().struct.unnest()
+        starts = frame.select(start_expr(self._partitions)).to_series().alias("start")
+        runs = starts.rle().struct.unnest()
         if runs.get_column("value").n_unique() != runs.height:
-            order = frame.select(pl.arg_sort_by(keys, maintain_order=True)).to_series()
-            frame, runs = frame[order], keys.gather(order).rle().struct.unnest()
+            order = frame.select(
+                pl.arg_sort_by(starts, maintain_order=True, nulls_last=True)
+            ).to_series()
+            frame, runs = frame[order], starts.gather(order).rle().struct.unnest()
+        keys = keys_of(runs.get_column("value"), self._partitions).fill_null(UNDATED)
         slices, offset = [], 0
-        for rows, key_of_run in runs.iter_rows():
+        for rows, key_of_run in zip(runs.get_column("len"), keys, strict=True):
             slices.append(Slice(key=key_of_run, offset=offset, rows=rows))
             offset += rows
         return Batch(frame), slices

@@ -121,9 +121,12 @@ class ParquetWriter(FormatWriter):
         self._check_json(group)
         # One chunk a column, so that pages end at the same rows however the batches were cut.
         self._write_group(group.combine_chunks())
+        large = group.num_rows >= self._group_rows
         del group
-        # Arrow keeps what it freed: 25 MB of the peak over a million rows, for 0.05 CPU seconds.
-        pa.default_memory_pool().release_unused()
+        # Arrow keeps what it freed, 25 MB of the peak over a million rows. What a small file took
+        # is for the next one: to have the kernel fill it again takes as long as to count it all.
+        if large:
+            pa.default_memory_pool().release_unused()
 
     def _check_json(self, group: pa.Table) -> None:
         """Take the mark from JSON columns of *group* that hold anything but JSON.

@@ -146,8 +146,10 @@ def within_calendar(moments: pl.Series) -> pl.Series:
     ticks = moments.to_physical()
     if isinstance(moments.dtype, pl.Datetime) and moments.dtype.time_unit == "ns":
         return moments  # which end in 2262
-    inside = ticks.is_between(first, last).fill_null(value=True)
-    return moments if inside.all() else moments.set(~inside, None)
+    low, high = ticks.min(), ticks.max()
+    if low is None or (first <= low and high <= last):  # type: ignore[operator]  # whole numbers
+        return moments
+    return moments.set(~ticks.is_between(first, last).fill_null(value=True), None)
 
 
 def _instant(value: datetime, zone: str) -> tuple[datetime | None, bool]:
