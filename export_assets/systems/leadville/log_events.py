@@ -15,6 +15,7 @@ from export_assets.sources.logs.quarantine import Quarantined
 from export_assets.sources.logs.reading import Account, LogFile, LogReader
 from export_assets.sources.logs.streams import open_stream
 from export_assets.systems.leadville.dialects.base import Dialect
+from export_assets.systems.leadville.dialects.mixed import normalise_each
 from export_assets.systems.leadville.dialects.registry import recognise
 from export_assets.systems.leadville.dialects.timer_jsonl import normalise_sqlite_rows
 from export_assets.systems.leadville.identity import number_repeats
@@ -87,7 +88,7 @@ def read_events(
 def events_of(reader: LogReader, dialect: Dialect, clock: LocalTime) -> Iterator[pl.DataFrame]:
     """Give out the events of *reader*, batch by batch; records that are none are quarantined."""
     for batch in reader:
-        normalised = dialect.normalise(batch, clock)
+        normalised = normalise_each(batch, clock, dialect=dialect)
         reader.refuse(batch, normalised.rejected)
         yield normalised.events
 

@@ -21,7 +21,7 @@ from export_assets.sources.logs.judge import DuplicateKeys, Rejected, judge_line
 from export_assets.sources.logs.moments import LocalTime
 from export_assets.sources.logs.reading import Batch, Judge
 from export_assets.systems.leadville.dialects.base import Dialect
-from export_assets.systems.leadville.dialects.event_csv import EventCsv
+from export_assets.systems.leadville.dialects.mixed import normalise_each
 from export_assets.systems.leadville.dialects.registry import recognise
 from export_assets.systems.leadville.event_table import EventTable
 from export_assets.systems.leadville.log_events import read_events
@@ -37,7 +37,7 @@ RULES: Final = 2
 
 @dataclass(frozen=True)
 class EventRows:
-    """What makes events of the records of one dialect."""
+    """What makes events of the records of a log, most of which are of one dialect."""
 
     dialect: Dialect
     clock: LocalTime
@@ -52,13 +52,13 @@ class EventRows:
     @property
     def judge(self) -> Judge:
         """What tells the dialect's records from other lines."""
-        if self.duplicate_keys == "last_wins" and not isinstance(self.dialect, EventCsv):
+        if self.duplicate_keys == "last_wins" and self.dialect.of_objects:
             return partial(judge_lines, duplicate_keys="last_wins")
         return self.dialect.judge
 
     def frame(self, batch: Batch) -> tuple[pl.DataFrame, Sequence[Rejected]]:
         """Return the events of *batch*, and the records that are none."""
-        normalised = self.dialect.normalise(batch, self.clock)
+        normalised = normalise_each(batch, self.clock, dialect=self.dialect)
         return normalised.events, normalised.rejected
 
 

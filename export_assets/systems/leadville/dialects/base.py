@@ -35,6 +35,8 @@ class Dialect(ABC):
     """One way the logs are written."""
 
     name: ClassVar[DialectName]
+    of_objects: ClassVar[bool] = True
+    """Whether its records are objects of JSON."""
 
     @property
     def judge(self) -> Judge:
@@ -48,6 +50,10 @@ class Dialect(ABC):
     @abstractmethod
     def normalise(self, batch: Batch, clock: LocalTime) -> Normalised:
         """Turn the records of *batch* into events; *clock* reads local times."""
+
+    def doubts(self, events: pl.DataFrame) -> pl.Series:
+        """Tell which of the *events* it made may be of another dialect, a truth value each."""
+        return events["event_type"] == "unknown"
 
 
 def text_of(value: object) -> str | None:

@@ -6,6 +6,8 @@ It tells of the same shots and impacts as the event log beside it, so all of it 
 from collections.abc import Mapping
 from typing import Any, Final
 
+import polars as pl
+
 from export_assets.sources.logs.moments import LocalTime, read_iso_times
 from export_assets.sources.logs.reading import Batch
 from export_assets.systems.leadville.dialects.base import (
@@ -18,6 +20,7 @@ from export_assets.systems.leadville.dialects.base import (
 )
 
 _BEGINNINGS: Final = ("amg_", "bt50_", "connection_")
+_KNOWN: Final = rf"^(?:{'|'.join(_BEGINNINGS)})"
 
 
 class DebugNdjson(Dialect):
@@ -51,3 +54,7 @@ class DebugNdjson(Dialect):
             raw=raw,
             time_texts=times,
         )
+
+    def doubts(self, events: pl.DataFrame) -> pl.Series:
+        """Tell which are not of the debug log's types, all being `debug`."""
+        return ~events["details"].str.contains(_KNOWN).fill_null(value=False)

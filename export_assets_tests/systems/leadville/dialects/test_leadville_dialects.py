@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from export_assets.errors import SourceCorrupt, SourceMissing
@@ -47,6 +48,7 @@ LINES = {
     "timer_jsonl": TIMER,
     "bridge_ndjson": BRIDGE,
 }
+PLACES = ("source_file", "source_offset", "source_line")
 UTC_CLOCK = LocalTime(zone="UTC")
 
 
@@ -92,6 +94,37 @@ def test_the_twins_give_the_same_event(tmp_path: Path) -> None:
     assert both["dialect"].to_list() == ["event_ndjson"]
 
 
+def test_details_with_a_comma_are_the_same_in_both_twins(tmp_path: Path) -> None:
+    pressed = b"Timer Start Button pressed, Random countdown: 2.25s"
+    row, twin = (line.replace(b"Timer Start Beep", pressed) for line in (ROW, TWIN))
+    more = row.replace(b"00.00am", b"01.00am") + b', and "so", on'
+    quoted = ROW.replace(b"Timer Start Beep", b'"' + pressed + b'"')
+
+    table = read(tmp_path, HEADER, more, ROW, row, quoted, name="r_main_20250914.csv")
+    objects = read(tmp_path, twin, name="r_main_20250914.ndjson").events
+
+    assert table.events["details"].to_list() == [
+        f'{pressed.decode()}, and "so", on', "Timer Start Beep", pressed.decode(), pressed.decode()
+    ]  # fmt: skip
+    assert table.events["event_type"][0] == "timer_start_button"
+    assert table.events["source_line"].to_list() == [2, 3, 4, 5]
+    assert table.events["event_id"][2] == objects["event_id"].item()
+    assert json.loads(table.events["raw"][2])["Details"] == pressed.decode()
+    assert table.quarantine == []
+
+
+def test_longer_lines_that_begin_with_no_time_are_quarantined(tmp_path: Path) -> None:
+    lines = [b"a,b,c,d,e,f,g", ROW + b",more", b"9/14/25,x,,,,,", HEADER + b",More", ROW[:40]]
+
+    found = read(tmp_path, *lines, name="x.csv")
+
+    assert found.dialect == "event_csv"
+    assert found.events["details"].to_list() == ["Timer Start Beep,more"]
+    assert [(one.line, one.reason) for one in found.quarantine] == [
+        (number, "columns") for number in (1, 3, 4, 5)
+    ]
+
+
 def test_the_original_object_is_kept(tmp_path: Path) -> None:
     assert read(tmp_path, TWIN).events["raw"].to_list() == [TWIN.decode()]
     (row,) = read(tmp_path, ROW, name="x.csv").events["raw"]
@@ -126,6 +159,44 @@ def test_a_list_among_the_lines_is_quarantined_and_the_rest_is_read(tmp_path: Pa
     assert [(one.reason, one.offset) for one in found.quarantine] == [("not_object", len(TWIN) + 1)]
 
 
+@pytest.mark.parametrize("main", [name for name in LINES if name != "event_csv"])
+def test_each_line_of_a_mixed_log_is_read_by_its_own_dialect(main: str, tmp_path: Path) -> None:
+    names = [name for name in LINES if name != "event_csv"]
+    alone = {name: read(tmp_path, LINES[name]).events for name in names}
+    mixed = [main, *names, main, *names, main]
+
+    found = read(tmp_path, *(LINES[name] for name in mixed))
+
+    own = [name for name in EVENTS.polars if name not in {"event_id", *PLACES}]
+    assert found.dialect == main
+    assert found.events["dialect"].to_list() == mixed
+    assert found.events["source_line"].to_list() == list(range(1, len(mixed) + 1))
+    assert found.events.select(own).equals(pl.concat([alone[name] for name in mixed]).select(own))
+    assert found.quarantine == []
+
+
+def test_a_line_of_another_dialect_is_refused_for_that_ones_reason(tmp_path: Path) -> None:
+    spoiled = DEBUG.replace(b"2025-09-14T10", b"later")
+    lost = b'{"seq":1,"type":"Status"}'
+
+    found = read(tmp_path, TWIN, spoiled, TIMER, lost, TWIN)
+
+    assert found.events["source_line"].to_list() == [1, 3, 5]
+    assert [(one.line, one.detail) for one in found.quarantine] == [
+        (2, "time later:00:00.5"),
+        (4, "time missing"),
+    ]
+    assert found.account.bytes_seen == (tmp_path / "x_main_20250914.log").stat().st_size
+
+
+def test_what_no_dialect_knows_stays_with_that_of_its_log(tmp_path: Path) -> None:
+    strange = TWIN.replace(b'"String"', b'"Novel"')
+
+    found = read(tmp_path, DEBUG, strange.replace(b'"details"', b'"detail"'), DEBUG)
+
+    assert found.events["dialect"].to_list() == ["debug_ndjson"] * 3
+
+
 def test_lines_without_a_time_are_quarantined(tmp_path: Path) -> None:
     lost = TWIN.replace(b"9/14/25", b"soon").replace(b"2025-09-14T10", b"later")
     late = TWIN.replace(b'"9/14/25 10:00:00.00am"', b"null")
@@ -147,6 +218,49 @@ def test_the_hour_shown_twice_is_quarantined_unless_told_otherwise(tmp_path: Pat
 
     assert [one.reason for one in strict.quarantine] == ["ambiguous_time"]
     assert first.events["occurred_at"].to_list() == [datetime(2025, 11, 2, 5, 30, tzinfo=UTC)]
+
+
+def test_a_time_shown_twice_is_settled_by_one_with_an_offset(tmp_path: Path) -> None:
+    line = TWIN.replace(b"9/14/25 10:00", b"11/2/25 1:30")
+    said = [
+        b"2025-11-02T01:30:00.000123-04:00", b"2025-11-02T01:30:00.000123-05:00",
+        b"2025-11-02T06:30:00.000123Z", b"2025-11-02T01:30:00.000123",
+        b"2025-11-02T03:30:00.000123", b"2025-11-02T09:30:00.000123Z", b"soon",
+    ]  # fmt: skip
+    lines = [line.replace(b"2025-09-14T10:00:00.000123", one) for one in said]
+
+    found = read(tmp_path, *lines, clock=LocalTime(zone="America/New_York"))
+
+    first, second = (datetime(2025, 11, 2, hour, 30, tzinfo=UTC) for hour in (5, 6))
+    assert found.events["occurred_at"].to_list() == [first, second, second]
+    assert [(one.line, one.reason) for one in found.quarantine] == [
+        (number, "ambiguous_time") for number in (4, 5, 6, 7)
+    ]
+
+
+def test_the_same_at_both_times_that_a_clock_showed_is_two_events(tmp_path: Path) -> None:
+    line = TWIN.replace(b"9/14/25 10:00", b"11/2/25 1:30")
+    lines = [
+        line.replace(b"2025-09-14T10:00:00.000123", b"2025-11-02T01:30:00" + offset)
+        for offset in (b"-04:00", b"-05:00")
+    ]
+
+    found = read(tmp_path, *lines, clock=LocalTime(zone="America/New_York"))
+    strict = read(tmp_path, line, clock=LocalTime(zone="America/New_York", fold="earliest"))
+
+    ids = found.events["event_id"].to_list()
+    assert len({one.split(".")[0] for one in ids}) == 2
+    assert ids[0] == strict.events["event_id"].item()
+
+
+def test_a_time_the_clock_never_showed_is_settled_by_one_with_an_offset(tmp_path: Path) -> None:
+    line = TWIN.replace(b"9/14/25 10:00", b"3/9/25 2:30")
+    aware = line.replace(b"2025-09-14T10:00:00.000123", b"2025-03-09T07:30:00Z")
+
+    found = read(tmp_path, line, aware, clock=LocalTime(zone="America/New_York"))
+
+    assert found.events["occurred_at"].to_list() == [datetime(2025, 3, 9, 7, 30, tzinfo=UTC)]
+    assert [(one.line, one.reason) for one in found.quarantine] == [(1, "skipped_time")]
 
 
 def test_one_other_line_among_thousands_changes_none_of_them(tmp_path: Path) -> None:
