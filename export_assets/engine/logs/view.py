@@ -16,7 +16,7 @@ from export_assets.store.hashing import hash_file
 from export_assets.store.manifest import ColumnRecord, SegmentRecord
 from export_assets.tables.partitions import Window
 
-CHUNK_ROWS: Final = 65_536
+CHUNK_ROWS: Final = 32_768
 """Rows of segments that are held at once, about."""
 
 _DAY = timedelta(days=1)
