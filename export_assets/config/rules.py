@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from export_assets.config.base import Model
+from export_assets.config.time_forms import check_form
 
 FormatName = Literal["parquet", "csv", "ndjson", "json"]
 FORMAT_NAMES: tuple[FormatName, ...] = get_args(FormatName)
@@ -171,7 +172,8 @@ class ColumnType(Model):
     """Digits of a decimal after the point."""
     format: str = ""
     """Form of dates and times held as text, in the signs of strptime: `%d.%m.%Y %H:%M`. A form
-    with `%z` reads offsets."""
+    with `%z` reads offsets. The signs are `%Y %y %m %d %j %b %B %a %A %H %I %p %M %S %f %z %%`,
+    read as Python reads them, names in English."""
     timezone: str = ""
     """IANA zone of this column's wall clocks, instead of the source's `assume_timezone`."""
     null_values: tuple[str, ...] = ()
@@ -208,6 +210,8 @@ class ColumnType(Model):
         if self.format and (self.encoding != "native" or "%" not in self.format):
             msg = "format is a pattern such as %d.%m.%Y, and leaves no place for an encoding"
             raise ValueError(msg)
+        if self.format:
+            _check_format(self.format, self.type)
         if self.timezone and self.type != "timestamp":
             msg = f"timezone belongs to timestamp, not to {self.type}"
             raise ValueError(msg)
@@ -237,6 +241,14 @@ class ColumnType(Model):
             msg = f"scale {self.scale} is more than precision {self.precision}"
             raise ValueError(msg)
         return self
+
+
+def _check_format(form: str, kind: TypeName) -> None:
+    try:
+        check_form(form, of_day=kind != "time")
+    except ValueError as error:
+        msg = f"format: {error}"
+        raise ValueError(msg) from error
 
 
 def _type_by_name(value: object) -> object:

@@ -146,9 +146,8 @@ class Conformer:
             read = self._by_type(texts, column)
             return exact_integers(texts, read) if column.logical is LogicalType.FLOAT else read
         if column.logical is LogicalType.TIME:
-            return texts.str.to_time(rules.format, strict=False)
-        naive = column.logical in (LogicalType.NAIVE_TIMESTAMP, LogicalType.DATE)
-        return self._by_type(rules.naive(texts) if naive else rules.moments(texts), column)
+            return rules.times(texts)
+        return self._by_type(rules.moments(texts), column)
 
     def _by_type(self, raw: pl.Series, column: Column) -> pl.Series:
         match column.logical:

@@ -5,9 +5,15 @@ from typing import Literal
 
 import polars as pl
 
+from export_assets.config.time_forms import parts_of
+from export_assets.tables.time_forms import (
+    read_form_instants,
+    read_form_times,
+    read_wall_clocks,
+)
+
 Manner = Literal["refuse", "widen", "null"]
 
-_CLOCK = ("%H", "%I", "%T", "%R", "%X", "%c", "%s", "%M")
 _LARGEST_EXACT_INTEGER = 2**53
 
 
@@ -16,7 +22,7 @@ class Reading:
     """The configured way to read one column."""
 
     format: str = ""
-    """strptime pattern of dates and times held as text."""
+    """Form of dates and times held as text; see `config.time_forms`."""
     timezone: str = ""
     """Zone of wall clocks in this column; the source's where empty."""
     null_values: tuple[str, ...] = ()
@@ -44,18 +50,15 @@ class Reading:
         values = pl.Series(list(known.values()), dtype=pl.Boolean)
         return raw.replace_strict(list(known), values, default=None, return_dtype=pl.Boolean)
 
-    def naive(self, raw: pl.Series) -> pl.Series:
-        """Return texts in the configured form as wall-clock readings, null where they are not."""
-        if not any(sign in self.format for sign in _CLOCK):
-            days = raw.str.to_date(self.format, strict=False)
-            return days.cast(pl.Datetime("us"))
-        return raw.str.to_datetime(self.format, time_unit="us", strict=False)
-
     def moments(self, raw: pl.Series) -> pl.Series:
         """Return texts in the configured form, as instants where the form holds an offset."""
-        if "%z" not in self.format and "%#z" not in self.format and "%:z" not in self.format:
-            return self.naive(raw)
-        return raw.str.to_datetime(self.format, time_unit="us", strict=False)
+        if "%z" in parts_of(self.format):
+            return read_form_instants(raw, self.format)
+        return read_wall_clocks(raw, self.format)
+
+    def times(self, raw: pl.Series) -> pl.Series:
+        """Return texts in the configured form as times of day, null where they are not."""
+        return read_form_times(raw, self.format)
 
 
 def exact_integers(raw: pl.Series, floats: pl.Series) -> pl.Series:

@@ -61,6 +61,12 @@ def exported(
         ("text", "'9h05'", {"type": "time", "format": "%Hh%M"}, "09:05:00"),
         (
             "text",
+            "'05.01.2026 09:00:00,5'",
+            {"type": "naive_timestamp", "format": "%d.%m.%Y %H:%M:%S,%f"},
+            "2026-01-05 09:00:00.500000",
+        ),
+        (
+            "text",
             "'ja' | 'nein' | null",
             {"type": "boolean", "true_values": ["ja"], "false_values": ["nein", "no"]},
             "True",
@@ -154,6 +160,9 @@ def test_what_does_not_fit_fails_the_table_by_default(
         ({"type": "integer", "format": "%d"}, "format belongs to dates and times"),
         ({"type": "date", "format": "dd.mm"}, "format is a pattern such as"),
         ({"type": "date", "format": "%d", "encoding": "iso"}, "no place for an encoding"),
+        ({"type": "date", "format": "%d.%m."}, "format: '%d.%m.' lacks %Y"),
+        ({"type": "timestamp", "format": "%Y-%m-%d %T"}, "format: %T is no sign"),
+        ({"type": "time", "format": "%d %H:%M"}, "format: .* is no part of a time of day"),
         ({"type": "date", "timezone": "UTC"}, "timezone belongs to timestamp"),
         ({"type": "timestamp", "timezone": "Mars/One"}, "no time zone 'Mars/One'"),
         ({"type": "text", "true_values": ["x"]}, "belong to boolean"),
