@@ -9,20 +9,44 @@ tables:
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, PositiveInt
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_validator
 
 from export_assets.config.base import Model
-from export_assets.config.format_options import Values
+from export_assets.config.format_options import Delimiter, Values
 from export_assets.config.incremental import Seconds
 from export_assets.config.log_archives import MATCH_PATTERN, MatchConfig, Names, OffloadConfig
 from export_assets.config.rules import ColumnType, ColumnTypeOrName
+from export_assets.config.time_forms import check_form
 
 LOG_FILES = tuple(
     f"*.{suffix}{rotated}" for suffix in ("jsonl", "ndjson", "csv", "log") for rotated in ("", ".*")
 )
 """What logs are called: by their suffix, rotated and compressed ones included."""
+
+TIME_KEYS: Final = (
+    "timestamp",
+    "time",
+    "ts",
+    "@timestamp",
+    "datetime",
+    "date",
+    "occurred_at",
+    "created_at",
+)
+"""What the key of an event's time is called where nothing else is said, the first there is."""
+
+_TIME_NAMES: Final = ("auto", "iso", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns")
+
+
+def _time_form(value: str) -> str:
+    if value in _TIME_NAMES:
+        return value
+    if "%" not in value:
+        msg = f"must be one of {', '.join(_TIME_NAMES)}, or a form such as %d.%m.%Y %H:%M"
+        raise ValueError(msg)
+    return check_form(value, of_day=True)
 
 
 def _fields_of(value: object) -> object:
@@ -45,14 +69,20 @@ class LogConfig(Model):
     format: Literal["auto", "json", "csv"] = "auto"
     """What a line is: a JSON object, a row of CSV under a header; `auto` tells by the first lines
     of each file."""
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
-    """Between the fields of CSV."""
+    delimiter: Delimiter = ","
+    """Between the fields of CSV: one character, or `tab`."""
+    header: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
+        default=None, min_length=2
+    )
+    """Names of the columns of CSVs whose first line is no header, the key of the time among
+    them."""
     timestamp: str | None = Field(default=None, min_length=1)
     """Key of an event's time; without it the first there is of `timestamp`, `time`, `ts`,
     `@timestamp`, `datetime`, `date`, `occurred_at`, `created_at`."""
-    timestamp_format: str = "auto"
-    """`auto` (ISO 8601, or a number since 1970 whose size tells its unit), `iso`, `epoch_s`,
-    `epoch_ms`, `epoch_us`, `epoch_ns`, or a form in the signs of strptime."""
+    timestamp_format: Annotated[str, AfterValidator(_time_form)] = "auto"
+    """`auto` (ISO 8601, or a number since 1970 whose size tells its unit: of 1990 to 2100),
+    `iso`, `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, or a form in the signs of strptime, such
+    as `%d.%m.%Y %H:%M:%S,%f`; see `format` of a column's type."""
     event_type: str | None = Field(default=None, min_length=1)
     """Key of what happened; without it the first there is of `event_type`, `event`, `type`."""
     fields: Fields | None = None
@@ -88,6 +118,22 @@ class LogConfig(Model):
     has it archived."""
     offload: OffloadConfig = OffloadConfig()
     """How old logs are moved away."""
+
+    @model_validator(mode="after")
+    def _names_the_time(self) -> Self:
+        names = self.header or ()
+        if len(set(names)) != len(names):
+            msg = "header: a name is in it twice"
+            raise ValueError(msg)
+        if names and not set(self.time_keys) & set(names):
+            msg = f"header: has no {' or '.join(self.time_keys)}, which would say when"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def time_keys(self) -> tuple[str, ...]:
+        """Keys that may hold an event's time, the first there is."""
+        return (self.timestamp,) if self.timestamp else TIME_KEYS
 
     @property
     def typed_fields(self) -> dict[str, ColumnType] | None:

@@ -25,11 +25,14 @@ Values = Annotated[
 def _delimiter(value: object) -> object:
     if value == "tab":
         return "\t"
-    if isinstance(value, str) and (len(value) != 1 or value in '"\r\n'):
-        msg = "CSV delimiter must be a single character other than the quote and line ends, or "
-        msg += "'tab'"
+    if isinstance(value, str) and (len(value) != 1 or value in '"\r\n\0'):
+        msg = "CSV delimiter must be a single character other than the quote, line ends and NUL, "
+        msg += "or 'tab'"
         raise ValueError(msg)
     return value
+
+
+Delimiter = Annotated[str, BeforeValidator(_delimiter)]
 
 
 class FormatOptionsConfig(Model):
@@ -42,7 +45,7 @@ class FormatOptionsConfig(Model):
     profile: Literal["default", "excel", "legacy", "tidy", "logged"] | None = None
     """Named set of conventions: of CSV `excel`, `legacy`, `tidy`, of NDJSON `logged`, by which
     lines are the objects that were logged, with members of ours before."""
-    delimiter: Annotated[str, BeforeValidator(_delimiter)] | None = None
+    delimiter: Delimiter | None = None
     """Field separator of CSV: one character, or `tab`."""
     pretty: bool | None = None
     """Indented JSON."""

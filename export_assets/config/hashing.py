@@ -33,6 +33,7 @@ _LOG_KEYS = frozenset(
     {
         "delimiter",
         "format",
+        "header",
         "max_line_bytes",
         "timestamp",
         "timestamp_format",

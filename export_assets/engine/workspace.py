@@ -99,7 +99,7 @@ class ConfiguredSource:
         return LogSource(
             self.name,
             place,
-            kind or GeneralLogs(self.config),
+            kind or GeneralLogs(self.config, exports=self.exports),
             self.config.log,
             busy_timeout=self.config.busy_timeout,
         )

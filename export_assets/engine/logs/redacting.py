@@ -7,15 +7,18 @@ carry the same key. Here its value becomes null in them, too.
 import json
 import re
 from collections.abc import Iterable
-from typing import Final
+from contextlib import suppress
+from typing import Any, Final
 
 import polars as pl
 
 from export_assets.config.models import SourceConfig
+from export_assets.engine.logs.numbers import as_json, decode_exactly
 
 HIDDEN: Final = "hidden: it may hold a secret"
 """What a quarantined line says whose content is not kept."""
 
+_CONTAINERS: Final = frozenset("{[")
 _ESCAPED = r"\\u00"  # keys may be written with escapes, too
 
 
@@ -30,17 +33,18 @@ class KeyRedactor:
         names = (*config.redact_globs, *config.table(table).redact)
         self._pattern = _pattern_of(names) if names else None
         self._quick = _quick_pattern_of(names)
+        self._quick_search = re.compile(self._quick).search
 
     def texts(self, series: pl.Series) -> pl.Series:
-        """Return JSON texts with the values of secret keys as null."""
+        """Return texts with the values of secret keys as null in those that are JSON."""
         rows = self._suspects(series)
         if rows is None:
             return series
         found: dict[int, str] = {}
         for row, text in zip(rows.to_list(), series.gather(rows).to_list(), strict=True):
-            value = json.loads(text)
-            if self._hide(value):
-                found[row] = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+            hidden = self._without_secrets(text)
+            if hidden is not None:
+                found[row] = hidden
         if not found:
             return series
         self.hides = True
@@ -67,27 +71,59 @@ class KeyRedactor:
         rows = rows.filter(series.gather(rows).str.contains(self._pattern))
         return rows if len(rows) else None
 
+    def _without_secrets(self, text: str) -> str | None:
+        """Return JSON text without secrets; None where it has none, or is no JSON."""
+        if text.lstrip()[:1] not in _CONTAINERS:
+            return None
+        value = _decoded(text)
+        if value is None:
+            return None
+        # Of a key twice the last value counts; the first would stay in the text.
+        return as_json(value) if self._hide(value) or self._is_doubled(text) else None
+
     def _hide(self, value: object) -> bool:
-        """Blank secret keys in *value*, itself; whether there was one."""
+        """Blank secret keys in *value*, itself, and in JSON that is text; whether there was one."""
         hidden = False
-        waiting: list[object] = [value]
+        waiting: list[Any] = [value]
         while waiting:
             one = waiting.pop()
-            if isinstance(one, list):
-                waiting += one
-            elif isinstance(one, dict):
-                for key, inner in one.items():
-                    if inner is not None and self._config.redacts(self._table, key):
-                        one[key] = None
-                        hidden = True
-                    else:
-                        waiting.append(inner)
+            pairs = enumerate(one) if isinstance(one, list) else ()
+            for place, inner in one.items() if isinstance(one, dict) else pairs:
+                secret = isinstance(one, dict) and self._config.redacts(self._table, str(place))
+                shown: object = None if secret else inner
+                if isinstance(shown, str) and self._quick_search(shown):
+                    told = self._without_secrets(shown)
+                    shown = shown if told is None else told
+                if shown is not inner:
+                    one[place] = shown
+                    hidden = True
+                waiting.append(shown)
         return hidden
+
+    def _is_doubled(self, text: str) -> bool:
+        if self._config.log.duplicate_keys == "quarantine":
+            return False
+        doubled = []
+        json.loads(
+            text,
+            object_pairs_hook=lambda pairs: doubled.append(len(dict(pairs)) < len(pairs)),
+            parse_int=str,
+        )
+        return any(doubled)
+
+
+def _decoded(text: str) -> object:
+    """Return what JSON text holds, None where it is none; NaN is taken for JSON as well."""
+    for decode in (decode_exactly, json.loads):
+        with suppress(ValueError, RecursionError):
+            return decode(text)
+    return None
 
 
 def _pattern_of(names: Iterable[str]) -> str:
     keys = "|".join(_translated(name) for name in names)
-    return rf'(?i)(?:"(?:{keys})"\s*:)|{_ESCAPED}'
+    # Within a text the quotes of JSON have backslashes before them.
+    return rf'(?i)(?:"(?:{keys})\\*"\s*:)|{_ESCAPED}'
 
 
 def _quick_pattern_of(names: Iterable[str]) -> str:

@@ -10,6 +10,9 @@ from export_assets.sources.logs.judge import Judged, Rejected
 
 _BLANKS = b" \t\r"
 
+# The module's own limit, of all of the process, is less than a line may have.
+csv.field_size_limit(1 << 30)
+
 
 def judge_csv_lines(lines: Sequence[bytes], columns: int, *, delimiter: str = ",") -> Judged:
     """Judge *lines*, the content of each without its terminator.

@@ -17,6 +17,21 @@ Gap = Literal["quarantine", "later"]
 with the offset before the jump, so that it is as much later on the new clock."""
 
 _INSTANT: Final = pl.Datetime("us", "UTC")
+_DIGITS: Final = 6
+"""Of the fraction of a second that are kept."""
+
+_TWO: Final = "[0-9]{2}"
+_OFFSET: Final = f" ?(?:[Zz]|[+-]{_TWO}(?::?{_TWO})?)?"
+_SHAPE: Final = (
+    f"^(?:[0-9]{{4}}-{_TWO}-{_TWO}|[0-9]{{8}})[Tt ]"
+    f"(?:{_TWO}|{_TWO}:{_TWO}(?::{_TWO}(?:[.,][0-9]+)?)?|{_TWO}{_TWO}(?:{_TWO}(?:[.,][0-9]+)?)?)"
+    f"{_OFFSET}$"
+)
+_PARTS: Final = (
+    f"^(?P<year>[0-9]{{4}})-?(?P<month>{_TWO})-?(?P<date>{_TWO})[Tt ]"
+    f"(?P<hour>{_TWO}):?(?P<minute>{_TWO})?:?(?P<second>{_TWO})?(?:[.,](?P<fraction>[0-9]+))?"
+    f"(?P<offset>{_OFFSET})$"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +83,24 @@ class LocalTime:
 
 
 def read_iso_times(texts: pl.Series, clock: LocalTime) -> Moments:
-    """Read ISO 8601 texts as instants: those without an offset by *clock*."""
+    """Read ISO 8601 texts as instants: those without an offset by *clock*.
+
+    Besides what `tables.temporal` reads: the basic form, a comma before the fraction, an hour
+    alone, 24:00 for the midnight after, and more than six digits of a second, of which those
+    beyond the microsecond are left out.
+    """
+    placed = _read_plain(texts, clock)
+    unread = (placed.instants.is_null() & texts.is_not_null()).arg_true().to_list()
+    left = [row for row in unread if row not in placed.refused]
+    if left:
+        others = _read_plain(_in_plain_form(texts.gather(left)), clock)
+        refused = {left[row]: reason for row, reason in others.refused.items()}
+        instants = placed.instants.scatter(left, others.instants)
+        placed = Moments(instants=instants, refused=placed.refused | refused)
+    return refusing(texts, placed)
+
+
+def _read_plain(texts: pl.Series, clock: LocalTime) -> Moments:
     naive, _ = read_naive(texts)
     placed = clock.place(naive)
     missing = naive.is_null() & texts.is_not_null()
@@ -76,7 +108,29 @@ def read_iso_times(texts: pl.Series, clock: LocalTime) -> Moments:
         aware, _ = read_timestamps(texts.filter(missing), "UTC")
         instants = placed.instants.scatter(missing.arg_true(), aware)
         placed = Moments(instants=instants, refused=placed.refused)
-    return refusing(texts, placed)
+    return placed
+
+
+def _in_plain_form(texts: pl.Series) -> pl.Series:
+    """Return other forms of ISO 8601 in the one that is read, null for what is in none of them."""
+    shaped = texts.set(~texts.str.contains(_SHAPE).fill_null(value=False), None)
+    parts = shaped.str.extract_groups(_PARTS).struct.unnest()
+    midnight = (pl.col("hour") == "24") & pl.format(
+        "{}{}{}", *(pl.col(name).fill_null("") for name in ("minute", "second", "fraction"))
+    ).str.contains("^0*$")
+    day = pl.format("{}-{}-{}", "year", "month", "date")
+    after = day.str.to_date("%Y-%m-%d", strict=False).dt.offset_by("1d").dt.to_string("%Y-%m-%d")
+    return parts.select(
+        pl.format(
+            "{}T{}:{}:{}.{}{}",
+            pl.when(midnight).then(after).otherwise(day),
+            pl.when(midnight).then(pl.lit("00")).otherwise("hour"),
+            pl.col("minute").fill_null("00"),
+            pl.col("second").fill_null("00"),
+            pl.col("fraction").fill_null("0").str.head(_DIGITS),
+            pl.col("offset").fill_null(""),
+        )
+    ).to_series()
 
 
 def refusing(texts: pl.Series, placed: Moments) -> Moments:

@@ -1,27 +1,32 @@
 """The keys of events that become columns, declared or found, and their values as columns."""
 
-import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import polars as pl
 
-from export_assets.config.event_logs import LogConfig
 from export_assets.config.rules import ColumnType
-from export_assets.engine.logs.view import SegmentView
+from export_assets.engine.logs.numbers import as_json, decode_exactly
+from export_assets.sources.logs.moments import LocalTime
 from export_assets.tables.conform import Conformer
 from export_assets.tables.mismatch import ValueMismatch
-from export_assets.tables.partitions import Window
-from export_assets.tables.reading import Reading
+from export_assets.tables.reading import Reading, exact_integers
 from export_assets.tables.schema import Column, Fidelity, LogicalType, TableSchema
 
-_TEXT: Final = LogicalType.TEXT
 _PLAIN: Final = "values"
 _TEMPORAL: Final = frozenset(
     {LogicalType.DATE, LogicalType.TIME, LogicalType.TIMESTAMP, LogicalType.NAIVE_TIMESTAMP}
 )
+_READ_FROM_CSV: Final = frozenset(
+    {LogicalType.BOOLEAN, LogicalType.INTEGER, LogicalType.FLOAT, LogicalType.JSON}
+)
 _EXACT: Final = 2**53
+_UUID: Final = re.compile("[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+Values = tuple[pl.Series, set[int]]
+"""A column, and which of its values are null because they are none of its type."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Field:
     """A key that is a column."""
 
     column: Column
-    zone: str = "UTC"
+    clock: LocalTime
     """Of times without an offset."""
 
     @property
@@ -37,11 +42,31 @@ class Field:
         """The key, and the column's name."""
         return self.column.name
 
-    def series(self, values: Sequence[Any]) -> tuple[pl.Series, set[int]]:
-        """Return *values* as the column, null for those that are none of its type, and which."""
+    def series(self, values: Sequence[Any], from_csv: Sequence[int] = ()) -> Values:
+        """Return *values* as the column, null for those that are none of its type, and which.
+
+        Args:
+            values: As they were logged.
+            from_csv: Which of them are texts only because CSV has nothing else.
+        """
+        if values.count(None) == len(values):
+            nothing = pl.repeat(None, len(values), dtype=self.column.dtype, eager=True)
+            return nothing.alias(self.name), set()
         rule = _RULES.get(self.column.logical)
         if rule is None or self.column.reading is not None:
             return self._read(values)
+        if not from_csv or self.column.logical not in _READ_FROM_CSV:
+            return self._converted(values, rule)
+        if len(from_csv) == len(values):
+            return self._read(values)
+        logged = list(values)
+        for index in from_csv:
+            logged[index] = None
+        series, misfits = self._converted(logged, rule)
+        read, unread = self._read([values[index] for index in from_csv])
+        return series.scatter(from_csv, read), misfits | {from_csv[index] for index in unread}
+
+    def _converted(self, values: Sequence[Any], rule: "_Rule") -> Values:
         accepts, convert = rule
         misfits = {
             index for index, value in enumerate(values) if value is not None and not accepts(value)
@@ -52,7 +77,7 @@ class Field:
         ]
         return pl.Series(self.name, kept, dtype=self.column.dtype), misfits
 
-    def _read(self, values: Sequence[Any]) -> tuple[pl.Series, set[int]]:
+    def _read(self, values: Sequence[Any]) -> Values:
         """Read texts as the rules of tables do; what cannot be read is none of the type."""
         texts = pl.Series(
             _PLAIN, [None if one is None else _as_text(one) for one in values], dtype=pl.String
@@ -64,52 +89,63 @@ class Field:
         how = replace(
             self.column, name=_PLAIN, encoding=encoding, fidelity=Fidelity(verdict="lossy")
         )
-        schema = TableSchema(name="events", columns=(how,))
-        conformer = Conformer(schema, assume_timezone=self.zone)
-        try:
-            read = conformer.conform(texts.to_frame())[_PLAIN]
-        except ValueMismatch:
-            read = pl.Series(_PLAIN, [None] * len(texts), dtype=self.column.dtype)
         given = how.reading.without_nulls(texts) if how.reading else texts
+        read = self._by_type(texts, how)
         misfits = set((read.is_null() & given.is_not_null()).arg_true().to_list())
         return read.alias(self.name), misfits
 
+    def _by_type(self, texts: pl.Series, how: Column) -> pl.Series:
+        conformer = Conformer(_alone(how), assume_timezone=self.clock.zone)
+        try:
+            read = conformer.conform(texts.to_frame())[_PLAIN]
+        except ValueMismatch:
+            return pl.Series(_PLAIN, [None] * len(texts), dtype=how.dtype)
+        if how.logical is LogicalType.FLOAT:
+            return exact_integers(texts, read)
+        if how.logical in {LogicalType.JSON, LogicalType.UUID}:
+            accepts = _is_json if how.logical is LogicalType.JSON else _is_uuid
+            return pl.Series(_PLAIN, [one if accepts(one) else None for one in read], pl.String)
+        if how.logical is LogicalType.TIMESTAMP and conformer.coerced_rows is not None:
+            return self._settled(texts, read, how, conformer.coerced_rows)
+        return read
 
-def fields_of(
-    view: SegmentView, log: LogConfig, *, zone: str, reserved: frozenset[str]
-) -> list[Field]:
-    """Return the keys that become columns: those declared, or else all there are."""
-    declared = log.typed_fields
-    if declared is not None:
-        return [
-            Field(_declared(name, kind), zone)
-            for name, kind in declared.items()
-            if name not in reserved
-        ]
-    kinds = kinds_of(view)
-    names = [name for name in kinds if name not in reserved][: log.max_fields]
+    def _settled(
+        self, texts: pl.Series, read: pl.Series, how: Column, coerced: pl.Series
+    ) -> pl.Series:
+        """Read by policy what the clock showed twice or never; null where it is refused."""
+        rows = (coerced > 0).fill_null(value=False).arg_true()
+        naive_how = replace(how, logical=LogicalType.NAIVE_TIMESTAMP)
+        conformer = Conformer(_alone(naive_how), assume_timezone=self.clock.zone)
+        naive = conformer.conform(texts.gather(rows).to_frame())[_PLAIN]
+        own = how.reading.timezone if how.reading else ""
+        clock = replace(self.clock, zone=own) if own else self.clock
+        # Without a wall clock it was a second 60, with an offset.
+        placed = clock.place(naive).instants
+        return read.scatter(rows, placed.zip_with(naive.is_not_null(), read.gather(rows)))
+
+
+def declared_fields(types: Mapping[str, ColumnType], clock: LocalTime) -> list[Field]:
+    """Return the columns of *types*."""
+    return [Field(_declared(name, kind), clock) for name, kind in types.items()]
+
+
+def found_fields(kinds: Mapping[str, frozenset[str]], clock: LocalTime) -> list[Field]:
+    """Return a column for each of *kinds*, of a type that holds all its values."""
     return [
         Field(
             Column(
                 name=name,
-                logical=_found(kinds[name]),
-                declared=" or ".join(sorted(kinds[name] - {"null"})) or "null",
-            )
+                logical=_found(found),
+                declared=" or ".join(sorted(found - {"null"})) or "null",
+            ),
+            clock,
         )
-        for name in names
+        for name, found in kinds.items()
     ]
 
 
-def kinds_of(view: SegmentView) -> dict[str, set[str]]:
-    """Return the keys of all events with the kinds of their values, in order of name."""
-    rows = view.scan(Window(), ["shape"])
-    if rows is None:
-        return {}
-    found: dict[str, set[str]] = {}
-    for shape in rows.unique().collect(engine="streaming")["shape"].to_list():
-        for name, kind in json.loads(shape).items():
-            found.setdefault(name, set()).add(kind)
-    return {name: found[name] for name in sorted(found)}
+def _alone(column: Column) -> TableSchema:
+    return TableSchema(name="events", columns=(column,))
 
 
 def _declared(name: str, kind: ColumnType) -> Column:
@@ -124,30 +160,45 @@ def _declared(name: str, kind: ColumnType) -> Column:
     )
 
 
-def _found(kinds: set[str]) -> LogicalType:
+def _found(kinds: frozenset[str]) -> LogicalType:
     values = kinds - {"null"}
-    if values == {"boolean"}:
-        return LogicalType.BOOLEAN
-    if values == {"integer"}:
-        return LogicalType.INTEGER
-    if values == {"float"}:
-        return LogicalType.FLOAT
-    if values == {"nested"}:
-        return LogicalType.JSON
-    return _TEXT
+    return _OF_KIND.get(next(iter(values)), LogicalType.TEXT) if len(values) == 1 else _TEXT
+
+
+_TEXT: Final = LogicalType.TEXT
+_OF_KIND: Final = {
+    "boolean": LogicalType.BOOLEAN,
+    "integer": LogicalType.INTEGER,
+    "float": LogicalType.FLOAT,
+    "nested": LogicalType.JSON,
+}
 
 
 def _as_text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else as_json(value)
 
 
 def _is_float(value: object) -> bool:
     exact = type(value) is int and abs(value) <= _EXACT
-    return type(value) is float or exact
+    return isinstance(value, float) or exact
 
 
 def _is_integer(value: object) -> bool:
     return type(value) is int and -(2**63) <= value < 2**63
+
+
+def _is_uuid(value: object) -> bool:
+    return isinstance(value, str) and _UUID.fullmatch(value) is not None
+
+
+def _is_json(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        decode_exactly(value)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 _Rule = tuple[Callable[[object], bool], Callable[[Any], object]]
@@ -156,7 +207,8 @@ _RULES: Final[Mapping[LogicalType, _Rule]] = {
     LogicalType.BOOLEAN: (lambda value: type(value) is bool, bool),
     LogicalType.INTEGER: (_is_integer, int),
     LogicalType.FLOAT: (_is_float, float),
-    LogicalType.JSON: (lambda _: True, lambda value: json.dumps(value, ensure_ascii=False)),
+    LogicalType.JSON: (lambda _: True, as_json),
+    LogicalType.UUID: (_is_uuid, str),
     LogicalType.TEXT: (lambda _: True, _as_text),
 }
 """Which values a type takes, and how they become it."""

@@ -1,32 +1,56 @@
-"""Event logs of whatever program: JSON lines or CSV with a header, as the configuration says."""
+"""Event logs of whatever program: JSON lines or CSV, as the configuration says or a file shows.
+
+With `format: auto` the first line of a file that decides says what the file is, so that nothing
+that is appended can turn it into something else:
+
+1. The first line that is not blank, where it is a JSON object: JSON.
+2. The first line that is not blank, where it is a header that names the time: CSV. A header has two
+   names or more, all different, none of which reads as a number or a time.
+3. Otherwise the first line after it, within the first 64 KB, that is an object: JSON; or that has
+   as many fields as `log.header` names, if it does: CSV under that.
+4. No such line: JSON, where the first line begins like broken JSON; else unknown. No event can be
+   in it so far, and it is looked at again when it has grown.
+
+With `format: csv` a header need not name the time, and without one the names are `log.header`.
+"""
 
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Final
 
-from export_assets.config.event_logs import LogConfig
 from export_assets.config.models import SourceConfig
 from export_assets.engine.ingest.rows import Head, Rows
 from export_assets.engine.logs.general.event_table import GeneralEvents
 from export_assets.engine.logs.general.rows import CsvRows, EventReading, JsonRows
 from export_assets.engine.logs.kind import LogKind, LogTable
 from export_assets.engine.logs.quarantine_table import QuarantineTable
+from export_assets.engine.shape_changes import newest_manifests
 from export_assets.sources.logs.csv_judge import csv_fields
-from export_assets.sources.logs.framing import BOM
 from export_assets.sources.logs.judge import judge_line
 from export_assets.sources.logs.moments import LocalTime
+from export_assets.store.local import LocalStore
 
-RULES: Final = 1
+RULES: Final = 2
 """Raised when the rows that are made of equal lines change."""
-_LOOKED_AT = 50
+
+_FEWEST: Final = 2
+"""Names of a header."""
 
 
 class GeneralLogs(LogKind):
     """Logs that the configuration describes."""
 
-    def __init__(self, config: SourceConfig) -> None:
+    def __init__(self, config: SourceConfig, *, exports: Path | None = None) -> None:
+        """Make the kind of a source.
+
+        Args:
+            config: Of the source.
+            exports: The root of the store, where it may be published already.
+        """
         self._config = config
+        self._exports = exports
 
     @cached_property
     def reading(self) -> EventReading:
@@ -34,7 +58,7 @@ class GeneralLogs(LogKind):
         log, zone = self._config.log, self._config.assume_timezone
         return EventReading(
             clock=LocalTime(zone=zone, fold=log.ambiguous, gap=log.nonexistent),
-            timestamp=log.timestamp,
+            time_keys=log.time_keys,
             timestamp_format=log.timestamp_format,
             event_type=log.event_type,
             duplicate_keys=log.duplicate_keys,
@@ -44,7 +68,7 @@ class GeneralLogs(LogKind):
     @cached_property
     def version(self) -> str:
         """Of the rules by which lines become events."""
-        shaping = {"format", "delimiter", "timestamp", "timestamp_format", "event_type"}
+        shaping = {"format", "delimiter", "header", "timestamp", "timestamp_format", "event_type"}
         shaping |= {"duplicate_keys", "ambiguous", "nonexistent", "max_line_bytes"}
         chosen = self._config.log.model_dump(mode="json", include=shaping)
         text = f"general {RULES} {self._config.assume_timezone} {sorted(chosen.items())!r}"
@@ -52,30 +76,50 @@ class GeneralLogs(LogKind):
 
     def rows_of(self, head: Head) -> Rows | None:
         """Return what makes events of the log; None where nothing in it is an event."""
-        log, lines = self._config.log, head.lines[:_LOOKED_AT]
-        if log.format == "json" or (log.format == "auto" and _is_json(lines)):
+        log = self._config.log
+        if log.format == "json":
             return JsonRows(self.reading)
-        header = _header(lines, log)
-        return CsvRows(self.reading, header, log.delimiter) if header else None
+        lines = (line for line in head.lines if line.strip())
+        first = next(lines, b"")
+        if log.format == "auto" and (not first or _is_object(first)):
+            return JsonRows(self.reading)
+        header = self._header_in(first)
+        if log.format == "csv":
+            return self._csv(header or log.header)
+        if header is not None and set(header) & set(log.time_keys):
+            return self._csv(header)
+        for line in (first, *lines):
+            if _is_object(line):
+                return JsonRows(self.reading)
+            fields = csv_fields(line, delimiter=log.delimiter) if log.header else None
+            if log.header and fields is not None and len(fields) == len(log.header):
+                return self._csv(log.header)
+        return JsonRows(self.reading) if first.lstrip()[:1] in (b"{", b"[") else None
 
     def tables(self) -> Sequence[LogTable]:
         """Return events and quarantine."""
-        return GeneralEvents(self._config), QuarantineTable(self._config)
+        events = GeneralEvents(self._config, published=self._published)
+        return events, QuarantineTable(self._config)
+
+    def _published(self) -> list[str]:
+        """Return the columns that events have as they are published, the newest first."""
+        if self._exports is None or not self._exports.is_dir():
+            return []
+        store = LocalStore(self._exports)
+        found = list(newest_manifests(store, self._config.source, GeneralEvents.name))
+        found.sort(key=lambda manifest: manifest.created_at, reverse=True)
+        return [column.name for manifest in found for column in manifest.columns]
+
+    def _csv(self, header: Sequence[str] | None) -> CsvRows | None:
+        return CsvRows(self.reading, header, self._config.log.delimiter) if header else None
+
+    def _header_in(self, line: bytes) -> list[str] | None:
+        """Return the names in the first line of a CSV; None where it names no columns."""
+        fields = csv_fields(line, delimiter=self._config.log.delimiter)
+        if fields is None or len(fields) < _FEWEST or not self.reading.are_names(fields):
+            return None
+        return fields
 
 
-def _is_json(lines: Sequence[bytes]) -> bool:
-    """Tell lines of JSON by any that holds an object, and by what could only be a broken one."""
-    for line in lines:
-        if judge_line(line, duplicate_keys="last_wins").records or line.lstrip()[:1] in b"{[":
-            return True
-    return not any(line.strip() for line in lines)
-
-
-def _header(lines: Sequence[bytes], log: LogConfig) -> list[str] | None:
-    """Return the names in the first line of a CSV; None where it names no columns."""
-    for line in lines:
-        if line.strip():
-            fields = csv_fields(line.removeprefix(BOM), delimiter=log.delimiter)
-            named = fields is not None and all(fields) and len(set(fields)) == len(fields)
-            return fields if named and fields is not None and (len(fields) > 1) else None
-    return None
+def _is_object(line: bytes) -> bool:
+    return bool(judge_line(line, duplicate_keys="last_wins").records)

@@ -4,28 +4,19 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 import polars as pl
 
-from export_assets.engine.logs.general.times import read_times
+from export_assets.engine.logs.general.times import hold_value, read_times
+from export_assets.engine.logs.numbers import as_json, decode_record
 from export_assets.sources.logs.csv_judge import csv_judge
 from export_assets.sources.logs.judge import DuplicateKeys, Rejected, judge_lines
 from export_assets.sources.logs.moments import LocalTime
 from export_assets.sources.logs.reading import Batch, Judge
 from export_assets.tables.schema import Column, LogicalType, TableSchema
 
-TIME_KEYS: Final = (
-    "timestamp",
-    "time",
-    "ts",
-    "@timestamp",
-    "datetime",
-    "date",
-    "occurred_at",
-    "created_at",
-)
 TYPE_KEYS: Final = ("event_type", "event", "type")
 
 
@@ -40,10 +31,12 @@ SEGMENT: Final = TableSchema(
         _column("event_type", LogicalType.TEXT, nullable=True),
         _column("raw", LogicalType.JSON),
         _column("shape", LogicalType.JSON),
+        _column("form", LogicalType.TEXT, nullable=True),
         _column("source_file", LogicalType.TEXT),
     ),
 )
-"""Rows of segments. `raw` is the object; `shape` says of which kind the value of each key is."""
+"""Rows of segments. `raw` is the object; `shape` says of which kind the value of each key is;
+`form` is `csv` where all values are texts because the log is CSV, else `json`."""
 
 _WHOLE = 2**63
 _ENCODER = msgspec.json.Encoder()
@@ -54,7 +47,7 @@ class EventReading:
     """How lines become events."""
 
     clock: LocalTime
-    timestamp: str | None
+    time_keys: Sequence[str]
     timestamp_format: str
     event_type: str | None
     duplicate_keys: DuplicateKeys
@@ -62,17 +55,35 @@ class EventReading:
 
     def time_of(self, record: Mapping[str, Any]) -> object:
         """Return the value that says when; None where there is none."""
-        return _first(record, (self.timestamp,) if self.timestamp else TIME_KEYS)
+        return _first(record, self.time_keys)
 
-    def type_of(self, record: Mapping[str, Any]) -> str | None:
-        """Return what happened; None where nothing says so."""
-        value = _first(record, (self.event_type,) if self.event_type else TYPE_KEYS)
+    def type_of(self, record: Mapping[str, Any], raw: str) -> str | None:
+        """Return what happened; None where nothing says so.
+
+        Args:
+            record: The event.
+            raw: Its JSON, which has numbers by their digits.
+        """
+        keys = (self.event_type,) if self.event_type else TYPE_KEYS
+        value = _first(record, keys)
+        if isinstance(value, float):
+            value = _first(decode_record(raw), keys)
         if value is None or isinstance(value, str):
             return value
-        return json.dumps(value, ensure_ascii=False) if not isinstance(value, dict | list) else None
+        return None if isinstance(value, dict | list) else as_json(value)
+
+    def are_names(self, fields: Sequence[str]) -> bool:
+        """Whether *fields* may be names of columns: none is a number, a time, empty or twice."""
+        distinct = len(set(fields)) == len(fields) and all(fields)
+        return distinct and not hold_value(fields, self.timestamp_format, self.clock)
 
     def frame(
-        self, batch: Batch, records: Sequence[Mapping[str, Any]], raw: pl.Series
+        self,
+        batch: Batch,
+        records: Sequence[Mapping[str, Any]],
+        raw: pl.Series,
+        *,
+        form: Literal["json", "csv"],
     ) -> tuple[pl.DataFrame, Sequence[Rejected]]:
         """Return the rows of *records*, and those that have no time."""
         values = [self.time_of(record) for record in records]
@@ -80,12 +91,11 @@ class EventReading:
         frame = pl.DataFrame(
             {
                 "occurred_at": moments.instants,
-                "event_type": pl.Series(map(self.type_of, records), dtype=pl.String),
+                "event_type": pl.Series(map(self.type_of, records, raw), dtype=pl.String),
                 "raw": raw,
                 "shape": pl.Series([shape_of(record) for record in records], dtype=pl.String),
-                "source_file": pl.repeat(
-                    batch.file.name, len(records), dtype=pl.String, eager=True
-                ),
+                "form": _all(form, len(records)),
+                "source_file": _all(batch.file.name, len(records)),
             }
         )
         missing = moments.instants.is_null()
@@ -120,7 +130,7 @@ class JsonRows:
     def frame(self, batch: Batch) -> tuple[pl.DataFrame, Sequence[Rejected]]:
         """Return the events of *batch*, and the objects that have no time."""
         raw = pl.Series(batch.lines, dtype=pl.Binary).cast(pl.String)
-        return self.reading.frame(batch, batch.records, raw)
+        return self.reading.frame(batch, batch.records, raw, form="json")
 
 
 @dataclass(frozen=True)
@@ -150,7 +160,7 @@ class CsvRows:
             for row in batch.records
         ]
         raw = pl.Series([_ENCODER.encode(one).decode("utf-8") for one in records], dtype=pl.String)
-        return self.reading.frame(batch, records, raw)
+        return self.reading.frame(batch, records, raw, form="csv")
 
 
 def shape_of(record: Mapping[str, Any]) -> str:
@@ -170,6 +180,10 @@ def _kind(value: object) -> str:
 
 
 _KINDS: Final = {str: "text", float: "float", bool: "boolean", type(None): "null"}
+
+
+def _all(text: str, rows: int) -> pl.Series:
+    return pl.repeat(text, rows, dtype=pl.String, eager=True)
 
 
 def _first(record: Mapping[str, Any], keys: Sequence[str]) -> object:
