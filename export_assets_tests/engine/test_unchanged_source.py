@@ -103,7 +103,7 @@ def test_asking_for_the_default_is_asking_for_nothing(tmp_path: Path) -> None:
     before = tree(world.exports)
     options = {
         "csv": FormatOptionsConfig(),
-        "parquet": FormatOptionsConfig(compression="zstd", compression_level=3),
+        "parquet": FormatOptionsConfig(compression="zstd", compression_level=1),
         "json": FormatOptionsConfig(compression="none", pretty=False),
     }
 
