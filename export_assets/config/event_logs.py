@@ -67,8 +67,8 @@ class LogConfig(Model):
     files: Names = Field(default=LOG_FILES, min_length=1)
     """Patterns of the logs' names, at any depth below the directory."""
     format: Literal["auto", "json", "csv"] = "auto"
-    """What a line is: a JSON object, a row of CSV under a header; `auto` tells by the first lines
-    of each file."""
+    """What a line is: a JSON object, a row of CSV under a header; `auto` tells by the first line
+    of each file that is an object, or a header that names the time."""
     delimiter: Delimiter = ","
     """Between the fields of CSV: one character, or `tab`."""
     header: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
@@ -89,7 +89,7 @@ class LogConfig(Model):
     """The only keys that become columns, with their types; all others are kept in `extra`. Without
     it every key that any event has is a column, its type found from all values."""
     max_fields: PositiveInt = Field(default=1_000, le=5_000)
-    """Most columns found so; further keys are kept in `extra`."""
+    """Most columns found so; further keys are kept in `extra`. What is a column stays one."""
     seal_after: Seconds = 86_400.0
     """Idle for so long, the last line of a log counts without its line feed."""
     max_line_bytes: int = Field(default=16 << 20, ge=1_024, le=1 << 30)

@@ -128,7 +128,7 @@ def test_declared_types_are_read_from_the_texts_of_csv(world: LogWorld) -> None:
 def test_texts_of_json_are_no_numbers_beside_csv(world: LogWorld) -> None:
     declare(world, "{i: integer, j: json}")
     world.log("a.csv", "ts,i,j", f"{T},7,8")
-    world.log("b.jsonl", event(1, i="7", j="8"), event(2, i=9, j=[1]))
+    world.log("b.jsonl", event(1, i="7", j="8", csv='x": "csv"'), event(2, i=9, j=[1]))
 
     world.export()
 

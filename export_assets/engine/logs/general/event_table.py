@@ -13,6 +13,7 @@ from export_assets.config.models import SourceConfig
 from export_assets.engine.ingest.segments import TIME
 from export_assets.engine.logs.general.fields import Field, declared_fields, found_fields
 from export_assets.engine.logs.general.keys import keys_of
+from export_assets.engine.logs.general.rows import OF_CSV
 from export_assets.engine.logs.kind import LogTable
 from export_assets.engine.logs.numbers import as_json, decode_record
 from export_assets.engine.logs.redacting import KeyRedactor
@@ -57,9 +58,7 @@ _AFTER: Final = (
 RESERVED: Final = frozenset(column.name for column in (*_BEFORE, _EXTRA, *_AFTER))
 """Our own columns; keys of these names are kept in `extra`."""
 
-_STORED: Final = (
-    "occurred_at", "event_type", "raw", "form", "source_file", "_src", "_off", "_line",
-)  # fmt: skip
+_STORED: Final = ("occurred_at", "event_type", "raw", "source_file", "_src", "_off", "_line")
 _MADE: Final = 2
 """Raised when the columns that are made of equal rows of segments change."""
 _MAY_HOLD_JSON: Final = frozenset({LogicalType.TEXT, LogicalType.JSON})
@@ -124,8 +123,9 @@ class GeneralEvents(LogTable):
         wants_values = bool(fields) or "extra" in columns
         # With many columns few rows are held at once.
         most = max(_FEWEST_ROWS, _CELLS // (len(fields) + 1)) if wants_values else CHUNK_ROWS
+        shape = ["shape"] if any(field.reads_csv for field in fields) else []
         for stretch in view.chunks(window, rows=min(CHUNK_ROWS, most)):
-            rows = view.read(stretch, _STORED)
+            rows = view.read(stretch, [*_STORED, *shape])
             if rows is None:
                 continue
             for some in _cut(rows, most):
@@ -195,7 +195,9 @@ def _columns(
 ) -> dict[str, pl.Series]:
     """Return a column per field; values of another type than the field's go to `extra`."""
     records = list(map(decode_record, rows["raw"].to_list()))
-    from_csv = (rows["form"] == "csv").fill_null(value=False).arg_true().to_list()
+    from_csv = []
+    if "shape" in rows.columns:
+        from_csv = rows["shape"].str.contains(OF_CSV, literal=True).arg_true().to_list()
     made: dict[str, pl.Series] = {}
     astray: dict[str, set[int]] = {}
     for field in fields:

@@ -42,6 +42,11 @@ class Field:
         """The key, and the column's name."""
         return self.column.name
 
+    @property
+    def reads_csv(self) -> bool:
+        """Whether a text means another value of the type in CSV than in JSON."""
+        return self.column.logical in _READ_FROM_CSV and self.column.reading is None
+
     def series(self, values: Sequence[Any], from_csv: Sequence[int] = ()) -> Values:
         """Return *values* as the column, null for those that are none of its type, and which.
 
@@ -55,7 +60,7 @@ class Field:
         rule = _RULES.get(self.column.logical)
         if rule is None or self.column.reading is not None:
             return self._read(values)
-        if not from_csv or self.column.logical not in _READ_FROM_CSV:
+        if not from_csv or not self.reads_csv:
             return self._converted(values, rule)
         if len(from_csv) == len(values):
             return self._read(values)

@@ -58,7 +58,8 @@ def _shapes(view: SegmentView) -> list[str]:
 
 
 def _add(kinds: dict[str, frozenset[str]], shape: str, reserved: frozenset[str]) -> None:
-    for name, kind in json.loads(shape).items():
+    for name, said in json.loads(shape).items():
+        kind = "text" if said == "csv" else said
         before = kinds.get(name, _NOTHING)
         if kind not in before and name not in reserved:
             kinds[name] = _SETS.setdefault(frozenset((*before, kind)), frozenset((*before, kind)))

@@ -31,12 +31,14 @@ SEGMENT: Final = TableSchema(
         _column("event_type", LogicalType.TEXT, nullable=True),
         _column("raw", LogicalType.JSON),
         _column("shape", LogicalType.JSON),
-        _column("form", LogicalType.TEXT, nullable=True),
         _column("source_file", LogicalType.TEXT),
     ),
 )
-"""Rows of segments. `raw` is the object; `shape` says of which kind the value of each key is;
-`form` is `csv` where all values are texts because the log is CSV, else `json`."""
+"""Rows of segments. `raw` is the object; `shape` says of which kind the value of each key is, `csv`
+where it is a text because the log has nothing else."""
+
+OF_CSV: Final = ': "csv"'
+"""What is in the shape of rows of CSV that have a value, and in no other."""
 
 _WHOLE = 2**63
 _ENCODER = msgspec.json.Encoder()
@@ -83,7 +85,7 @@ class EventReading:
         records: Sequence[Mapping[str, Any]],
         raw: pl.Series,
         *,
-        form: Literal["json", "csv"],
+        text: Literal["text", "csv"] = "text",
     ) -> tuple[pl.DataFrame, Sequence[Rejected]]:
         """Return the rows of *records*, and those that have no time."""
         values = [self.time_of(record) for record in records]
@@ -93,9 +95,12 @@ class EventReading:
                 "occurred_at": moments.instants,
                 "event_type": pl.Series(map(self.type_of, records, raw), dtype=pl.String),
                 "raw": raw,
-                "shape": pl.Series([shape_of(record) for record in records], dtype=pl.String),
-                "form": _all(form, len(records)),
-                "source_file": _all(batch.file.name, len(records)),
+                "shape": pl.Series(
+                    [shape_of(record, text=text) for record in records], dtype=pl.String
+                ),
+                "source_file": pl.repeat(
+                    batch.file.name, len(records), dtype=pl.String, eager=True
+                ),
             }
         )
         missing = moments.instants.is_null()
@@ -130,7 +135,7 @@ class JsonRows:
     def frame(self, batch: Batch) -> tuple[pl.DataFrame, Sequence[Rejected]]:
         """Return the events of *batch*, and the objects that have no time."""
         raw = pl.Series(batch.lines, dtype=pl.Binary).cast(pl.String)
-        return self.reading.frame(batch, batch.records, raw, form="json")
+        return self.reading.frame(batch, batch.records, raw)
 
 
 @dataclass(frozen=True)
@@ -160,12 +165,13 @@ class CsvRows:
             for row in batch.records
         ]
         raw = pl.Series([_ENCODER.encode(one).decode("utf-8") for one in records], dtype=pl.String)
-        return self.reading.frame(batch, records, raw, form="csv")
+        return self.reading.frame(batch, records, raw, text="csv")
 
 
-def shape_of(record: Mapping[str, Any]) -> str:
-    """Return the keys of *record* with the kind of each value, as JSON."""
-    return _written(tuple(record), tuple([_kind(value) for value in record.values()]))
+def shape_of(record: Mapping[str, Any], *, text: Literal["text", "csv"] = "text") -> str:
+    """Return the keys of *record* with the kind of each value, as JSON; *text* is that of texts."""
+    kinds = [text if type(value) is str else _kind(value) for value in record.values()]
+    return _written(tuple(record), tuple(kinds))
 
 
 @lru_cache(maxsize=4_096)
@@ -179,11 +185,7 @@ def _kind(value: object) -> str:
     return _KINDS.get(type(value), "nested")
 
 
-_KINDS: Final = {str: "text", float: "float", bool: "boolean", type(None): "null"}
-
-
-def _all(text: str, rows: int) -> pl.Series:
-    return pl.repeat(text, rows, dtype=pl.String, eager=True)
+_KINDS: Final = {float: "float", bool: "boolean", type(None): "null"}
 
 
 def _first(record: Mapping[str, Any], keys: Sequence[str]) -> object:
