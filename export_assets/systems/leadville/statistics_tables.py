@@ -89,7 +89,6 @@ class MatchTable(LogTable):
         if matches:
             yield match_statistics(runs, splits, matches)
 
-
     def stamp(self, view: SegmentView) -> str:
         """Return a stamp of the logs and of the matches that the configuration names."""
         matches = self._config.log.model_dump_json(include={"matches"})
