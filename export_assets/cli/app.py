@@ -3,7 +3,6 @@
 Commands import what they need when they run, so that `--help`, `list` and `validate` start fast.
 """
 
-import gc
 import re
 import sys
 from collections.abc import Sequence
@@ -31,14 +30,12 @@ from export_assets.cli.commands import (
     verify,
     watch,
 )
+from export_assets.cli.limits import collect_rarely
 from export_assets.cli.options import explain
 from export_assets.cli.output import Output
 from export_assets.cli.signals import termination_raises
 from export_assets.cli.streams import open_standard_streams
 from export_assets.errors import UsageError
-
-_FEW_COLLECTIONS = (100_000, 20, 50)
-"""Objects between two looks for cycles: importing libraries makes a million and leaves no cycle."""
 
 _TWICE = re.compile(r"( Did you mean [^?]+\?)\1")
 
@@ -94,7 +91,7 @@ for module in (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command in *arguments*, those of the process by default; return its exit code."""
-    gc.set_threshold(*_FEW_COLLECTIONS)
+    collect_rarely()
     open_standard_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     output = Output(json="--json" in given)

@@ -24,7 +24,7 @@ from export_assets.engine.archiving.match_logs import like, matches_around
 from export_assets.engine.ingest.listing import Listed
 from export_assets.engine.ingest.names import escaped
 from export_assets.engine.logs.due import Due
-from export_assets.engine.logs.looking import LogNames
+from export_assets.engine.logs.log_names import LogNames
 from export_assets.engine.workspace import ConfiguredSource
 
 

@@ -35,7 +35,8 @@ from export_assets.defs.table import TableExport
 from export_assets.defs.wording import counted
 from export_assets.engine.ingest.segments import segment_paths
 from export_assets.engine.logs.due import Due, read_due
-from export_assets.engine.logs.looking import Glimpse, LogNames
+from export_assets.engine.logs.log_names import LogNames
+from export_assets.engine.logs.looking import Glimpse
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import ExportError
 from export_assets.store.local import LocalStore

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from export_assets.engine.ingest.file_kinds import kind_of
 from export_assets.engine.ingest.names import escaped, is_like
 from export_assets.errors import ExportError, SourceMissing
 from export_assets.translate import translate, translating
@@ -97,7 +98,7 @@ def _add(listing: Listing, home: Path, name: str, path: Path) -> None:
     if stat.S_ISREG(status.st_mode):
         listing.files.append(Listed(name=name, path=path, size=_content_size(path, status.st_size)))
         return
-    listing.ignored[escaped(name)] = _kind(status.st_mode)
+    listing.ignored[escaped(name)] = kind_of(status.st_mode)
 
 
 def _content_size(path: Path, size: int) -> int:
@@ -107,16 +108,3 @@ def _content_size(path: Path, size: int) -> int:
     with path.open("rb") as file:
         file.seek(-4, os.SEEK_END)
         return int.from_bytes(file.read(4), "little")
-
-
-def _kind(mode: int) -> str:
-    for test, kind in (
-        (stat.S_ISFIFO, "named pipe"),
-        (stat.S_ISDIR, "directory"),
-        (stat.S_ISSOCK, "socket"),
-        (stat.S_ISCHR, "device"),
-        (stat.S_ISBLK, "device"),
-    ):
-        if test(mode):
-            return kind
-    return "no regular file"

@@ -8,29 +8,16 @@ import hashlib
 import os
 import time
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from fnmatch import translate as expression_of
 from pathlib import Path
-from re import compile as compiled
 from typing import Final
 
-from export_assets.engine.ingest.names import is_like
-from export_assets.errors import SourceMissing
-from export_assets.translate import translating
+from export_assets.engine.logs.log_names import LogNames
 
 _STEP: Final = 256
 _MODULUS: Final = 2**128
-
-
-@dataclass(frozen=True, kw_only=True)
-class LogNames:
-    """What is called like a log below a directory, in order of name."""
-
-    root: Path
-    names: Sequence[str]
-    """Below the directory, with `/`; bytes that are no UTF-8 as Python's surrogates."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,46 +28,6 @@ class Glimpse:
     """The name of the last file that was looked at."""
     total: int = 0
     """The sum so far."""
-
-
-def names_below(
-    root: Path, patterns: Sequence[str], *, only: Sequence[str] = (), aside: Path | None = None
-) -> LogNames:
-    """Return the names that `list_logs` would look at, and no more than the names.
-
-    Raises:
-        SourceMissing: *root* is no directory, or may not be read.
-    """
-    home = root.resolve()
-    if not home.is_dir():
-        msg = f"{root}: is no directory"
-        raise SourceMissing(msg)
-    like = compiled("|".join(f"(?:{expression_of(pattern)})" for pattern in patterns)).match
-    passed_by = str(aside.resolve()) if aside is not None else None
-    found: list[str] = []
-    waiting = [(str(home), "")]
-    while waiting:
-        directory, prefix = waiting.pop()
-        with translating(str(root), side="source"):
-            entries = _entries(directory, is_root=not prefix)
-        for entry in entries:
-            name = f"{prefix}{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                if not entry.name.startswith(".") and entry.path != passed_by:
-                    waiting.append((entry.path, f"{name}/"))
-            elif (like(entry.name) or like(name)) and (not only or is_like(name, only)):
-                found.append(name)
-    return LogNames(root=home, names=sorted(found))
-
-
-def _entries(directory: str, *, is_root: bool) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(directory) as entries:
-            return list(entries)
-    except OSError:
-        if is_root:
-            raise
-        return []  # gone meanwhile, or not to be read: `list_logs` tells
 
 
 def look_at_all(

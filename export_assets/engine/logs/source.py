@@ -19,7 +19,8 @@ from export_assets.engine.ingest.policy import Policy
 from export_assets.engine.ingest.segments import Known, Segment
 from export_assets.engine.logs.kind import LogKind
 from export_assets.engine.logs.lineage import Lineage, holds_known_content
-from export_assets.engine.logs.looking import Glimpse, LogNames, look_at_all, names_below
+from export_assets.engine.logs.log_names import LogNames, names_below
+from export_assets.engine.logs.looking import Glimpse, look_at_all
 from export_assets.engine.logs.remarks import remarks_of
 from export_assets.engine.logs.snapshot import LogSnapshot
 from export_assets.engine.logs.view import SegmentFiles, SegmentView, files_of

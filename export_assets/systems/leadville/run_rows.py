@@ -49,15 +49,9 @@ def _summaries(rows: pl.DataFrame) -> pl.DataFrame:
     )
     # Summaries of a day are often alike.
     found = [_figures(details) for details in summaries["details"].fill_null("").to_list()]
-    figures = pl.DataFrame(
-        found,
-        schema={
-            "summary_seconds": pl.Float64,
-            "summary_shots": pl.Int64,
-            "summary_impacts": pl.Int64,
-        },
-        orient="row",
-    )
+    counts = {"summary_shots": pl.Int64, "summary_impacts": pl.Int64}
+    schema = {"summary_seconds": pl.Float64, **counts}
+    figures = pl.DataFrame(found, schema=schema, orient="row")
     return figures.with_columns(summaries["stretch"])
 
 

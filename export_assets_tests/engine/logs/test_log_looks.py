@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from export_assets.engine.ingest.listing import list_logs
-from export_assets.engine.logs.looking import Glimpse, look_at_all, names_below
+from export_assets.engine.logs.log_names import names_below
+from export_assets.engine.logs.looking import Glimpse, look_at_all
 from export_assets.errors import SourceMissing
 
 PATTERNS = ("*.jsonl", "*.log", "*.log.*")

@@ -16,21 +16,20 @@ With `format: csv` a header need not name the time, and without one the names ar
 
 import hashlib
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
 
 from export_assets.config.models import SourceConfig
 from export_assets.engine.ingest.rows import Head, Rows
 from export_assets.engine.logs.general.event_table import GeneralEvents
+from export_assets.engine.logs.general.published import published_columns
 from export_assets.engine.logs.general.rows import CsvRows, EventReading, JsonRows
 from export_assets.engine.logs.kind import LogKind, LogTable
 from export_assets.engine.logs.quarantine_table import QuarantineTable
-from export_assets.engine.shape_changes import newest_manifests
 from export_assets.sources.logs.csv_judge import csv_fields
 from export_assets.sources.logs.judge import judge_line
 from export_assets.sources.logs.moments import LocalTime
-from export_assets.store.local import LocalStore
 
 RULES: Final = 2
 """Raised when the rows that are made of equal lines change."""
@@ -98,17 +97,9 @@ class GeneralLogs(LogKind):
 
     def tables(self) -> Sequence[LogTable]:
         """Return events and quarantine."""
-        events = GeneralEvents(self._config, published=self._published)
+        published = partial(published_columns, self._exports, self._config.source)
+        events = GeneralEvents(self._config, published=published)
         return events, QuarantineTable(self._config)
-
-    def _published(self) -> list[str]:
-        """Return the columns that events have as they are published, the newest first."""
-        if self._exports is None or not self._exports.is_dir():
-            return []
-        store = LocalStore(self._exports)
-        found = list(newest_manifests(store, self._config.source, GeneralEvents.name))
-        found.sort(key=lambda manifest: manifest.created_at, reverse=True)
-        return [column.name for manifest in found for column in manifest.columns]
 
     def _csv(self, header: Sequence[str] | None) -> CsvRows | None:
         return CsvRows(self.reading, header, self._config.log.delimiter) if header else None
