@@ -6,7 +6,7 @@ carry the same key. Here its value becomes null in them, too.
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ HIDDEN: Final = "hidden: it may hold a secret"
 """What a quarantined line says whose content is not kept."""
 
 _CONTAINERS: Final = frozenset("{[")
-_ESCAPED = r"\\u00"  # keys may be written with escapes, too
+_SIGNS: Final = re.compile(r"(\*|\?|\[!?\]?[^\]]*\])")
 
 
 class KeyRedactor:
@@ -30,10 +30,12 @@ class KeyRedactor:
         """Whether anything was hidden so far."""
         self._config = config
         self._table = table
-        names = (*config.redact_globs, *config.table(table).redact)
-        self._pattern = _pattern_of(names) if names else None
-        self._quick = _quick_pattern_of(names)
+        keys = (*map(_parts, config.redact_globs), *([name] for name in config.table(table).redact))
+        self._pattern = _pattern_of(keys) if keys else None
+        self._quick = _quick_pattern_of(keys)
         self._quick_search = re.compile(self._quick).search
+        words = sorted({part for key in keys for part in key if not _is_sign(part)})
+        self._words = "|".join(map(re.escape, words)).encode("utf-8")
 
     def texts(self, series: pl.Series) -> pl.Series:
         """Return texts with the values of secret keys as null in those that are JSON."""
@@ -53,15 +55,7 @@ class KeyRedactor:
 
     def may_hold_secret(self, content: bytes) -> bool:
         """Whether bytes that are no record may hold a secret."""
-        return self._pattern is not None and bool(
-            re.search(self._pattern_of_bytes, content, re.IGNORECASE)
-        )
-
-    @property
-    def _pattern_of_bytes(self) -> bytes:
-        names = (*self._config.redact_globs, *self._config.table(self._table).redact)
-        cores = {core for name in names for core in re.split(r"[*?]+", name) if core}
-        return "|".join(map(re.escape, sorted(cores))).encode("utf-8")
+        return self._pattern is not None and bool(re.search(self._words, content, re.IGNORECASE))
 
     def _suspects(self, series: pl.Series) -> pl.Series | None:
         if self._pattern is None:
@@ -120,18 +114,35 @@ def _decoded(text: str) -> object:
     return None
 
 
-def _pattern_of(names: Iterable[str]) -> str:
-    keys = "|".join(_translated(name) for name in names)
+def _parts(glob: str) -> list[str]:
+    """Return words and the signs of `fnmatch` between them, in order."""
+    return [part for part in _SIGNS.split(glob) if part]
+
+
+def _is_sign(part: str) -> bool:
+    return _SIGNS.fullmatch(part) is not None
+
+
+def _pattern_of(keys: Sequence[list[str]]) -> str:
+    found = "|".join("".join(map(_expression, parts)) for parts in keys)
     # Within a text the quotes of JSON have backslashes before them.
-    return rf'(?i)(?:"(?:{keys})\\*"\s*:)|{_ESCAPED}'
+    return rf'(?i)(?:"(?:{found})\\*"\s*:)|{_escaped(keys)}'
 
 
-def _quick_pattern_of(names: Iterable[str]) -> str:
-    """Return what is in every text that `_pattern_of` the same names finds."""
-    words = {max(re.split(r"[*?]+", name), key=len) for name in names}
-    return "(?i)" + "|".join([*sorted(re.escape(word) for word in words), _ESCAPED])
+def _quick_pattern_of(keys: Sequence[list[str]]) -> str:
+    """Return what is in every text that `_pattern_of` the same keys finds."""
+    words = {max(("", *(part for part in parts if not _is_sign(part))), key=len) for parts in keys}
+    return "(?i)" + "|".join([*sorted(re.escape(word) for word in words), _escaped(keys)])
 
 
-def _translated(glob: str) -> str:
-    signs = {"*": r'[^"]*', "?": r'[^"]'}
-    return "".join(signs.get(char) or re.escape(char) for char in glob)
+def _escaped(keys: Sequence[list[str]]) -> str:
+    """Return an expression for the escapes of JSON that one of *keys* may be written with."""
+    ascii_only = all(part.isascii() for parts in keys for part in parts)
+    return r"\\u00" if ascii_only else r"\\u"
+
+
+def _expression(part: str) -> str:
+    """Return an expression for what *part* stands for, or more: of the keys found, names decide."""
+    if not _is_sign(part):
+        return re.escape(part)
+    return r'[^"]*' if part == "*" else r'[^"]'

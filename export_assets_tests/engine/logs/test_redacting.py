@@ -40,11 +40,27 @@ def test_values_of_secret_keys_become_null(text: str) -> None:
     assert hides.hides
 
 
-@pytest.mark.parametrize("name", ["pin*", "*p?n", "pin", "*"])
+@pytest.mark.parametrize("name", ["pin*", "*p?n", "pin", "*", "[op]in", "p[!a-h]n", "[p]?[n]"])
 def test_keys_are_hidden_by_the_globs_of_the_source(name: str) -> None:
     found = redactor(redact=[name]).texts(pl.Series("raw", ['{"pin": "1234"}', '{"sum": 5}']))
 
     assert found.to_list() == ['{"pin":null}', '{"sum":null}' if name == "*" else '{"sum": 5}']
+
+
+def test_keys_of_other_scripts_are_found_when_they_are_written_with_escapes() -> None:
+    text = json.dumps({"пароль": "s3cret", "имя": "x"})
+
+    found = redactor(redact=["пароль"]).texts(pl.Series("raw", [text]))
+
+    assert json.loads(found[0]) == {"пароль": None, "имя": "x"}
+
+
+def test_a_column_of_a_table_is_hidden_by_its_exact_name() -> None:
+    hides = redactor(tables={"events": {"redact": ["pin[0]"]}})
+
+    found = hides.texts(pl.Series("raw", ['{"pin[0]": "1234", "pin0": 5}']))
+
+    assert found.to_list() == ['{"pin[0]":null,"pin0":5}']
 
 
 def test_texts_without_secret_keys_stay_as_they_are() -> None:
