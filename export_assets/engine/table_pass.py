@@ -17,6 +17,7 @@ from export_assets.tables.batch import Batch
 from export_assets.tables.conform import Conformer
 from export_assets.tables.contract import Contract, PartitionContract
 from export_assets.tables.digest import DigestBuilder, RowHashes
+from export_assets.tables.partitions import UNDATED, TimePartitions
 from export_assets.tables.redaction import Redactor
 from export_assets.tables.schema import TableSchema
 from export_assets.tables.statistics import StatisticsBuilder
@@ -115,7 +116,14 @@ def read_table(
     """
     slicer = Slicer(plan, request)
     conformer = Conformer(plan.schema, assume_timezone=assume_timezone)
-    intake = _Intake(contract=contract, lanes=lanes, room=room, writes=writes, observers=observers)
+    intake = _Intake(
+        contract=contract,
+        lanes=lanes,
+        room=room,
+        writes=writes,
+        observers=observers,
+        in_order=snapshot.keeps_time_order and isinstance(plan.partitions, TimePartitions),
+    )
     rows_read = 0
     scan = _scan(plan, request, slicer, assume_timezone)
     with reading_ahead(snapshot.batches(scan), cancel=snapshot.cancel) as batches_read:
@@ -152,6 +160,7 @@ class _Intake:
         room: int | None,
         writes: Callable[[str, str], bool],
         observers: Sequence[Observer],
+        in_order: bool,
     ) -> None:
         self.facts: dict[str, PartitionFacts] = {}
         self.waiting: Counter[str] = Counter()
@@ -161,6 +170,9 @@ class _Intake:
         self._room = room
         self._writes = writes
         self._observers = observers
+        # Whether no more rows come for a partition once another one began.
+        self._in_order = in_order
+        self._open: str | None = None
         self._writing: dict[str, list[Lane]] = {}
         self._taken = 0
 
@@ -185,11 +197,18 @@ class _Intake:
                 lane.put(item.key, batch, Hashed(hashes, item.offset))
         clean = self._contract.is_clean(whole)
         for item, batch in batches:
-            facts = self.facts[item.key]
+            facts = self._opened(item.key)
             facts.update(batch, hashes, item.offset, clean=clean)
             facts.coerced += item.coerced
             for observer in self._observers:
                 observer.leaving(item.key, batch)
+
+    def _opened(self, key: str) -> PartitionFacts:
+        if self._in_order and key not in (self._open, UNDATED):
+            if self._open is not None:
+                self.facts[self._open].contract.settle()
+            self._open = key
+        return self.facts[key]
 
     def take_empty(self, key: str) -> None:
         """Make partition *key* exist without rows."""

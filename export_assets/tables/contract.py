@@ -150,10 +150,18 @@ class PartitionContract:
         self._failures: Counter[str] = Counter()
         # Eight bytes a row for unique columns only; two values collide once in 2^64.
         self._seen: dict[str, list[Hashes]] = {name: [] for name in contract.unique}
+        self._settled = False
 
     def update(self, batch: Batch, *, clean: bool = False) -> None:
-        """Check the rows of *batch*; *clean* where `Contract.is_clean` said so of them."""
+        """Check the rows of *batch*; *clean* where `Contract.is_clean` said so of them.
+
+        Raises:
+            InternalError: `settle` was called: no more rows were to come.
+        """
         contract = self._contract
+        if self._settled and self._seen:
+            msg = f"{contract.schema.name}: rows came for a partition that was complete"
+            raise InternalError(msg)
         for name, hashes in self._seen.items():
             found, _ = hash_column(batch, name, contract.schema.column(name).logical)
             valid = pc.is_valid(batch.arrow.column(name))
@@ -161,13 +169,21 @@ class PartitionContract:
         if not clean:
             self._failures.update(contract.failures(batch))
 
+    def settle(self) -> None:
+        """Count what only all rows together tell, and let go of what was kept for that."""
+        if self._settled:
+            return
+        self._settled = True
+        for name, rule in self._contract.unique.items():
+            values = np.concatenate([*self._seen[name], np.zeros(0, dtype=np.uint64)])
+            self._failures[rule] += len(values) - len(np.unique(values))
+            self._seen[name] = []
+
     def outcomes(self, statistics: StatisticsBuilder) -> list[CheckOutcome]:
-        """Return what every rule found, with the nulls that *statistics* counted."""
+        """Return what every rule found, with the nulls that *statistics* counted; it settles."""
+        self.settle()
         contract = self._contract
         failures = Counter(self._failures)
-        for name, rule in contract.unique.items():
-            values = np.concatenate([*self._seen[name], np.zeros(0, dtype=np.uint64)])
-            failures[rule] += len(values) - len(np.unique(values))
         for rule, column in contract.columns.items():
             if rule == not_null_rule(column):
                 failures[rule] = statistics.of(column).nulls

@@ -126,6 +126,19 @@ def test_refuses_a_column_that_does_not_exist() -> None:
         Contract(schema, [ColumnCheck(column="d", unique=True)])
 
 
+def test_a_settled_partition_keeps_what_it_counted_and_takes_no_more_rows() -> None:
+    partition = contract(L.INTEGER, {"unique": True}).start()
+    batch = Batch(pl.DataFrame({"c": [1, 2, 1]}))
+    partition.update(batch)
+
+    partition.settle()
+
+    outcome, *_ = partition.outcomes(StatisticsBuilder(TableSchema(name="t", columns=())))
+    assert outcome.failures == 1
+    with pytest.raises(InternalError, match="t: rows came for a partition that was complete"):
+        partition.update(batch)
+
+
 def test_a_value_is_unique_in_the_partition_not_in_the_batch() -> None:
     unique = contract(L.INTEGER, {"unique": True})
 

@@ -258,3 +258,21 @@ def test_filters_and_limits_work_on_what_goes_to_a_directory(world: LogWorld) ->
     assert not world.published.exists()
     with pytest.raises(UsageError, match="source has no column kinds"):
         world.export(tables=("events",), output_dir=out, where={"kinds": "a"})
+
+
+def test_values_are_unique_within_an_hour_however_many_batches_it_has(world: LogWorld) -> None:
+    checked = "column: occurred_at, every: hour}, checks: [{column: n, unique: true}]"
+    yaml = world.yaml.replace("column: occurred_at}", checked)
+    world.configure(f"{yaml}batch_size: 10\n")
+    start = datetime(2026, 1, 1, 3, tzinfo=UTC).timestamp()
+    world.log("a.jsonl", *({"ts": start + 97 * n, "n": n % 200} for n in range(250)))
+
+    assert world.export().exit_code == 0
+
+    world.log("a.jsonl", {"ts": start, "n": 30})
+
+    report = world.export()
+
+    failed = [one.partition for one in report.records if "n is unique" in (one.error or "")]
+    assert failed == ["2026-01-01-03:00"]
+    assert report.exit_code == 4
