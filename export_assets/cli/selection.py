@@ -6,6 +6,13 @@ from typing import Annotated
 
 import typer
 
+from export_assets.cli.arguments import (
+    FormatsOption,
+    LockTimeoutOption,
+    SourceArgument,
+    SourceUrlOption,
+    TablesArgument,
+)
 from export_assets.cli.options import CommonOptions
 
 
@@ -13,20 +20,9 @@ from export_assets.cli.options import CommonOptions
 class SelectionOptions(CommonOptions):
     """Which source, tables, formats and rows; and how their files look."""
 
-    source: Annotated[
-        str,
-        typer.Argument(help="A configured source, or the path or URL of a database."),
-    ]
-    tables: Annotated[
-        list[str] | None,
-        typer.Argument(help="Tables by name; all that the configuration selects by default."),
-    ] = None
-    format: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--format", "-f", help="File format: repeat, separate by commas, or say 'all'."
-        ),
-    ] = None
+    source: SourceArgument
+    tables: TablesArgument = None
+    format: FormatsOption = None
     start_date: Annotated[
         str | None, typer.Option(help="First day (UTC), YYYY-MM-DD.", metavar="DAY")
     ] = None
@@ -161,10 +157,7 @@ class SelectionOptions(CommonOptions):
         bool | None,
         typer.Option("--pretty/--compact", help="Indented JSON, or JSON on one line per row."),
     ] = None
-    source_url: Annotated[
-        str | None,
-        typer.Option("--source", help="Read the configured source from here.", metavar="URL"),
-    ] = None
+    source_url: SourceUrlOption = None
     log_dir: Annotated[
         Path | None,
         typer.Option(help="Read event logs from this directory: --source.", metavar="DIR"),
@@ -176,6 +169,4 @@ class SelectionOptions(CommonOptions):
             help="Run the system's upstream steps first; the default where it has any.",
         ),
     ] = None
-    lock_timeout: Annotated[
-        float, typer.Option(help="Seconds to wait for a partition another run holds.", min=0)
-    ] = 0.0
+    lock_timeout: LockTimeoutOption = 0.0

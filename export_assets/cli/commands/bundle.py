@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from export_assets.cli.arguments import SourceArgument, SourceUrlOption
 from export_assets.cli.options import CommonOptions, command
 from export_assets.cli.output import Output
 
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
 class BundleOptions(CommonOptions):
     """Which rows, what hangs on them, and where to."""
 
-    source: Annotated[
-        str, typer.Argument(help="A configured source, or the path or URL of a database.")
-    ]
+    source: SourceArgument
     table: Annotated[str, typer.Argument(help="Table of the chosen rows.")]
     id: Annotated[
         list[str] | None,
@@ -81,10 +80,7 @@ class BundleOptions(CommonOptions):
         bool,
         typer.Option("--dry-run", help="Only print the references followed and count the rows."),
     ] = False
-    source_url: Annotated[
-        str | None,
-        typer.Option("--source", help="Read the configured source from here.", metavar="URL"),
-    ] = None
+    source_url: SourceUrlOption = None
     lock_timeout: Annotated[
         float, typer.Option(help="Seconds to wait for a bundle another run holds.", min=0)
     ] = 0.0

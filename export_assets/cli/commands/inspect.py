@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from export_assets.cli.arguments import SourceArgument, SourceUrlOption
 from export_assets.cli.options import CommonOptions, command
 from export_assets.cli.output import Output
 
@@ -16,24 +17,14 @@ if TYPE_CHECKING:
 class InspectOptions(CommonOptions):
     """What to inspect."""
 
-    source: Annotated[
-        str, typer.Argument(help="A configured source, or the path or URL of a database.")
-    ]
+    source: SourceArgument
     tables: Annotated[
         list[str] | None,
         typer.Argument(
             help="Tables by name; all that are exported by default.", show_default=False
         ),
     ] = None
-    source_url: Annotated[
-        str | None,
-        typer.Option(
-            "--source",
-            help="Read the configured source from here.",
-            metavar="URL",
-            show_default=False,
-        ),
-    ] = None
+    source_url: SourceUrlOption = None
     computed: Annotated[
         bool, typer.Option("--computed", help="Show the columns a built-in system computes, too.")
     ] = False

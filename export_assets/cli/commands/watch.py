@@ -5,6 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from export_assets.cli.arguments import (
+    FormatsOption,
+    LockTimeoutOption,
+    SourceArgument,
+    SourceUrlOption,
+    TablesArgument,
+)
 from export_assets.cli.options import CommonOptions, command
 from export_assets.cli.output import Output
 
@@ -19,19 +26,9 @@ INTERVAL = 2.0
 class WatchOptions(CommonOptions):
     """What to follow."""
 
-    source: Annotated[
-        str, typer.Argument(help="A configured source, or the path or URL of a database.")
-    ]
-    tables: Annotated[
-        list[str] | None,
-        typer.Argument(help="Tables by name; all that the configuration selects by default."),
-    ] = None
-    format: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--format", "-f", help="File format: repeat, separate by commas, or say 'all'."
-        ),
-    ] = None
+    source: SourceArgument
+    tables: TablesArgument = None
+    format: FormatsOption = None
     interval: Annotated[
         str, typer.Option(help="Time between two looks: seconds, or 90s, 5m.", metavar="TIME")
     ] = f"{INTERVAL:g}s"
@@ -42,18 +39,8 @@ class WatchOptions(CommonOptions):
             show_default=False,
         ),
     ] = None  # fmt: skip
-    source_url: Annotated[
-        str | None,
-        typer.Option(
-            "--source",
-            help="Read the configured source from here.",
-            metavar="URL",
-            show_default=False,
-        ),
-    ] = None
-    lock_timeout: Annotated[
-        float, typer.Option(help="Seconds to wait for a partition another run holds.", min=0)
-    ] = 10.0
+    source_url: SourceUrlOption = None
+    lock_timeout: LockTimeoutOption = 10.0
 
 
 def register(app: typer.Typer) -> None:
