@@ -286,14 +286,7 @@ def _checked(
     context: dg.AssetExecutionContext, key: dg.AssetKey, paths: Sequence[Path]
 ) -> dg.AssetCheckResult:
     finding = judge_archives(paths, subset=_subset(context.run.tags.get(SUBSET)))
-    return dg.AssetCheckResult(
-        asset_key=key,
-        check_name=CHECK,
-        passed=finding.passed,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=finding.says,
-        metadata=finding.figures,
-    )
+    return finding.result(key, CHECK, dg.AssetCheckSeverity.ERROR)
 
 
 def judge_archives(paths: Sequence[Path], *, subset: tuple[int, int] | None = None) -> Finding:

@@ -231,14 +231,7 @@ class _Step:
         for one in examined:
             for name, finding in one.findings.items():
                 if single:
-                    yield dg.AssetCheckResult(
-                        asset_key=self.table.key(fmt),
-                        check_name=name,
-                        passed=finding.passed,
-                        severity=severity_of(name),
-                        description=finding.says,
-                        metadata=finding.figures,
-                    )
+                    yield finding.result(self.table.key(fmt), name, severity_of(name))
                 elif not (sparse and finding.passed):
                     target = targets.get(one.subject.key)
                     yield self._evaluation(name, one.subject, finding, target)

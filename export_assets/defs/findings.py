@@ -13,3 +13,16 @@ class Finding:
     says: str
     """One line; never a value of the data."""
     figures: dict[str, dg.MetadataValue] = field(default_factory=dict)
+
+    def result(
+        self, key: dg.AssetKey, check: str, severity: dg.AssetCheckSeverity
+    ) -> dg.AssetCheckResult:
+        """Return it as what *check* of the asset *key* says."""
+        return dg.AssetCheckResult(
+            asset_key=key,
+            check_name=check,
+            passed=self.passed,
+            severity=severity,
+            description=self.says,
+            metadata=self.figures,
+        )

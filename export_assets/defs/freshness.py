@@ -46,14 +46,7 @@ def build_freshness_checks(tables: Sequence[TableExport]) -> list[dg.AssetChecks
                 if dg.AssetCheckKey(key, NAME) not in context.selected_asset_check_keys:
                     continue
                 finding = judge_freshness(context.instance, table, fmt, now=now)
-                yield dg.AssetCheckResult(
-                    asset_key=key,
-                    check_name=NAME,
-                    passed=finding.passed,
-                    severity=dg.AssetCheckSeverity.WARN,
-                    description=finding.says,
-                    metadata=finding.figures,
-                )
+                yield finding.result(key, NAME, dg.AssetCheckSeverity.WARN)
 
     return [check]
 

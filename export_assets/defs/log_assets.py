@@ -326,14 +326,7 @@ def _results(
     }
     for check, (asset, finding, severity) in findings.items():
         if dg.AssetCheckKey(asset, check) in selected:
-            yield dg.AssetCheckResult(
-                asset_key=asset,
-                check_name=check,
-                passed=finding.passed,
-                severity=severity,
-                description=finding.says,
-                metadata=finding.figures,
-            )
+            yield finding.result(asset, check, severity)
 
 
 def _evaluations(

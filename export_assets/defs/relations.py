@@ -99,14 +99,7 @@ def _check(
         for partition in keys:
             finding = _compare(child, partition, relation, known)
             if single:
-                yield dg.AssetCheckResult(
-                    asset_key=key,
-                    check_name=name,
-                    passed=finding.passed,
-                    severity=WARN,
-                    description=finding.says,
-                    metadata=finding.figures,
-                )
+                yield finding.result(key, name, WARN)
                 continue
             if finding.passed and len(keys) > MOST_PARTITIONS:
                 continue
