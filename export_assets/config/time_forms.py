@@ -7,7 +7,6 @@ FORM_SIGNS: Final = tuple("YymdjbBaAHIpMSfz%")
 """The signs that are read, each as Python's `strptime` reads it, in English."""
 
 _DAY: Final = frozenset("YymdjbBaA")
-_CLOCK: Final = frozenset("HIpMSf")
 _MONTHS: Final = frozenset("mbB")
 _TWINS: Final = ("Yy", "mbBj", "dj", "HI", "aA")
 """Signs of which one form has one at most: two could say different things."""

@@ -214,8 +214,8 @@ class DirectoryDestination(Destination):
         return TreeSlot(self._target, name, fmt, self._lock)
 
 
-class TreeSlot(Slot):
-    """One directory of an output directory, with the parts of one table below it."""
+class _NamedSlot(Slot):
+    """One name in an output directory, whose record is rewritten by one thread at a time."""
 
     def __init__(self, target: DirectoryTarget, name: str, fmt: str, lock: Lock) -> None:
         self._target = target
@@ -223,6 +223,10 @@ class TreeSlot(Slot):
         self._format = fmt
         self._lock = lock
         self.path = target.directory / name
+
+
+class TreeSlot(_NamedSlot):
+    """One directory of an output directory, with the parts of one table below it."""
 
     def part(self, index: int, suffix: str, *, directory: str = "") -> Path:
         """Return the path of a part in the staged directory."""
@@ -257,15 +261,8 @@ def _record_below(root: Path, path: Path, rows: int) -> FileRecord:
     return FileRecord(path=path.relative_to(root).as_posix(), bytes=size, rows=rows, sha256=sha256)
 
 
-class FileSlot(Slot):
+class FileSlot(_NamedSlot):
     """One file of an output directory."""
-
-    def __init__(self, target: DirectoryTarget, name: str, fmt: str, lock: Lock) -> None:
-        self._target = target
-        self._name = name
-        self._format = fmt
-        self._lock = lock
-        self.path = target.directory / name
 
     def part(self, index: int, suffix: str, *, directory: str = "") -> Path:
         """Return the staged path of the one file."""
@@ -277,7 +274,6 @@ class FileSlot(Slot):
 
     def commit(self, manifest: Manifest) -> tuple[Committed, Path, Manifest]:
         """Put the file in place under its final name."""
-        # The directory's record is rewritten by one thread at a time.
         with self._lock:
             outcome = self._target.publish(
                 self._name,

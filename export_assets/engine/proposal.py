@@ -12,6 +12,7 @@ from export_assets.engine.address import Address
 from export_assets.engine.discovery import Discovery, FoundTable
 from export_assets.engine.links import Link
 from export_assets.engine.privacy import Suspect, suspects_of
+from export_assets.engine.wording import counted
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.tables.schema import LogicalType
 
@@ -64,9 +65,9 @@ class Proposal:
     def text(self) -> str:
         """Return the YAML file."""
         tables = self.found.tables
-        rows = _counted(sum(table.rows for table in tables), "row")
+        rows = counted(sum(table.rows for table in tables), "row")
         lines = [
-            f"# {comment(self.address.shown)}: {_counted(len(tables), 'table')}, {rows}.",
+            f"# {comment(self.address.shown)}: {counted(len(tables), 'table')}, {rows}.",
             "# Every key is explained in docs/reference/configuration.md.",
             f"source: {self.name}",
             f"url: {self._url()}",
@@ -143,7 +144,7 @@ def _sliced(table: FoundTable) -> Iterator[str]:
         rules["types"] = f"{{{scalar(time.column, key=True)}: {kind}}}"
     name = scalar(table.name, key=True)
     line = f"  {name}: {{{', '.join(f'{key}: {rule}' for key, rule in rules.items())}}}"
-    said = f"  # {_counted(table.rows, 'row')}"
+    said = f"  # {counted(table.rows, 'row')}"
     if len(line + said) <= _WIDTH:
         yield line + said
         return
@@ -190,7 +191,3 @@ def comment(text: str) -> str:
 
 def _shortened(line: str) -> str:
     return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 2]} …"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -33,17 +33,6 @@ class MatchLogs:
     """Those in the directory of the match."""
 
 
-def match_ids(source: ConfiguredSource) -> list[str]:
-    """Return the ids of all matches that are known: of the YAML, and by directory.
-
-    Raises:
-        SourceMissing: The log directory is not there.
-        UsageError: The source is none of event logs.
-    """
-    inside = (one for listed in logs_below(source.logs) for one in matches_around(listed))
-    return sorted({*source.config.log.matches, *inside})
-
-
 def matches_around(listed: Listed) -> Iterator[str]:
     """Yield the ids of matches in whose directories a file is."""
     yield from match_of_directory(listed.name)

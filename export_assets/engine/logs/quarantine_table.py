@@ -34,17 +34,18 @@ class QuarantineTable(LogTable):
     ) -> Iterator[pl.DataFrame]:
         """Yield the lines, some segments at once; they have no time."""
         del window, columns
-        held: list[pl.DataFrame] = []
+        held, rows = list[pl.DataFrame](), 0
         for segment in view.segments:
-            if segment.quarantine is not None:
-                view.prove(segment, [segment.quarantine])
-                batches = format_named("ndjson").read(
-                    segment.quarantine, QUARANTINE, FormatOptions()
-                )
-                held += [self._without_secrets(batch.frame) for batch in batches]
-            if sum(frame.height for frame in held) >= CHUNK_ROWS:
+            if segment.quarantine is None:
+                continue
+            view.prove(segment, [segment.quarantine])
+            batches = format_named("ndjson").read(segment.quarantine, QUARANTINE, FormatOptions())
+            for batch in batches:
+                held.append(self._without_secrets(batch.frame))
+                rows += batch.rows
+            if rows >= CHUNK_ROWS:
                 yield pl.concat(held)
-                held = []
+                held, rows = [], 0
         if held:
             yield pl.concat(held)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from export_assets.engine.ingest.outcome import IngestReport
 from export_assets.engine.logs.view import SegmentView
+from export_assets.engine.wording import counted
 from export_assets.sources.base import Remarks
 
 _NAMED = 3
@@ -60,7 +61,7 @@ def _read(report: IngestReport) -> list[str]:
     found = []
     if report.lines:
         files = {record.file for record in report.published}
-        found.append(f"read {_counted(report.lines, 'line')} of {_counted(len(files), 'log')}")
+        found.append(f"read {counted(report.lines, 'line')} of {counted(len(files), 'log')}")
     if report.pending_bytes:
         found.append(f"{report.pending_bytes:,} bytes at the ends of logs are no whole line yet")
     return found
@@ -69,12 +70,8 @@ def _read(report: IngestReport) -> list[str]:
 def _outdated(report: IngestReport) -> list[str]:
     if not report.outdated_lines:
         return []
-    lines = _counted(report.outdated_lines, "line")
+    lines = counted(report.outdated_lines, "line")
     return [f"{lines} of logs that are gone stay as they were read by other rules"]
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _pairs(reasons: Mapping[str, str]) -> list[str]:

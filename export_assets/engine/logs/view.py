@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -212,9 +212,3 @@ def _starts_before(segment: SegmentFiles, window: Window) -> bool:
 
 def _ends_after(segment: SegmentFiles, window: Window) -> bool:
     return segment.last is None or window.end is None or segment.last >= window.end
-
-
-def day_window(day: date) -> Window:
-    """Return the window of a day in UTC."""
-    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return Window(start=start, end=start + _DAY)

@@ -138,3 +138,12 @@ def cut_lines(data: bytes, bom: bytes = b"") -> tuple[LineBlock, Places]:
         begins[0] += len(bom)
         ends[0] = max(ends[0], begins[0])
     return LineBlock(block, begins, ends), lengths
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether *data* is UTF-8 text."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

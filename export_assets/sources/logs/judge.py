@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import msgspec
 import numpy as np
 
-from export_assets.sources.logs.blocks import LineBlock
+from export_assets.sources.logs.blocks import LineBlock, is_utf8
 from export_assets.sources.logs.template import (
     Fields,
     Matched,
@@ -223,7 +223,7 @@ def _parse_all(lines: Sequence[bytes]) -> list[Record] | None:
     data = b"\n".join(lines)
     if not (data.startswith(b"{") and data.endswith(b"}")):
         return None
-    if data.count(b"}\n{") != len(lines) - 1 or not _is_utf8(data):
+    if data.count(b"}\n{") != len(lines) - 1 or not is_utf8(data):
         return None
     brackets = data.count(b"{") + data.count(b"[")
     if brackets > MAX_DEPTH and any(
@@ -243,14 +243,6 @@ def _parse_all(lines: Sequence[bytes]) -> list[Record] | None:
     ):
         return None
     return objects
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _count_key_ends(data: bytes) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from export_assets.sources.logs.blocks import Block, LineBlock, Places
+from export_assets.sources.logs.blocks import Block, LineBlock, Places, is_utf8
 
 Record = dict[str, Any]
 
@@ -199,7 +199,7 @@ def _odd(lines: LineBlock) -> npt.NDArray[np.bool_]:
         _mark(odd, lines, np.flatnonzero(block.bytes == ord("\\")))
     if len(block.controls) > len(lines):
         _mark(odd, lines, block.controls)
-    if not block.data.isascii() and not _is_utf8(block.data):
+    if not block.data.isascii() and not is_utf8(block.data):
         _mark(odd, lines, np.flatnonzero(block.bytes >= _ASCII))
     return odd
 
@@ -209,14 +209,6 @@ def _mark(odd: npt.NDArray[np.bool_], lines: LineBlock, places: Places) -> None:
     row = np.searchsorted(lines.begins, places, side="right") - 1
     within = (row >= 0) & (places < lines.ends[row])
     odd[row[within]] = True
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _has(block: Block, at: Places, literal: bytes) -> npt.NDArray[np.bool_]:
