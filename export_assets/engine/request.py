@@ -44,6 +44,9 @@ class ExportRequest:
     limit: int | None = None
     offset: int = 0
     output_dir: Path | None = None
+    export_dir: Path | None = None
+    """Where the source's sets are published instead of in the store: a directory each, exchanged
+    whole; tables are not exported then."""
     one_file: bool = False
     """Write all tables into one JSON document in `output_dir`."""
     document_metadata: bool = True
@@ -68,6 +71,9 @@ class ExportRequest:
         self._check_window()
         if self.one_file:
             self._check_document()
+        if self.export_dir is not None and self.output_dir is not None:
+            msg = "export-dir and output-dir: give one of them"
+            raise UsageError(msg)
         if self.output_dir is None and self.filters:
             msg = f"{self.filters[0]}: a published partition is complete; add an output directory"
             raise UsageError(msg)

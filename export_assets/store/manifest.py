@@ -18,6 +18,8 @@ MANIFEST_NAME = "_manifest.json"
 TREE = "bundle.json"
 BUNDLE = "bundle"
 """What a relational bundle has instead of a format, in its manifest and as a directory."""
+SET = "set"
+"""What files that belong together have instead of a format."""
 
 
 class ColumnRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +135,36 @@ class BundleRecord(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
 
+class LevelRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One list of a nested document, over all records that have such a list."""
+
+    name: str
+    table: str
+    rows: int
+    digest: str
+    """Of the records' own members: the sum of the BLAKE2b-64 of their compact JSON, in hex."""
+    children: "tuple[LevelRecord, ...]" = ()
+
+
+class DocumentRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One nested JSON document of a set."""
+
+    path: str
+    root: LevelRecord
+    pretty: bool = False
+
+
+class SetRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What files that belong together hold: tables, each in one or more formats, and documents."""
+
+    tables: tuple[BundledTable, ...] = ()
+    documents: tuple[DocumentRecord, ...] = ()
+    dialects: dict[str, dict[str, str]] = {}
+    """How to parse a file of text, by its path."""
+    profile: str = ""
+    """The layout that was asked for, where the set has several."""
+
+
 class SegmentMark(msgspec.Struct, frozen=True, kw_only=True):
     """Where a segment ended before it was written anew with what had been appended."""
 
@@ -201,6 +233,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     watermark: dict[str, str] = {}
     bundle: BundleRecord | msgspec.UnsetType = msgspec.UNSET
     """Of a relational bundle only."""
+    set: SetRecord | msgspec.UnsetType = msgspec.UNSET
+    """Of files that belong together only."""
     segment: SegmentRecord | msgspec.UnsetType = msgspec.UNSET
     """Of a segment of a log only."""
     created_at: datetime

@@ -1,0 +1,143 @@
+"""The tables of a set through the main flow, into a directory of the set's own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from export_assets.config.models import SourceConfig, TableConfig
+from export_assets.engine.choices import Choices
+from export_assets.engine.memory import PassMemory
+from export_assets.engine.report import ExportRecord
+from export_assets.engine.request import ExportRequest, Run
+from export_assets.engine.sets.spec import ExportSet, SetFile, SetView
+from export_assets.engine.sets.staged import SetDestination
+from export_assets.engine.table_export import TableExporter
+from export_assets.engine.table_pass import Progress
+from export_assets.engine.tables import TablePlan, plan_table
+from export_assets.engine.workspace import ConfiguredSource, Workspace
+from export_assets.sources.base import Snapshot
+from export_assets.store.manifest import Manifest
+
+
+class SetFailed(Exception):
+    """A table of a set could not be written; the set is not published.
+
+    Attributes:
+        record: What became of the table.
+    """
+
+    def __init__(self, record: ExportRecord) -> None:
+        super().__init__(f"{record.table}/{record.format}: {record.error}")
+        self.record = record
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetTables:
+    """Writes tables of one set, each proven like any other export."""
+
+    workspace: Workspace
+    source: ConfiguredSource
+    run: Run
+    snapshot: Snapshot
+    spool: Path
+    progress: Progress
+
+    @classmethod
+    def of(
+        cls,
+        one: ExportSet,
+        snapshot: Snapshot,
+        *,
+        workspace: Workspace,
+        source: ConfiguredSource,
+        run: Run,
+        spool: Path,
+        progress: Progress,
+    ) -> "SetTables":
+        """Add the views of *one* to *snapshot*, and return what writes its tables.
+
+        Raises:
+            UsageError: A view does not work on this source.
+        """
+        if one.views:
+            snapshot.define({name: view.query for name, view in one.views.items()})
+        shown = replace(source, config=with_views(source.config, one.views))
+        return cls(
+            workspace=workspace,
+            source=shown,
+            run=run,
+            snapshot=snapshot,
+            spool=spool,
+            progress=progress,
+        )
+
+    def plan(self, table: str) -> TablePlan:
+        """Return how *table* is read."""
+        source = self.source
+        return plan_table(
+            table, self.snapshot, source.config, source.system, self._request(table, ())
+        )
+
+    def write(self, table: str, files: Sequence[SetFile], directory: Path) -> dict[str, Manifest]:
+        """Write *table* as *files* into *directory*, from one pass.
+
+        Returns:
+            What was proven of each, by format.
+
+        Raises:
+            SetFailed: One of them could not be written, or holds other rows than the snapshot.
+        """
+        request = self._request(table, files)
+        destination = SetDestination(directory, {file.format: file.stem for file in files})
+        exporter = TableExporter(
+            store=self.workspace.store,
+            source=self.source,
+            request=request,
+            run=self.run,
+            choices=Choices(
+                source=self.source, request=request, anonymize_key=self.workspace.anonymize_key
+            ),
+            memory=PassMemory(self.workspace.store, self.source, request, now=self.run.now),
+            progress=self.progress,
+        )
+        plan = self.plan(table)
+        exporter.choices.check(plan)
+        for record in exporter.export(plan, self.snapshot, lambda _: destination):
+            if record.status not in {"success", "empty"}:
+                raise SetFailed(record)
+        return destination.proven
+
+    def _request(self, table: str, files: Sequence[SetFile]) -> ExportRequest:
+        return ExportRequest(
+            tables=(table,),
+            formats=tuple(file.format for file in files),
+            options={file.format: file.options for file in files},
+            # Of a directory nothing is remembered, and a table in it is never sliced.
+            output_dir=self.spool,
+        )
+
+
+def with_views(config: SourceConfig, views: Mapping[str, SetView]) -> SourceConfig:
+    """Return *config* with rules for *views*: what their columns show is hidden as it is there."""
+    rules = {
+        name: TableConfig(
+            order_by=view.order_by,
+            redact=tuple(
+                column
+                for column, (table, shown) in view.origins.items()
+                if config.redacts(table, shown) or shown in config.table(table).exclude_columns
+            ),
+            anonymize=tuple(
+                column
+                for column, (table, shown) in view.origins.items()
+                if shown in config.table(table).anonymize and not config.redacts(table, shown)
+            ),
+            expose=tuple(
+                column
+                for column, (table, shown) in view.origins.items()
+                if config.exposes(table, shown) and not config.redacts(table, shown)
+            ),
+        )
+        for name, view in views.items()
+    }
+    return config.model_copy(update={"tables": dict(config.tables) | rules})
