@@ -99,3 +99,23 @@ CREATE TABLE image_variants (
     created_at DATETIME,
     PRIMARY KEY (id), FOREIGN KEY(original_image_id) REFERENCES images (id));
 """
+
+MODEL_USAGE: Final = """
+CREATE TABLE model_usage (
+    id INTEGER NOT NULL, model_id VARCHAR(36), used_for VARCHAR(50), images INTEGER,
+    used_at DATETIME,
+    PRIMARY KEY (id), FOREIGN KEY(model_id) REFERENCES ai_models (id));
+"""
+
+EXPORT_JOBS: Final = """
+CREATE TABLE export_jobs (
+    id VARCHAR(36) NOT NULL, release_id VARCHAR(36), status VARCHAR(20), options JSON,
+    created_at DATETIME,
+    PRIMARY KEY (id), FOREIGN KEY(release_id) REFERENCES releases (id));
+"""
+
+USER_SESSIONS: Final = """
+CREATE TABLE user_sessions (
+    id INTEGER NOT NULL, workstation VARCHAR(100), started_at DATETIME, ended_at DATETIME,
+    PRIMARY KEY (id));
+"""

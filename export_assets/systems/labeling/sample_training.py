@@ -7,9 +7,7 @@ from export_assets.systems.labeling.sample_values import Invention
 from export_assets.systems.sqlite_sample import Row
 
 
-def training_session(
-    invent: Invention, number: int, project: object, models: Sequence[Row]
-) -> Row:
+def training_session(invent: Invention, number: int, project: object, models: Sequence[Row]) -> Row:
     """Return a training session of *project*: the first ones are done, the others under way."""
     done, epoch = number % 3 == 0, invent.number(1, 99)
     return {

@@ -10,7 +10,13 @@ from functools import cache
 from typing import Final, Literal
 
 from export_assets.sources.sqlite_catalog import CatalogTable, read_catalog
-from export_assets.systems.labeling.ddl import TODAY, VARIANTS
+from export_assets.systems.labeling.ddl import (
+    EXPORT_JOBS,
+    MODEL_USAGE,
+    TODAY,
+    USER_SESSIONS,
+    VARIANTS,
+)
 
 Generation = Literal[14, 15, 16, 17, 18]
 
@@ -31,26 +37,12 @@ REVISIONS: Final[dict[Generation, str]] = {
 VARIANTS_TABLE: Final = "image_variants"
 """The table that the oldest generation lacks."""
 
-_GIVEN_UP: Final[dict[str, tuple[Generation, str]]] = {
-    "model_usage": (
-        16,
-        "CREATE TABLE model_usage (id INTEGER NOT NULL, model_id VARCHAR(36), used_for VARCHAR(50),"
-        " images INTEGER, used_at DATETIME, PRIMARY KEY (id),"
-        " FOREIGN KEY(model_id) REFERENCES ai_models (id));\n",
-    ),
-    "export_jobs": (
-        17,
-        "CREATE TABLE export_jobs (id VARCHAR(36) NOT NULL, release_id VARCHAR(36),"
-        " status VARCHAR(20), options JSON, created_at DATETIME, PRIMARY KEY (id),"
-        " FOREIGN KEY(release_id) REFERENCES releases (id));\n",
-    ),
-    "user_sessions": (
-        18,
-        "CREATE TABLE user_sessions (id INTEGER NOT NULL, workstation VARCHAR(100),"
-        " started_at DATETIME, ended_at DATETIME, PRIMARY KEY (id));\n",
-    ),
-}
-"""Tables that only some generations have: the first that does, and how it is made."""
+_GIVEN_UP: Final[tuple[tuple[Generation, str, str], ...]] = (
+    (16, "model_usage", MODEL_USAGE),
+    (17, "export_jobs", EXPORT_JOBS),
+    (18, "user_sessions", USER_SESSIONS),
+)
+"""Tables that today's generation has no more: the first generation with it, and how it is made."""
 
 _ADDED: Final[tuple[tuple[Generation, str, str, str], ...]] = (
     (16, "projects", "confidence_threshold", "FLOAT"),
@@ -71,7 +63,7 @@ def create(generation: Generation) -> str:
     for since, table, column, _ in _ADDED:
         if age < BY_AGE.index(since):
             script.append(f"ALTER TABLE {table} DROP COLUMN {column};\n")
-    script += [made for since, made in _GIVEN_UP.values() if CURRENT != generation >= since]
+    script += [made for since, _, made in _GIVEN_UP if CURRENT != generation >= since]
     return "".join(script)
 
 
@@ -88,14 +80,13 @@ def upgrade(generation: Generation) -> dict[str, list[str]]:
             steps.setdefault(table, []).append(statement)
     if VARIANTS_TABLE not in present:
         steps[VARIANTS_TABLE] = [VARIANTS]
-    for table in present.keys() & _GIVEN_UP.keys():
-        steps[table] = [f"DROP TABLE {table}"]
+    for _, table, _ in _GIVEN_UP:
+        if table in present:
+            steps[table] = [f"DROP TABLE {table}"]
     if generation != CURRENT:
-        steps["alembic_version"] = [f"UPDATE alembic_version SET version_num = '{_TODAYS}'"]  # noqa: S608 - ours
+        revision = REVISIONS[CURRENT]
+        steps["alembic_version"] = [f"UPDATE alembic_version SET version_num = '{revision}'"]  # noqa: S608 - ours
     return steps
-
-
-_TODAYS: Final = REVISIONS[CURRENT]
 
 
 @cache
