@@ -54,11 +54,17 @@ def update(connection: sqlite3.Connection, chance: Chance) -> Edit:
 
 
 def update_to_same(connection: sqlite3.Connection, chance: Chance) -> Edit:
-    """Write values that are there already: the file changes, what it holds does not."""
-    table = chance.pick(("projects", "datasets", "images", "annotations"))
+    """Change values and change them back: the file is another one, what it holds is not.
+
+    In one step SQLite would see that there is nothing to write.
+    """
+    table, column = chance.pick(
+        (("projects", "name"), ("images", "filename"), ("annotations", "class_name"))
+    )
     with transaction(connection):
-        connection.execute(f"update {table} set created_at = created_at")  # noqa: S608 - our names
-    return Edit(kind="same_values", said=f"{table}: the same values again")
+        for value in (f"{column} || '~'", f"substr({column}, 1, length({column}) - 1)"):
+            connection.execute(f"update {table} set {column} = {value}")  # noqa: S608 - our names
+    return Edit(kind="same_values", said=f"{table}.{column}: the same values again")
 
 
 def delete(connection: sqlite3.Connection, chance: Chance) -> Edit:

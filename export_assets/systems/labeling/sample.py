@@ -68,6 +68,7 @@ def _invented(
     entities = Entities(invent=Invention(seed))
     for number in range(projects):
         entities.add_project(number, images=images)
+    entities.mix_order()
     entities.add_orphans()
     # In no order that an export could keep by accident.
     entities.projects.reverse()

@@ -18,6 +18,7 @@ GONE_DATASET: Final = "00000000-0000-4000-8000-00000000da7a"
 GONE_IMAGE: Final = "00000000-0000-4000-8000-000000001ace"
 """What was deleted while rows still referred to it."""
 
+_TIED: Final = "2025-02-03 10:00:00"
 _SPLITS: Final = (
     ("unassigned", "train"),
     ("annotating", "train"),
@@ -127,7 +128,7 @@ class Entities:
                 "class_name": CLASSES[class_id],
                 "class_id": None if number % 11 == 0 else class_id,
                 "confidence": invent.pick((None, 1.0, 0.1 + 0.2, invent.real(0, 1, 6))),
-                "x_min": invent.pick((left, float(int(left)), -0.0, 1e-07)),
+                "x_min": invent.pick((left, float(int(left)), 1e-07)),
                 "y_min": top,
                 "x_max": left + invent.real(0, 500),
                 "y_max": invent.pick((top + invent.real(0, 500), 1e16)),
@@ -138,6 +139,18 @@ class Entities:
                 **invent.stamps(),
             }
         )
+
+    def mix_order(self) -> None:
+        """Let some projects and datasets be made at the same moment, later than others, or never.
+
+        One moment is written in both forms. The order of ids is then not that of the times.
+        """
+        for rows in (self.projects, self.datasets):
+            forms = (_TIED, _TIED, f"{_TIED}.000000")
+            for row, stamp in zip(rows[:-1], forms, strict=False):
+                row["created_at"] = stamp
+            if len(rows) > len(forms):
+                rows[-1]["created_at"] = None
 
     def add_orphans(self) -> None:
         """Add rows whose project, dataset or image is gone, and what hangs on them."""

@@ -22,6 +22,7 @@ DESCRIPTIONS: Final = (
     "Taken in rain, at dusk.",
     'First line,\r\nsecond "line".',
     " spaces around ",
+    "old\rline end",
     "null",
 )
 FILENAMES: Final = (
