@@ -23,7 +23,7 @@ _COPY_EVERY: Final = 5
 """Edits between two copies of the file that may be restored later."""
 _COPIES: Final = 3
 
-_ON_ROWS: Final[dict[Kind, Callable[[sqlite3.Connection, Chance], Edit]]] = {
+_EDITS: Final[dict[Kind, Callable[[sqlite3.Connection, Chance], Edit]]] = {
     "insert": live_rows.insert,
     "update": live_rows.update,
     "same_values": live_rows.update_to_same,
@@ -39,7 +39,7 @@ _ON_ROWS: Final[dict[Kind, Callable[[sqlite3.Connection, Chance], Edit]]] = {
     "switch_journal": live_files.switch_journal,
 }
 
-KINDS: Final[tuple[Kind, ...]] = (*_ON_ROWS, "restore")
+KINDS: Final[tuple[Kind, ...]] = (*_EDITS, "restore")
 
 
 class Editor:
@@ -76,7 +76,7 @@ class Editor:
         chosen: Kind = kind if kind is not None else self._chance.pick(KINDS)
         if chosen == "restore":
             return self._restore(self._chance.pick(self._copies))
-        return _ON_ROWS[chosen](self._connection, self._chance)
+        return _EDITS[chosen](self._connection, self._chance)
 
     def _open(self) -> sqlite3.Connection:
         return sqlite3.connect(self._path, isolation_level=None, timeout=5)

@@ -70,8 +70,6 @@ def _invented(
         entities.add_project(number, images=images)
     entities.mix_order()
     entities.add_orphans()
-    # In no order that an export could keep by accident.
-    entities.projects.reverse()
     surroundings = Surroundings(invent=entities.invent, entities=entities)
     yield from surroundings.tables(generation)
     yield "projects", entities.projects

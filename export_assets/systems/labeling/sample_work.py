@@ -1,9 +1,10 @@
-"""Invented models, releases, training sessions and the other tables around the images."""
+"""Invented rows of the tables around projects, datasets, images and annotations."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from export_assets.systems.labeling.sample_models import model, release, transformation
 from export_assets.systems.labeling.sample_rows import Entities
 from export_assets.systems.labeling.sample_training import training_session
 from export_assets.systems.labeling.sample_values import CLASSES, Invention
@@ -20,14 +21,18 @@ class Surroundings:
 
     def tables(self, generation: Generation) -> Iterator[tuple[str, list[Row]]]:
         """Yield each table with its rows, in an order in which what is referred to is there."""
-        models = [self._model(number) for number in range(4)]
+        first = self.entities.projects[0]
+        models = [model(self.invent, n, first if n % 2 else None) for n in range(4)]
         self._use(models)
-        releases = [self._release(number) for number in range(3)]
+        releases = [self._release(n) for n in range(3)]
         images = self.entities.images[:20]
         yield "alembic_version", [{"version_num": REVISIONS[generation]}]
         yield "ai_models", models
         yield "releases", releases
-        yield "image_transformations", [self._transformation(n, releases) for n in range(8)]
+        yield (
+            "image_transformations",
+            [transformation(self.invent, n, releases) for n in range(8)],
+        )
         yield (
             "training_sessions",
             [training_session(self.invent, n, self._project(n), models) for n in range(8)],
@@ -58,54 +63,12 @@ class Surroundings:
     def _dataset(self, number: int) -> object:
         return self.entities.datasets[number % len(self.entities.datasets)]["id"]
 
-    def _created(self) -> dict[str, object]:
-        return {"created_at": self.invent.moment()}
-
-    def _model(self, number: int) -> Row:
-        project = self.entities.projects[0] if number % 2 else None
-        return {
-            "id": self.invent.uuid(),
-            "name": f"detector {number} (größer)",
-            "type": ("object_detection", "instance_segmentation")[number % 2],
-            "format": ("pytorch", "onnx")[number // 2 % 2],
-            "file_path": f"models/detector_{number}.pt",
-            "nc": len(CLASSES) if number else None,
-            "classes": (json.dumps(CLASSES, ensure_ascii=False), "null", None, "[]")[number % 4],
-            "training_input_size": ("[640, 640]", "null", None, "640")[number % 4],
-            "input_size_default": ("[640, 640]", "[1280,  1280]")[number % 2],
-            "project_id": project["id"] if project else None,
-            "project_name": project["name"] if project else "",
-            "is_active": self.invent.flag(),
-            **self.invent.stamps(),
-        }
-
     def _release(self, number: int) -> Row:
         datasets = [self._dataset(number), self._dataset(number + 1)]
-        config = {"resize": {"width": 640, "height": None}, "note": "50 % größer"}
-        return {
-            "id": self.invent.uuid(),
-            "project_id": self._project(number),
-            "name": f"v{number + 1}",
-            "description": (None, "", "First, with splits.")[number % 3],
-            "export_format": ("yolo", "coco")[number % 2],
-            "task_type": "object_detection",
-            "datasets_used": json.dumps(datasets),
-            "config": (json.dumps(config, ensure_ascii=False), "null", None)[number % 3],
-            "total_images": 10 * number,
-            **self._created(),
-        }
+        return release(self.invent, number, self._project(number), datasets)
 
-    def _transformation(self, number: int, releases: list[Row]) -> Row:
-        return {
-            "id": self.invent.uuid(),
-            "release_id": None if number % 4 == 3 else self.invent.pick(releases)["id"],  # noqa: PLR2004
-            "transformation_type": ("rotate", "flip", "brightness")[number % 3],
-            "parameters": json.dumps({"angle": 15.0 * number, "expand": number % 2 == 0}),
-            "parameter_ranges": ('{"angle": [-45, 45]}', "null", None)[number % 3],
-            "is_enabled": self.invent.flag(),
-            "order_index": number,
-            **self._created(),
-        }
+    def _created(self) -> dict[str, object]:
+        return {"created_at": self.invent.moment()}
 
     def _analytics(self, number: int) -> Row:
         counts = {name: self.invent.number(0, 90) for name in CLASSES[: number + 1]}

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from export_assets.systems.labeling.live import write_live
-from export_assets.systems.labeling.live_edits import KINDS, Editor, Kind, edits
+from export_assets.systems.labeling.live_edit import Kind
+from export_assets.systems.labeling.live_edits import KINDS, Editor, edits
 from export_assets.systems.labeling.sample import make_sample
 from export_assets.systems.labeling.schema import GENERATIONS, Generation
 from export_assets.systems.sqlite_sample import JournalMode
