@@ -52,7 +52,10 @@ def put_back(copy: Path, path: Path) -> None:
 
 
 def differing(connection: sqlite3.Connection, copy: Path) -> frozenset[str]:
-    """Return the tables that are not the same in the database of *connection* and in *copy*."""
+    """Return the tables that are not the same in the database of *connection* and in *copy*.
+
+    All of both is read and held: a large sample takes half a minute.
+    """
     with closing(sqlite3.connect(copy)) as other:
         before, after = _contents(connection), _contents(other)
     return frozenset(
