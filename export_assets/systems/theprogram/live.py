@@ -2,73 +2,17 @@
 
     python -m export_assets.systems.theprogram.live sqlite:///data/theprogram.db --seconds 5
 
-Every transaction leaves what belongs together consistent: each chart inserted comes with exactly
-one interpretation, both carrying the number of the transaction, and both are changed and deleted
-together. A reader that sees one without the other has a torn copy.
+A pair is a chart and its one interpretation; see `systems.live_pairs`.
 """
 
-import argparse
-import random
 import sqlite3
 import sys
 import time
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from export_assets.config.urls import parse_url
+from export_assets.systems.live_pairs import Pairs, Written, run_writer, write_pairs
 
-PREFIX: Final = "live-"
-"""Ids of the pairs start so: the chart and its interpretation share what follows."""
-_MOST_PAIRS: Final = 50
-
-
-@dataclass(frozen=True, kw_only=True)
-class Written:
-    """What a live writer did."""
-
-    transactions: int
-    inserted: int
-    updated: int
-    deleted: int
-
-
-def write_live(path: Path, *, seconds: float, seed: int = 1, pause: float = 0.001) -> Written:
-    """Insert, update and delete pairs in the database at *path* for so many *seconds*.
-
-    Raises:
-        sqlite3.Error: A reader was in the way for longer than five seconds, or there is no sample.
-    """
-    chance = random.Random(seed)  # noqa: S311 - sample data, no secret
-    done = {"insert": 0, "update": 0, "delete": 0}
-    ends = time.monotonic() + seconds
-    with closing(sqlite3.connect(path, isolation_level=None, timeout=5)) as connection:
-        connection.execute("pragma journal_mode = wal")
-        pairs = [str(row[0]) for row in connection.execute(_LIVE_CHARTS, (f"{PREFIX}%",))]
-        number = 0
-        while number == 0 or time.monotonic() < ends:
-            number += 1
-            step = _choose(chance, len(pairs))
-            pair = f"{PREFIX}{seed}-{number}" if step == "insert" else chance.choice(pairs)
-            connection.execute("begin immediate")
-            _STEPS[step](connection, pair, number)
-            connection.execute("commit")
-            done[step] += 1
-            if step == "insert":
-                pairs.append(pair)
-            elif step == "delete":
-                pairs.remove(pair)
-            time.sleep(pause)
-    return Written(
-        transactions=number,
-        inserted=done["insert"],
-        updated=done["update"],
-        deleted=done["delete"],
-    )
-
-
-_LIVE_CHARTS: Final = "select id from charts where id like ?"
 _INSERT_CHART: Final = """
 insert or replace into charts (id, birth_data_id, chart_name, chart_type, astro_system,
     zodiac_type, chart_data, created_at, updated_at)
@@ -79,14 +23,6 @@ insert or replace into chart_interpretations (id, chart_id, element_type, {eleme
     ai_description, created_at, updated_at)
 values (?, ?, 'planet', 'sun', ?, ?, ?)
 """
-
-
-def _choose(chance: random.Random, pairs: int) -> str:
-    if not pairs:
-        return "insert"
-    if pairs >= _MOST_PAIRS:
-        return "delete"
-    return chance.choice(("insert", "update", "delete"))
 
 
 def _insert(connection: sqlite3.Connection, pair: str, number: int) -> None:
@@ -112,26 +48,19 @@ def _delete(connection: sqlite3.Connection, pair: str, number: int) -> None:
     connection.execute("delete from charts where id = ?", (pair,))
 
 
-_STEPS: Final = {"insert": _insert, "update": _update, "delete": _delete}
+PAIRS: Final = Pairs(
+    table="charts", steps={"insert": _insert, "update": _update, "delete": _delete}
+)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write for a while, and print what was done."""
-    parser = argparse.ArgumentParser(description="Keep changing a sample database.")
-    parser.add_argument("url", help="The sample, as sqlite:///path or a path.")
-    parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--seed", type=int, default=1)
-    chosen = parser.parse_args(arguments)
-    url = parse_url(chosen.url, base=Path.cwd())
-    if url.kind != "sqlite" or url.path is None or not url.path.is_file():
-        parser.error(f"{url}: no SQLite file is there")
-    done = write_live(url.path, seconds=chosen.seconds, seed=chosen.seed)
-    sys.stdout.write(
-        f"{done.transactions} transactions: {done.inserted} pairs inserted, "
-        f"{done.updated} updated, {done.deleted} deleted\n"
-    )
-    return 0
+def write_live(path: Path, *, seconds: float, seed: int = 1, pause: float = 0.001) -> Written:
+    """Insert, update and delete pairs in the database at *path* for so many *seconds*.
+
+    Raises:
+        sqlite3.Error: A reader was in the way for longer than five seconds, or there is no sample.
+    """
+    return write_pairs(path, PAIRS, seconds=seconds, seed=seed, pause=pause)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_writer(PAIRS))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-Row = dict[str, object]
+from export_assets.systems.sqlite_sample import Row
 
 SIGNS: Final = ("aries", "taurus", "gemini", "cancer", "leo", "virgo", "libra", "scorpio")
 PLANETS: Final = ("Sun", "Moon", "Mercury", "Venus", "Mars", "Jupiter", "Saturn", "Pluto")
