@@ -93,6 +93,7 @@ def request_of(
         include=names_given("--include", options.include),
         exclude=names_given("--exclude", options.exclude),
         formats=formats,
+        profile=set_profile(options, source),
         options=format_options(options, source, formats),
         window=Window(start=start, end=end),
         partitions=partition_keys(options.partition or ()),
@@ -105,6 +106,7 @@ def request_of(
         limit=options.limit,
         offset=options.offset,
         output_dir=options.output_dir,
+        export_dir=options.export_dir,
         one_file=options.one_file,
         document_metadata=options.metadata,
         overwrite=options.overwrite,
@@ -231,7 +233,7 @@ def format_options(
         *(name for table in config.tables.values() for name in table.formats or ()),
     ]
     chosen: dict[str, FormatOptionsConfig] = {}
-    for given in _given(options):
+    for given in _given(options, source):
         honoured, refusal = False, None
         for fmt in resolve_formats(names):
             configured = config.format_options_of("*", fmt.name)  # type: ignore[arg-type]  # a registry name
@@ -250,7 +252,13 @@ def format_options(
     return chosen
 
 
-def _given(options: SelectionOptions) -> list[FormatOptionsConfig]:
+def set_profile(options: SelectionOptions, source: ConfiguredSource) -> str:
+    """Return the layout of the source's sets that `--profile` names, empty where it names none."""
+    known = source.system.profiles() if source.system is not None else ()
+    return options.profile if options.profile is not None and options.profile in known else ""
+
+
+def _given(options: SelectionOptions, source: ConfiguredSource) -> list[FormatOptionsConfig]:
     """Return the format options typed, those that only make sense together as one."""
     codec: dict[str, object] = {
         "compression": options.compression,
@@ -258,7 +266,7 @@ def _given(options: SelectionOptions) -> list[FormatOptionsConfig]:
     }
     groups: tuple[dict[str, object], ...] = (
         codec,
-        {"profile": options.profile},
+        {"profile": None if set_profile(options, source) else options.profile},
         {"delimiter": options.delimiter},
         {"pretty": options.pretty},
         {"schema_header": options.schema_header},

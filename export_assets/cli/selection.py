@@ -93,6 +93,14 @@ class SelectionOptions(CommonOptions):
             "--output-dir", "-o", help="Write one file per table and format there instead."
         ),
     ] = None
+    export_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--export-dir",
+            help="Write a set of the source there instead, and nothing else: one directory of "
+            "one moment, replaced whole.",
+        ),
+    ] = None
     one_file: Annotated[
         bool,
         typer.Option(
@@ -132,7 +140,7 @@ class SelectionOptions(CommonOptions):
         str | None,
         typer.Option(
             help="Conventions of CSV: default, excel, legacy or tidy; of NDJSON: default, or "
-            "logged for lines that are logged objects."
+            "logged for lines that are logged objects; of labeling's set: legacy or tidy."
         ),
     ] = None
     schema_header: Annotated[

@@ -28,6 +28,7 @@ from export_assets.config.event_logs import LogConfig
 from export_assets.config.format_options import FormatOptionsConfig
 from export_assets.config.incremental import FullEvery, FullEveryOrText, Seconds
 from export_assets.config.masking import SECRET_GLOBS
+from export_assets.config.monitor import MonitorConfig
 from export_assets.config.rules import (
     NAME_PATTERN,
     OWNER_PATTERN,
@@ -43,6 +44,7 @@ from export_assets.config.rules import (
     Scalar,
     check_timezone,
 )
+from export_assets.config.sets import SetConfig
 
 EVERY_OTHER = "*"
 """The key of `tables` that stands for every table not named."""
@@ -198,6 +200,13 @@ class SourceConfig(Model):
         BeforeValidator(said_of, json_schema_input_type=Mapping[str, BundleConfig | None]),
     ] = Field(default_factory=dict)
     """Root tables whose rows Dagster offers as bundles, with everything that hangs on them."""
+    sets: Annotated[
+        Mapping[str, SetConfig],
+        BeforeValidator(said_of, json_schema_input_type=Mapping[str, SetConfig | None]),
+    ] = Field(default_factory=dict)
+    """Files of one moment that are published in one step, by the set's name."""
+    monitor: MonitorConfig = MonitorConfig()
+    """How changes of the source are followed."""
     redact: Names = ()
     """Patterns of column names whose values never leave, added to the default patterns."""
     redact_defaults: bool = True

@@ -26,6 +26,8 @@ class ExportRequest:
     exclude: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
     """Format names; empty for those configured per table."""
+    profile: str = ""
+    """The layout of sets that have several; that configured where empty."""
     options: Mapping[str, FormatOptionsConfig] = field(default_factory=dict)
     """Options by format name, over those configured."""
     window: Window = field(default_factory=Window)

@@ -15,6 +15,8 @@ from export_assets.engine.privacy import review_plans, review_records
 from export_assets.engine.report import ExportRecord, ExportReport, broken_rules
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.scope import other_slicings
+from export_assets.engine.sets.choosing import tables_besides
+from export_assets.engine.sets.set_run import SetRun, exported_columns
 from export_assets.engine.shape_changes import judge_drift
 from export_assets.engine.table_export import TableExporter
 from export_assets.engine.table_pass import Progress, silent
@@ -60,6 +62,7 @@ class Exporter:
             msg = f"{self.source.name}: enabled is false, as configured; nothing is exported"
             raise ConfigError(msg)
         self.choices.check_options()
+        self.sets.check()
         self._refuse_namesake()
         raise_file_limit()
         if self.request.fetch_latest:
@@ -102,14 +105,15 @@ class Exporter:
 
     def _recalled(self) -> tuple[list[ExportRecord], list[str]] | None:
         """Return records and warnings of a run with nothing to do, the source left unopened."""
-        memory = self._memory
+        memory, request = self._memory, self.tables_request
         fingerprint = self.source.source.fingerprint()
+        sets = self.sets.recalled(fingerprint)
         tables = memory.tables(fingerprint)
-        if tables is None:
+        if sets is None or tables is None:
             return None
         warnings = check_configured(tables, self.source.config, self.source.system)
         records: list[ExportRecord] = []
-        for name in select_tables(tables, self.source.config, self.request):
+        for name in select_tables(tables, self.source.config, request) if request else []:
             known = memory.recall(
                 name, [fmt.name for fmt in self.choices.formats(name)], fingerprint
             )
@@ -119,8 +123,9 @@ class Exporter:
         config, system = self.source.config, self.source.system
         warnings += recalled_drift(records, config, system)
         self._notes.extend(review_records(config, records))
-        self._note_new(tables, [record.table for record in records])
-        return records, warnings
+        if request is not None:
+            self._note_new(tables, [record.table for record in records])
+        return records + sets, warnings
 
     def _note_new(self, present: Sequence[str], exported: Sequence[str]) -> None:
         """Note tables nobody knows of, where the configuration decides what is exported."""
@@ -135,13 +140,16 @@ class Exporter:
         records: list[ExportRecord] = []
         config, system = self.source.config, self.source.system
         with self._opened.source.snapshot() as snapshot:
+            columns_of = exported_columns(snapshot)
             define_views(snapshot, config, system)
-            names = select_tables(snapshot.tables(), config, self.request)
+            request = self.tables_request
+            names = select_tables(snapshot.tables(), config, request) if request else []
             warnings = check_configured(snapshot.tables(), config, system)
             check_relations(snapshot, config, system)
             plans, unreadable = plan_tables(names, snapshot, config, system, self.request)
             warnings += [line for plan in plans for line in plan.drift]
-            self._note_new(snapshot.tables(), names)
+            if request is not None:
+                self._note_new(snapshot.tables(), names)
             self._notes.extend(review_plans(config, plans))
             for plan in plans:
                 self.choices.check(plan)
@@ -167,6 +175,7 @@ class Exporter:
                 for name, error in (unreadable | verdict.refused).items():
                     records += self.tables.failed(name, error)
                 records = opened.finish(records)
+            made = self.sets.export(snapshot, columns_of)
             fingerprint = snapshot.info.id
             remarks = snapshot.remarks()
         warnings += remarks.warnings
@@ -176,7 +185,8 @@ class Exporter:
         if not remarks.failures:
             # Only now: leaving the snapshot tells whether it was sound.
             self.tables.memory.keep(fingerprint)
-        return records, warnings
+            self.sets.keep(made, fingerprint)
+        return records + made, warnings
 
     @property
     def _opened(self) -> ConfiguredSource:
@@ -199,6 +209,22 @@ class Exporter:
     def _notes(self) -> list[str]:
         """What a person may want to know of the run, and need not act on."""
         return []
+
+    @cached_property
+    def tables_request(self) -> ExportRequest | None:
+        """What is asked for of tables; None where only sets are."""
+        return tables_besides(self.request, self.source.config)
+
+    @cached_property
+    def sets(self) -> SetRun:
+        """What exports the sets that are asked for."""
+        return SetRun(
+            workspace=self.workspace,
+            source=self.source,
+            request=self.request,
+            run=self.run,
+            progress=self.progress,
+        )
 
     @cached_property
     def choices(self) -> Choices:

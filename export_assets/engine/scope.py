@@ -10,7 +10,7 @@ from export_assets.engine.tables import TablePlan, partitions_of
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.store.layout import ExportKey, is_visible
 from export_assets.store.local import LocalStore
-from export_assets.store.manifest import MANIFEST_NAME
+from export_assets.store.manifest import MANIFEST_NAME, SET
 from export_assets.tables.partitions import ALL, UNDATED, TimePartitions
 
 _NAMED = 3
@@ -61,7 +61,8 @@ def other_slicings(
 ) -> list[str]:
     """Say which exports have partitions that were published when they were sliced otherwise."""
     notes = []
-    for table, fmt in dict.fromkeys((record.table, record.format) for record in records):
+    exports = dict.fromkeys((one.table, one.format) for one in records if one.format != SET)
+    for table, fmt in exports:
         parent = store.partition_path(ExportKey(source.name, table, fmt), ALL).parent
         if not parent.is_dir():
             continue

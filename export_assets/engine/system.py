@@ -1,7 +1,7 @@
 """The seam of a built-in system: what is peculiar to it beyond its YAML."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from export_assets.tables.schema import TableSchema
 
 if TYPE_CHECKING:  # logs are made by what plans tables, which asks systems
     from export_assets.engine.logs.kind import LogKind
+    from export_assets.engine.sets.spec import ExportSet
 
 _ORDINARY = frozenset({"read", "inserted", "present"})
 
@@ -78,6 +79,36 @@ class System(ABC):
         """Return derived tables by name, as SELECT statements over the physical tables."""
         del columns_of, config
         return {}
+
+    def functions(self, config: SourceConfig) -> Mapping[str, Callable[[object], int | None]]:
+        """Return functions of one value that statements of the system use, by name.
+
+        Raises:
+            ConfigError: An option is unknown or has a value it cannot have.
+        """
+        del config
+        return {}
+
+    def profiles(self) -> Sequence[str]:
+        """Return the layouts that the system's sets know, the usual one first."""
+        return ()
+
+    def sets(
+        self, columns_of: Mapping[str, Sequence[str]], config: SourceConfig, *, profile: str
+    ) -> Sequence["ExportSet"]:
+        """Return the system's own sets, of those that *config* names.
+
+        Args:
+            columns_of: Columns of the tables the source has; of all it may have, where nobody
+                opened it.
+            config: The source's configuration.
+            profile: The layout asked for; that configured for each set where empty.
+
+        Raises:
+            UsageError: There is no such layout.
+        """
+        del columns_of, config, profile
+        return ()
 
     def tables(self) -> Sequence[str]:
         """Names of the tables the system may have; a source may lack some of them."""

@@ -64,6 +64,9 @@ def define_views(snapshot: Snapshot, config: SourceConfig, system: System | None
     """Add the derived tables of the system and of the configuration to *snapshot*."""
     views: dict[str, str] = {}
     if system is not None:
+        functions = system.functions(config)
+        if functions:
+            snapshot.add_functions(functions)
         columns_of = {name: snapshot.columns(name) for name in snapshot.tables()}
         views.update(system.views(columns_of, config))
     views.update({name: table.query for name, table in config.tables.items() if table.query})

@@ -42,6 +42,8 @@ class ConfiguredSource:
     replacing: bool = False
     """Whether it may take the place of another one whose logs were read before."""
 
+    home: Path = Path()
+    """Where relative paths of the configuration start."""
     only_logs: tuple[str, ...] = ()
     """Patterns of the paths of the only event logs that are read, privately; empty for all."""
 
@@ -50,6 +52,13 @@ class ConfiguredSource:
         """Hash of the address, as manifests carry it."""
         text = self.url.text.encode("utf-8", "surrogatepass")
         return hashlib.sha256(text).hexdigest()[:16]
+
+    def set_directory(self, name: str) -> Path | None:
+        """Return where the copy of the set called *name* is kept, None where there is none."""
+        rules = self.config.sets.get(name)
+        if rules is None or rules.directory is None:
+            return None
+        return self.home / Path(rules.directory).expanduser()
 
     @property
     def name(self) -> str:
@@ -182,6 +191,7 @@ class Workspace:
             system=self.systems[system] if system else None,
             temp_dir=self.project.settings.temp_dir,
             exports=self.project.settings.exports_dir,
+            home=self.project.settings.home,
         )
 
     def _ad_hoc(self, address: str, base: Path, other: str | None) -> ConfiguredSource:

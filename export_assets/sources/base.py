@@ -11,7 +11,7 @@ A scan delivers *raw* values: the schema of every batch is the same, fixed by `s
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +19,7 @@ from typing import Literal
 
 import polars as pl
 
-from export_assets.errors import ExportError
+from export_assets.errors import ExportError, UsageError
 from export_assets.tables.batch import Batch
 from export_assets.tables.partitions import Partitions, Window
 from export_assets.tables.schema import TableSchema
@@ -146,6 +146,15 @@ class Snapshot(ABC):
         A view may carry the name of a physical table, which it then hides for `tables`,
         `describe` and `scan`; inside the statement the name still means the physical table.
         """
+
+    def add_functions(self, functions: Mapping[str, Callable[[object], int | None]]) -> None:
+        """Add functions of one value, by name, that statements of derived tables may use.
+
+        Raises:
+            UsageError: The source knows no functions of ours.
+        """
+        msg = f"{next(iter(functions))}: functions of our own are known to SQLite sources only"
+        raise UsageError(msg)
 
     @abstractmethod
     def tables(self) -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from threading import Lock
@@ -108,6 +108,12 @@ class SqliteSnapshot(Snapshot):
         except ExportError:
             self._views = before
             raise
+
+    def add_functions(self, functions: Mapping[str, Callable[[object], int | None]]) -> None:
+        """See `Snapshot.add_functions`."""
+        with self._lock:
+            for name, function in functions.items():
+                self._connection.create_function(name, 1, function)
 
     def tables(self) -> Sequence[str]:
         """See `Snapshot.tables`."""

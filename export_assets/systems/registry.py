@@ -6,6 +6,7 @@ from pathlib import Path
 from export_assets.config.project import load_project
 from export_assets.engine.system import System
 from export_assets.engine.workspace import Workspace
+from export_assets.systems.labeling.system import LabelingSystem
 from export_assets.systems.leadville.system import LeadvilleSystem
 from export_assets.systems.tandem.system import TandemSystem
 from export_assets.systems.theprogram.system import TheProgramSystem
@@ -14,6 +15,7 @@ SYSTEMS: dict[str, System] = {
     "tandem": TandemSystem(),
     "theprogram": TheProgramSystem(),
     "leadville": LeadvilleSystem(),
+    "labeling": LabelingSystem(),
 }
 
 

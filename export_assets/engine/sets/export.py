@@ -109,11 +109,12 @@ class SetExporter:
 
     def _delivered(self, one: ExportSet, record: ExportRecord) -> ExportRecord:
         """Keep the copy of a published set as it is published."""
-        if one.directory is None or self.request.export_dir is not None or record.path is None:
+        directory = self.source.set_directory(one.name)
+        if directory is None or self.request.export_dir is not None or record.path is None:
             return record
         deliver(
             record.path,
-            one.directory,
+            directory,
             self.run.id,
             timeout=self.request.lock_timeout,
             overwrite=self.request.overwrite,

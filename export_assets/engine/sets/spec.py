@@ -11,7 +11,6 @@ of the uppermost level, record by record as `<source>/<set>/set/<table>_id=7`.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from export_assets.config.format_options import FormatOptionsConfig
@@ -69,6 +68,8 @@ class SetView:
     order_by: tuple[str, ...] = ()
     origins: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """By column, the table and the column it shows: what is hidden there is hidden here."""
+    types: Mapping[str, str] = field(default_factory=dict)
+    """Types by column, by their names, over what the source says of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +87,6 @@ class ExportSet:
     profile: str = ""
     by_default: bool = True
     """Whether it is exported when nothing is asked for by name."""
-    directory: Path | None = None
-    """Where a copy of what is published is kept, always whole."""
     most_bytes: int | None = None
     """The size of all files together from which the set is refused."""
 

@@ -1,6 +1,6 @@
 """The tables of a set through the main flow, into a directory of the set's own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -119,25 +119,33 @@ class SetTables:
 
 def with_views(config: SourceConfig, views: Mapping[str, SetView]) -> SourceConfig:
     """Return *config* with rules for *views*: what their columns show is hidden as it is there."""
-    rules = {
-        name: TableConfig(
-            order_by=view.order_by,
-            redact=tuple(
-                column
-                for column, (table, shown) in view.origins.items()
-                if config.redacts(table, shown) or shown in config.table(table).exclude_columns
-            ),
-            anonymize=tuple(
-                column
-                for column, (table, shown) in view.origins.items()
-                if shown in config.table(table).anonymize and not config.redacts(table, shown)
-            ),
-            expose=tuple(
-                column
-                for column, (table, shown) in view.origins.items()
-                if config.exposes(table, shown) and not config.redacts(table, shown)
-            ),
-        )
-        for name, view in views.items()
-    }
+    rules = {name: _rules(config, view) for name, view in views.items()}
     return config.model_copy(update={"tables": dict(config.tables) | rules})
+
+
+def _rules(config: SourceConfig, view: SetView) -> TableConfig:
+    """Return the rules of *view*: of a layout that is fixed, what is left out is blank."""
+
+    def among(chosen: Callable[[str, str], bool]) -> list[str]:
+        return [name for name, (table, shown) in view.origins.items() if chosen(table, shown)]
+
+    def hidden(table: str, shown: str) -> bool:
+        rules = config.table(table)
+        left_out = rules.columns is not None and shown not in rules.columns
+        return config.redacts(table, shown) or shown in rules.exclude_columns or left_out
+
+    return TableConfig.model_validate(
+        {
+            "order_by": view.order_by,
+            "types": view.types,
+            "redact": among(hidden),
+            "anonymize": among(
+                lambda table, shown: (
+                    shown in config.table(table).anonymize and not hidden(table, shown)
+                )
+            ),
+            "expose": among(
+                lambda table, shown: config.exposes(table, shown) and not hidden(table, shown)
+            ),
+        }
+    )

@@ -1,0 +1,29 @@
+"""What a source's YAML says of sets: files of one moment that are published in one step."""
+
+from typing import Annotated
+
+from pydantic import Field, PositiveFloat
+
+from export_assets.config.base import Model
+from export_assets.config.rules import Formats
+
+_Names = tuple[Annotated[str, Field(min_length=1)], ...]
+
+
+class SetConfig(Model):
+    """Tables of a source as files in one directory, all of one moment."""
+
+    description: str = ""
+    """What the set is for, for people."""
+    tables: _Names = ()
+    """Its tables; without it every table that is exported by default."""
+    formats: Formats = ("parquet",)
+    """A file of every table in each of these."""
+    profile: str = ""
+    """The layout of its files, where the built-in system knows several."""
+    by_default: bool = True
+    """Whether it is exported when nothing is asked for by name."""
+    directory: str | None = Field(default=None, min_length=1)
+    """Where a copy of what is published is kept, always whole; relative to the project."""
+    max_mb: PositiveFloat | None = None
+    """Size of all files together, in MB, from which the set is refused."""

@@ -1,0 +1,101 @@
+"""Which sets a source has, and which of them a request is for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from export_assets.config.models import SourceConfig
+from export_assets.config.sets import SetConfig
+from export_assets.engine.request import ExportRequest
+from export_assets.engine.sets.spec import ExportSet, SetFile
+from export_assets.engine.system import System
+from export_assets.errors import UsageError
+
+_MB = 1_000_000
+
+
+def wanted_sets(config: SourceConfig, request: ExportRequest) -> list[str]:
+    """Return the names of the sets that *request* is for.
+
+    What chooses tables, rows or columns chooses no set, unless it names one.
+
+    Raises:
+        UsageError: A set is named, and what is asked for is no set.
+    """
+    named = [name for name in (*request.tables, *request.include) if name in config.sets]
+    if request.output_dir is not None:
+        if named:
+            msg = f"{named[0]}: is a set, which has a directory of its own; use --export-dir"
+            raise UsageError(msg)
+        return []
+    chooses = bool(request.tables) or bool(request.partitions) or request.window.bounded
+    by_default = [] if chooses else [name for name, one in config.sets.items() if one.by_default]
+    wanted = [name for name in dict.fromkeys((*by_default, *named)) if name not in request.exclude]
+    if request.export_dir is not None and not wanted:
+        msg = f"export-dir: {config.source} has no set to put there"
+        raise UsageError(msg)
+    return wanted
+
+
+def tables_besides(request: ExportRequest, config: SourceConfig) -> ExportRequest | None:
+    """Return what *request* is for besides sets; None where it is for nothing else."""
+    if request.export_dir is not None:
+        return None
+    tables = _without(request.tables, config)
+    if request.tables and not tables:
+        return None
+    include, exclude = _without(request.include, config), _without(request.exclude, config)
+    return replace(request, tables=tables, include=include, exclude=exclude)
+
+
+def _without(names: Sequence[str], config: SourceConfig) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in config.sets)
+
+
+def sets_of(
+    columns_of: Mapping[str, Sequence[str]],
+    config: SourceConfig,
+    system: System | None,
+    *,
+    profile: str = "",
+) -> dict[str, ExportSet]:
+    """Return every set of a source by its name.
+
+    Args:
+        columns_of: Columns by table, of every table that can be exported.
+        config: The source's configuration.
+        system: Its system, where it has one.
+        profile: The layout asked for; that configured for each set where empty.
+
+    Raises:
+        UsageError: A set has a table that the source lacks, or there is no such layout.
+    """
+    own = system.sets(columns_of, config, profile=profile) if system is not None else ()
+    found = {one.name: one for one in own}
+    for name, rules in config.sets.items():
+        if name not in found:
+            found[name] = _configured(name, rules, list(columns_of), config)
+    return found
+
+
+def _configured(
+    name: str, rules: SetConfig, present: Sequence[str], config: SourceConfig
+) -> ExportSet:
+    tables = rules.tables or [table for table in present if config.selects(table)]
+    for table in tables:
+        if table not in present:
+            msg = f"sets.{name}: source has no table {table}"
+            raise UsageError(msg)
+    if name in present:
+        msg = f"sets.{name}: is called as a table is"
+        raise UsageError(msg)
+    return ExportSet(
+        name=name,
+        description=rules.description,
+        files=tuple(
+            SetFile(stem=table, table=table, format=fmt)
+            for table in tables
+            for fmt in rules.formats
+        ),
+        by_default=rules.by_default,
+        most_bytes=None if rules.max_mb is None else int(rules.max_mb * _MB),
+    )
