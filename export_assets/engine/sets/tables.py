@@ -7,6 +7,7 @@ from pathlib import Path
 from export_assets.config.models import SourceConfig, TableConfig
 from export_assets.engine.choices import Choices
 from export_assets.engine.memory import PassMemory
+from export_assets.engine.privacy import review_plans
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.sets.spec import ExportSet, SetFile, SetView
@@ -17,6 +18,9 @@ from export_assets.engine.tables import TablePlan, plan_table
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.sources.base import Snapshot
 from export_assets.store.manifest import Manifest
+
+_ROWS_AT_ONCE = 16_384
+"""Less than usual: what is nested is large, and several tables follow each other."""
 
 
 class SetFailed(Exception):
@@ -74,9 +78,9 @@ class SetTables:
     def plan(self, table: str) -> TablePlan:
         """Return how *table* is read."""
         source = self.source
-        return plan_table(
-            table, self.snapshot, source.config, source.system, self._request(table, ())
-        )
+        request = self._request(table, ())
+        plan = plan_table(table, self.snapshot, source.config, source.system, request)
+        return replace(plan, batch_rows=min(plan.batch_rows, _ROWS_AT_ONCE))
 
     def write(self, table: str, files: Sequence[SetFile], directory: Path) -> dict[str, Manifest]:
         """Write *table* as *files* into *directory*, from one pass.
@@ -85,6 +89,7 @@ class SetTables:
             What was proven of each, by format.
 
         Raises:
+            ContractViolation: A column looks personal, and such are refused.
             SetFailed: One of them could not be written, or holds other rows than the snapshot.
         """
         request = self._request(table, files)
@@ -102,6 +107,7 @@ class SetTables:
         )
         plan = self.plan(table)
         exporter.choices.check(plan)
+        review_plans(self.source.config, [plan])
         for record in exporter.export(plan, self.snapshot, lambda _: destination):
             if record.status not in {"success", "empty"}:
                 raise SetFailed(record)

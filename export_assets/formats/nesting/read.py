@@ -55,51 +55,55 @@ class _Scanner:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._held = b""
+        self._at = 0
+        """Where in `_held` what was not returned yet begins."""
 
     def until(self, mark: bytes) -> bytes:
         """Return what stands before the next *mark*, and go on behind that."""
-        looked = 0
-        while (at := self._held.find(mark, looked)) < 0:
-            looked = max(len(self._held) - len(mark) + 1, 0)
+        looked = self._at
+        while (found := self._held.find(mark, looked)) < 0:
+            left = len(self._held) - self._at
             self._more(mark)
-        found, self._held = self._held[:at], self._held[at + len(mark) :]
-        return found
+            looked = max(left - len(mark) + 1, 0)
+        return self._take(found, found + len(mark))
 
     def until_last(self, mark: bytes, end: bytes) -> tuple[bytes, bool]:
         """Return what stands before the last *mark* at hand, or all before *end*, and which."""
         while True:
-            at = self._held.find(end)
-            if at >= 0:
-                found, self._held = self._held[:at], self._held[at + len(end) :]
-                return found, True
-            at = self._held.rfind(mark)
-            if at >= 0:
-                found, self._held = self._held[:at], self._held[at:]
-                return found, False
+            found = self._held.find(end, self._at)
+            if found >= 0:
+                return self._take(found, found + len(end)), True
+            found = self._held.rfind(mark, self._at)
+            if found > self._at:
+                return self._take(found, found), False
             self._more(end)
 
     def starts(self, text: bytes) -> bool:
         """Whether *text* comes next; goes on behind it then."""
-        while len(self._held) < len(text):
+        while len(self._held) - self._at < len(text):
             block = self._file.read(_BLOCK)
             if not block:
                 return False
-            self._held += block
-        if not self._held.startswith(text):
+            self._held, self._at = self._held[self._at :] + block, 0
+        if not self._held.startswith(text, self._at):
             return False
-        self._held = self._held[len(text) :]
+        self._at += len(text)
         return True
 
     def rest(self) -> bytes:
         """Return all that is left."""
-        return self._held + self._file.read()
+        return self._held[self._at :] + self._file.read()
+
+    def _take(self, end: int, behind: int) -> bytes:
+        found, self._at = self._held[self._at : end], behind
+        return found
 
     def _more(self, mark: bytes) -> None:
         block = self._file.read(_BLOCK)
         if not block:
             msg = f"it ends before {mark.decode().strip()}"
             raise EOFError(msg)
-        self._held += block
+        self._held, self._at = self._held[self._at :] + block, 0
 
 
 class _Reader:

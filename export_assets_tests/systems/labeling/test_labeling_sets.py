@@ -21,6 +21,7 @@ from export_assets_tests.systems.labeling.labeling_world import (
     document,
     manifest,
 )
+from export_assets_tests.systems.theprogram.theprogram_world import parse_csv
 
 
 @pytest.mark.parametrize("journal", ["wal", "delete"])
@@ -136,9 +137,8 @@ def test_files_of_images_are_looked_for_below_the_media_root(project: Project) -
     project.configure("options: {media_root: media}\n")
     project.export(tables=("database_export",))
     assert_legacy(project.set, project.database, media_root=root)
-    seen = Counter(
-        line.split(",")[-3] for line in (project.set / "images.csv").read_text().splitlines()[1:]
-    )
+    header, *lines = parse_csv((project.set / "images.csv").read_text(encoding="utf-8"))
+    seen = Counter(line[header.index("File Exists")] for line in lines)
     assert seen["Yes"]
     assert seen["No"]
 
