@@ -11,11 +11,12 @@ from export_assets.engine.bundles.checking import verify_bundles
 from export_assets.engine.report import EXIT_PARTIAL, EXIT_WARNINGS
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.run import Exporter
+from export_assets.engine.sets.checking import verify_sets
 from export_assets.engine.verification import WRONG, SourceFinding, verify_published
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import IntegrityError, UsageError
 from export_assets.store.catalogue import Published, list_published
-from export_assets.store.manifest import BUNDLE
+from export_assets.store.manifest import BUNDLE, SET
 
 
 def compare(
@@ -37,9 +38,10 @@ def compare(
         one for one in list_published(workspace.store.root, **names) if isinstance(one, Published)
     ]
     bundles = [one for one in listed if one.format == BUNDLE]
+    sets = [one for one in listed if one.format == SET]
     request = ExportRequest(
         tables=(names["table"],) if "table" in names else (),
-        formats=(names["format"],) if "format" in names and names["format"] != BUNDLE else (),
+        formats=(names["format"],) if names.get("format", SET) not in {BUNDLE, SET} else (),
     )
     with progress_bar(output) as progress:
         exporter = Exporter(
@@ -49,9 +51,11 @@ def compare(
             run=new_run(),
             progress=progress.advance,
         )
-        # Where only bundles are published, nothing else needs the source.
-        alone = bool(bundles) and len(bundles) == len(listed)
+        # Where only bundles or sets are published, nothing else needs the source.
+        others = [*bundles, *sets]
+        alone = bool(others) and len(others) == len(listed)
         compared = [] if alone else list(verify_published(exporter))
+        compared += verify_sets(exporter, table=names.get("table")) if sets else []
         compared += verify_bundles(exporter, table=names.get("table")) if bundles else []
     for one in compared:
         text = f"{source.name}/{one.table}/{one.format}/{one.partition}: {one.fact}"

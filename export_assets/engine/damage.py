@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export_assets.engine.bundles.checking import differing_content
-from export_assets.store.manifest import BUNDLE, MANIFEST_NAME, Manifest
+from export_assets.store.manifest import BUNDLE, MANIFEST_NAME, SET, Manifest
 from export_assets.store.staging import walk
 from export_assets.store.verify import Verdict, verify_tree
 
@@ -62,7 +62,7 @@ def _damage(verdict: Verdict) -> Damage:
     problems = {finding.problem for finding in verdict.findings}
     manifest, kept = verdict.manifest, None
     files = dict(_files(verdict.path))
-    bundle = verdict.path.parts[-2] == BUNDLE
+    bundle = verdict.path.parts[-2] in {BUNDLE, SET}
     listed = {file.path for file in manifest.files} if manifest is not None else set()
     others = [] if bundle else sorted(name for name in files if not _PART.match(name))
     if others or "extra" in problems:

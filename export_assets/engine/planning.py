@@ -22,6 +22,7 @@ from export_assets.errors import IntegrityError
 from export_assets.formats.base import Format
 from export_assets.sources.base import Snapshot
 from export_assets.store.layout import ExportKey
+from export_assets.store.manifest import SET
 from export_assets.store.tree import has_no_manifest
 from export_assets.tables.partitions import ALL
 
@@ -54,11 +55,44 @@ def plan_exports(exporter: Exporter) -> list[PlannedExport]:
     """
     with opened_plans(exporter) as (snapshot, plans, refused):
         fingerprint = snapshot.info.id
-    return refused + [
-        planned
-        for plan in plans
-        for fmt in exporter.choices.formats(plan.name)
-        for planned in _plan_one(exporter, plan, fmt, fingerprint)
+    return (
+        refused
+        + [
+            planned
+            for plan in plans
+            for fmt in exporter.choices.formats(plan.name)
+            for planned in _plan_one(exporter, plan, fmt, fingerprint)
+        ]
+        + _plan_sets(exporter, fingerprint)
+    )
+
+
+def _plan_sets(exporter: Exporter, fingerprint: str) -> list[PlannedExport]:
+    exporter.sets.check()
+    recalled = exporter.sets.recalled(fingerprint)
+    if recalled is not None:
+        reason = "the source has not changed since it was published"
+        return [
+            PlannedExport(
+                table=one.table,
+                format=SET,
+                partition=one.partition,
+                action="nothing",
+                reason=reason,
+            )
+            for one in recalled
+        ]
+    where = exporter.request.export_dir
+    told = "made again, and published where anything of it changed"
+    return [
+        PlannedExport(
+            table=name,
+            format=SET,
+            partition=EVERY,
+            action="compare" if where is None else "publish",
+            reason=told if where is None else f"into {where}",
+        )
+        for name in exporter.sets.names
     ]
 
 
@@ -77,7 +111,8 @@ def opened_plans(
     source = exporter.source
     with source.privately().source.snapshot() as snapshot:
         define_views(snapshot, source.config, source.system)
-        names = select_tables(snapshot.tables(), source.config, exporter.request)
+        request = exporter.tables_request
+        names = select_tables(snapshot.tables(), source.config, request) if request else []
         check_configured(snapshot.tables(), source.config, source.system)
         plans, unreadable = plan_tables(
             names, snapshot, source.config, source.system, exporter.request

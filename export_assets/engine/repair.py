@@ -21,12 +21,13 @@ from export_assets.engine.repair_options import computed_exports, options_of
 from export_assets.engine.repair_plan import Repair, Thoroughness, plan_repairs
 from export_assets.engine.report import EXIT_PARTIAL, ExportRecord
 from export_assets.engine.run import Exporter
+from export_assets.engine.sets.repair import plan_set_repairs, publish_set
 from export_assets.engine.tables import TablePlan, plan_table
 from export_assets.engine.verification import lost_exports, prepare, published_exports
 from export_assets.errors import DestConflict, ExportError, IntegrityError
 from export_assets.sources.base import Snapshot
 from export_assets.store.layout import hashed_name, safe_name
-from export_assets.store.manifest import BUNDLE
+from export_assets.store.manifest import BUNDLE, SET
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,8 +86,9 @@ def repair(
         return RepairReport(plan=())
     _refuse_namesake(exporter)
     bundles = [damage for damage in damages if damage.format == BUNDLE]
-    damages = [damage for damage in damages if damage.format != BUNDLE]
-    sets = plan_bundle_repairs(exporter, bundles, how)
+    broken = [damage for damage in damages if damage.format == SET]
+    damages = [damage for damage in damages if damage.format not in {BUNDLE, SET}]
+    others = plan_bundle_repairs(exporter, bundles, how) + plan_set_repairs(exporter, broken, how)
     with ExitStack() as snapshots:
         parts: list[tuple[Exporter, Snapshot, list[Repair]]] = []
         for one, exports, found in _parted(exporter, damages):
@@ -96,7 +98,7 @@ def repair(
             plan = plan_repairs(one, snapshot, found, exports | lost, how)
             parts.append((one, snapshot, plan))
         plan = sorted(
-            (one for repairs in (*(repairs for _, _, repairs in parts), sets) for one in repairs),
+            (one for repairs in (*(repairs for _, _, repairs in parts), others) for one in repairs),
             key=lambda one: (one.table, one.format, one.partition),
         )
         if not agree(plan):
@@ -108,8 +110,10 @@ def repair(
             for group in _grouped([repair for repair in repairs if repair.kept is None])
             for record in _publish(one, snapshot, group)
         ]
-    wanted = [one for one in sets if one.kept is None]
-    records += [record for one in wanted for record in publish_bundle(exporter, one)]
+    for wrong in others:
+        if wrong.kept is None:
+            publish = publish_set if wrong.format == SET else publish_bundle
+            records += publish(exporter, wrong)
     return RepairReport(plan=plan, records=records)
 
 

@@ -30,10 +30,14 @@ class Seen:
     report: ExportReport | None
     error: ExportError | None = None
     """Why nothing was exported."""
+    told: str | None = None
+    """What there was to say although nothing was to be exported."""
 
     @property
     def failed(self) -> bool:
         """Whether it is to be done again."""
+        if self.told is not None:
+            return False
         report = self.report
         return report is None or bool(report.failed or report.unread)
 
@@ -50,6 +54,10 @@ class Watch:
     """Seconds between two looks."""
     seconds: float | None = None
     """For how long; without end where None."""
+    exports: bool = True
+    """Whether a change is exported; else it is only told of."""
+    verbose: bool = False
+    """Whether looks that found nothing are told of, too."""
     sleep: Callable[[float], None] = field(default=time.sleep)
     monotonic: Callable[[], float] = field(default=time.monotonic)
 
@@ -64,7 +72,7 @@ class Watch:
         done: str | None = None
         wait = self.interval
         while True:
-            stamp, seen = self._look(done)
+            stamp, seen = self.look(done)
             if seen is not None:
                 yield seen
                 done = done if seen.failed else stamp
@@ -74,13 +82,26 @@ class Watch:
                 return
             self.sleep(wait if left is None else min(wait, left))
 
-    def _look(self, done: str | None) -> tuple[str | None, Seen | None]:
+    def look(self, done: str | None) -> tuple[str | None, Seen | None]:
+        """Look once; return the stamp of what was found, and what was done about it.
+
+        Args:
+            done: The stamp of what was exported last; None where that is not known.
+
+        Raises:
+            ConfigError: What was asked for cannot be; waiting does not help.
+            UsageError: As above.
+        """
         run = self.new_run()
         try:
             # Before it is read: what comes while it is read is found by the next look.
             stamp = self.source.source.fingerprint()
             if stamp == done:
-                return stamp, None
+                quiet = Seen(at=run.now, report=None, told="unchanged") if self.verbose else None
+                return stamp, quiet
+            if not self.exports:
+                told = "changed; not exported, as configured" if done is not None else "first look"
+                return stamp, Seen(at=run.now, report=None, told=told)
             report = self._exporter(run).export()
         except (ConfigError, UsageError):
             raise

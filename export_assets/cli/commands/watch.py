@@ -1,6 +1,7 @@
 """`export-assets watch`: follow a source and publish what is new every few seconds."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,8 +31,13 @@ class WatchOptions(CommonOptions):
     tables: TablesArgument = None
     format: FormatsOption = None
     interval: Annotated[
-        str, typer.Option(help="Time between two looks: seconds, or 90s, 5m.", metavar="TIME")
-    ] = f"{INTERVAL:g}s"
+        str | None,
+        typer.Option(
+            help="Time between two looks: seconds, or 90s, 5m; as configured without it, else "
+            f"{INTERVAL:g} s.",
+            metavar="TIME", show_default=False,
+        ),
+    ] = None  # fmt: skip
     duration: Annotated[
         str | None,
         typer.Option(
@@ -40,6 +46,15 @@ class WatchOptions(CommonOptions):
         ),
     ] = None  # fmt: skip
     source_url: SourceUrlOption = None
+    profile: Annotated[
+        str | None, typer.Option(help="Layout of the source's sets, where it knows several.")
+    ] = None
+    export_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--export-dir", help="Keep a set of the source there, and export nothing else."
+        ),
+    ] = None
     lock_timeout: LockTimeoutOption = 10.0
 
 
@@ -60,6 +75,7 @@ def watch(output: Output, options: WatchOptions) -> int:
     from export_assets.cli.requests import names_given, source_named, tables_named
     from export_assets.engine.request import ExportRequest
     from export_assets.engine.watching import Watch
+    from export_assets.errors import ConfigError
     from export_assets.formats.registry import resolve_formats
 
     raise_file_limit()
@@ -67,17 +83,26 @@ def watch(output: Output, options: WatchOptions) -> int:
     workspace = workspace_of(options.home)
     source = source_named(workspace, options.source, options.source_url)
     formats = resolve_formats(names_given("--format", options.format))
+    monitor = source.config.monitor
+    if monitor.enabled is False:
+        reason = monitor.reason or "monitor.enabled is false"
+        msg = f"{source.name}: is not watched: {reason}"
+        raise ConfigError(msg)
     following = Watch(
         workspace=workspace,
         source=source,
         request=ExportRequest(
             tables=tables_named(options.tables),
             formats=tuple(fmt.name for fmt in formats),
+            profile=options.profile or "",
+            export_dir=options.export_dir,
             lock_timeout=options.lock_timeout,
         ),
         new_run=new_run,
-        interval=_seconds("--interval", options.interval),
+        interval=_interval(options.interval, monitor.every),
         seconds=None if options.duration is None else _seconds("--for", options.duration),
+        exports=monitor.export,
+        verbose=monitor.verbose or output.verbose,
     )
     output.line(f"following {source.name} at {source.url}; Ctrl-C ends it")
     code, told = 0, set[str]()
@@ -89,6 +114,10 @@ def watch(output: Output, options: WatchOptions) -> int:
 def _tell(output: Output, seen: "Seen", told: set[str]) -> int:
     """Tell of one look; of warnings those that were not *told* of the look before."""
     moment = seen.at.astimezone().strftime("%H:%M:%S")
+    if seen.told is not None:
+        output.line(f"{moment} {seen.told}")
+        output.document({"at": seen.at.isoformat(), "told": seen.told})
+        return 0
     if seen.report is None:
         output.problem(f"{moment} {seen.error}")
         code = seen.error.exit_code if seen.error is not None else 0
@@ -150,6 +179,12 @@ def _document(report: "ExportReport") -> dict[str, object]:
             for record in report.failed
         ],
     }
+
+
+def _interval(given: str | None, configured: float | None) -> float:
+    if given is not None:
+        return _seconds("--interval", given)
+    return configured if configured is not None else INTERVAL
 
 
 def _seconds(option: str, text: str) -> float:

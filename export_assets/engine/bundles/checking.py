@@ -10,22 +10,32 @@ from export_assets.engine.bundle_request import BundleRequest, Follow
 from export_assets.engine.bundles.proof import read_tree
 from export_assets.engine.published import differing_values
 from export_assets.engine.run import Exporter
+from export_assets.engine.sets.checking import differing_set
 from export_assets.engine.verification import SourceFinding, Verdict
 from export_assets.errors import IntegrityError, UsageError
 from export_assets.sources.base import Snapshot
 from export_assets.sources.private_temp import private_directory
 from export_assets.store.local import read_if_there
-from export_assets.store.manifest import BUNDLE, TREE, BundledTable, BundleRecord, Manifest
+from export_assets.store.manifest import (
+    BUNDLE,
+    TREE,
+    BundledTable,
+    BundleRecord,
+    Manifest,
+    SetRecord,
+)
 from export_assets.store.tree import scan_partitions
 from export_assets.tables.digest import ALGORITHM
 
 
 def differing_content(directory: Path, manifest: Manifest) -> str | None:
-    """Read a partition or a bundle in *directory*; say how it differs from its *manifest*.
+    """Read a partition, a bundle or a set in *directory*; say how it differs from its *manifest*.
 
     Raises:
         IntegrityError: A file cannot be read as the manifest describes it.
     """
+    if isinstance(manifest.set, SetRecord):
+        return differing_set(directory, manifest, manifest.set)
     record = manifest.bundle
     if not isinstance(record, BundleRecord):
         return differing_values(directory, manifest)

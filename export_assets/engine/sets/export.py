@@ -55,7 +55,26 @@ class SetExporter:
         seconds = round(time.perf_counter() - started, 6)
         return [replace(record, seconds=seconds) for record in records]
 
-    def _exported(self, one: ExportSet, snapshot: Snapshot, spool: Path) -> Iterator[ExportRecord]:
+    def made(self, one: ExportSet, snapshot: Snapshot) -> dict[str, WrittenSet]:
+        """Make a set aside, publish nothing of it, and return what it holds by partition.
+
+        Raises:
+            ExportError: It cannot be made.
+        """
+        with private_directory(self.source.temp_dir) as spool:
+            writer = self._writer(one, snapshot, spool)
+            if one.split is None:
+                directory = spool / SET
+                directory.mkdir()
+                return {ALL: writer.write(directory)}
+            (document,) = one.documents
+            path, found = spool / document.name, {}
+            for name, record in writer.nester(document).write_each(lambda _: path):
+                found[name] = share_of(one, path, record)
+                path.unlink()
+            return found
+
+    def _writer(self, one: ExportSet, snapshot: Snapshot, spool: Path) -> SetWriter:
         tables = SetTables.of(
             one,
             snapshot,
@@ -71,14 +90,17 @@ class SetExporter:
             source=self.source.name,
             file=path.name if path is not None else "",
         )
-        writer = SetWriter(one=one, tables=tables, moment=moment)
+        return SetWriter(one=one, tables=tables, moment=moment)
+
+    def _exported(self, one: ExportSet, snapshot: Snapshot, spool: Path) -> Iterator[ExportRecord]:
+        writer = self._writer(one, snapshot, spool)
         publisher = SetPublisher(
             one=one,
             source=self.source,
             info=snapshot.info,
             run=self.run,
             stage=self._stage,
-            config_hash=set_hash(one, tables),
+            config_hash=set_hash(one, writer.tables),
             overwrite=self.request.overwrite,
         )
         if one.split is not None:

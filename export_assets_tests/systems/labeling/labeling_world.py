@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -89,6 +90,15 @@ def manifest(directory: Path) -> Manifest:
 
 def document(directory: Path, name: str = "database_export.json") -> Any:
     return json.loads((directory / name).read_text(encoding="utf-8"))
+
+
+def copied(database: Path, directory: Path) -> Path:
+    """Return a copy with its log: who reads a database in WAL mode may leave files beside it."""
+    for suffix in ("", "-wal"):
+        found = Path(f"{database}{suffix}")
+        if found.exists():
+            shutil.copyfile(found, directory / f"{database.name}{suffix}")
+    return directory / database.name
 
 
 def assert_legacy(directory: Path, database: Path, *, media_root: Path | None = None) -> None:
