@@ -4,8 +4,10 @@ A system's own YAML is laid under the file of a source, key by key:
 
     tables            table by table, within a table key by key, its format_options option by option
     bundles, log,
-    options, types,
+    monitor, options,
+    types,
     format_options    name by name
+    sets              set by set, within a set key by key
     relations         the system's, after which the file's own; an empty list is none at all
     any other key     the file's where it has it, otherwise the system's
 
@@ -19,7 +21,7 @@ from dataclasses import dataclass, field
 from export_assets.config.keypath import KeyPath
 from export_assets.config.models import all_tables
 
-_BY_NAME = frozenset({"bundles", "log", "options", "types", "format_options"})
+_BY_NAME = frozenset({"bundles", "log", "monitor", "options", "types", "format_options"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,8 @@ def inherit(raw: Mapping[str, object], system: str, defaults: Mapping[str, objec
         merged[key] = merge.value(raw[key], below[key], (key,))
     if "tables" in raw and "tables" in below:
         merged["tables"] = _tables(merge, raw["tables"], below["tables"])
+    if "sets" in raw and "sets" in below:
+        merged["sets"] = _each(merge, raw["sets"], below["sets"], ("sets",))
     if "relations" in raw and "relations" in below:
         merged["relations"] = _relations(raw["relations"], below["relations"])
     return Inherited(raw=merged, system=system, paths=frozenset(merge.paths))
@@ -96,19 +100,18 @@ def _tables(merge: _Merge, over: object, below: object) -> object:
         tables[name] = table = merge.value(one, other, at)
         if isinstance(table, dict) and isinstance(one, Mapping) and "format_options" in one:
             below_it = other.get("format_options", {}) if isinstance(other, Mapping) else {}
-            table["format_options"] = _formats(
-                merge, one["format_options"], below_it, (*at, "format_options")
-            )
+            options = _each(merge, one["format_options"], below_it, (*at, "format_options"))
+            table["format_options"] = options
     return tables
 
 
-def _formats(merge: _Merge, over: object, below: object, at: KeyPath) -> object:
-    """Return the options of a table's formats: asking for one leaves the others as they are."""
-    formats = merge.value(over, below, at)
-    if isinstance(formats, dict) and isinstance(over, Mapping) and isinstance(below, Mapping):
+def _each(merge: _Merge, over: object, below: object, at: KeyPath) -> object:
+    """Return rules by name, key by key: asking for one leaves the others as they are."""
+    found = merge.value(over, below, at)
+    if isinstance(found, dict) and isinstance(over, Mapping) and isinstance(below, Mapping):
         for name in over.keys() & below.keys():
-            formats[name] = merge.value(over[name], below[name], (*at, name))
-    return formats
+            found[name] = merge.value(over[name], below[name], (*at, name))
+    return found
 
 
 def _relations(over: object, below: object) -> object:
