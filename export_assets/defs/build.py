@@ -24,6 +24,7 @@ from export_assets.defs.log_sensor import build_log_sensor
 from export_assets.defs.pools import RETRY_SECONDS
 from export_assets.defs.relations import build_relation_checks
 from export_assets.defs.schedules import build_freshness_schedule, build_job, build_schedule
+from export_assets.defs.sets import SetAsset, build_set, set_assets
 from export_assets.defs.shapes import known_tables
 from export_assets.defs.source_tables import build_source_tables
 from export_assets.defs.table import TableExport
@@ -34,6 +35,7 @@ from export_assets.engine.workspace import ConfiguredSource, Workspace
 class _Parts:
     tables: list[TableExport] = field(default_factory=list)
     roots: list[BundleRoot] = field(default_factory=list)
+    sets: list[SetAsset] = field(default_factory=list)
     assets: list[dg.AssetsDefinition] = field(default_factory=list)
     checks: list[dg.AssetChecksDefinition] = field(default_factory=list)
     jobs: list[UnresolvedAssetJobDefinition] = field(default_factory=list)
@@ -55,7 +57,7 @@ def build_definitions(
         for source in workspace.configured():
             _add_source(parts, workspace, source, retry_seconds)
         if parts.tables or parts.roots:
-            parts.sensors.append(build_elsewhere_sensor(parts.tables, parts.roots))
+            parts.sensors.append(build_elsewhere_sensor(parts.tables, parts.roots, parts.sets))
     return dg.Definitions(
         assets=parts.assets,
         asset_checks=parts.checks,
@@ -93,17 +95,20 @@ def _add_source(
     roots = bundle_roots(workspace, source)
     parts.roots += roots
     parts.assets += [build_bundles(root, retry_seconds=retry_seconds) for root in roots]
+    sets = set_assets(workspace, source, tables)
+    parts.sets += sets
+    parts.assets += [build_set(one, tables, retry_seconds=retry_seconds) for one in sets]
     parts.checks += build_relation_checks(tables, source.config.relations)
     parts.checks += build_freshness_checks(tables)
     if any(table.by_default for table in tables):
-        job = build_job(source, tables)
+        keys = [one.key for one in sets if one.one.by_default]
+        job = build_job(source, tables, keys)
         parts.jobs.append(job)
-        parts.schedules.append(build_schedule(source, tables, job))
-        parts.sensors.append(
-            build_log_sensor(source, tables)
-            if is_log_source(source)
-            else build_changes_sensor(source, tables, shapes)
-        )
+        parts.schedules.append(build_schedule(source, tables, job, keys))
+        if is_log_source(source):
+            parts.sensors.append(build_log_sensor(source, tables))
+        elif source.config.monitor.enabled is not False:
+            parts.sensors.append(build_changes_sensor(source, tables, shapes, keys))
     if is_log_source(source):
         parts.assets += build_archives(source, retry_seconds=retry_seconds)
         archives = build_archive_jobs(source)

@@ -24,6 +24,8 @@ from export_assets.defs.source_tables import observed_tables, step_keys
 from export_assets.defs.table import TableExport
 from export_assets.engine.memory import PassMemory
 from export_assets.engine.request import ExportRequest
+from export_assets.engine.sets.choosing import wanted_sets
+from export_assets.engine.sets.memory import SetMemory
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import ExportError
 from export_assets.tables.partitions import ALL
@@ -36,13 +38,17 @@ _AT = "export_assets/fingerprint"
 
 
 def build_changes_sensor(
-    source: ConfiguredSource, tables: Sequence[TableExport], shapes: Sequence[TableShape]
+    source: ConfiguredSource,
+    tables: Sequence[TableExport],
+    shapes: Sequence[TableShape],
+    sets: Sequence[dg.AssetKey] = (),
 ) -> dg.SensorDefinition:
     """Return the sensor `<source>_changes`.
 
-    It is off until somebody switches it on: a database that is written all day would be exported
-    all day, and only its owner knows whether that is wanted.
+    It is off until somebody switches it on, or `monitor: {enabled: true}` does: a database that is
+    written all day would be exported all day, and only its owner knows whether that is wanted.
     """
+    monitor = source.config.monitor
     chosen = default_tables(tables)
     keys = [key for table in chosen for key in table.keys]
     observed = [source_table_key(source.name, name) for name in observed_tables(source, shapes)]
@@ -58,6 +64,12 @@ def build_changes_sensor(
             return dg.SkipReason(str(error))
         if fingerprint == read_cursor(context.cursor):
             return dg.SkipReason(f"{source.name}: unchanged")
+        if not monitor.export:
+            return dg.SensorResult(
+                asset_events=_observations(observed, fingerprint),
+                cursor=write_cursor(fingerprint),
+                skip_reason=f"{source.name}: changed; monitor.export is false, as configured",
+            )
         if is_exported(source, chosen, fingerprint, now=now):
             return dg.SensorResult(
                 # Checks of several tables and of the clock speak of what is published by now.
@@ -75,7 +87,7 @@ def build_changes_sensor(
         return dg.SensorResult(
             # Without run keys: a request made twice changes nothing, one dropped as already made
             # would lose a change that was undone and done again.
-            run_requests=list(requests_for(wanted, chosen, step_keys(source), tags=tags)),
+            run_requests=list(requests_for(wanted, chosen, [*step_keys(source), *sets], tags=tags)),
             asset_events=_observations(observed, fingerprint),
             cursor=context.cursor,
         )
@@ -83,10 +95,12 @@ def build_changes_sensor(
     return dg.SensorDefinition(
         name=f"{source.name}_changes",
         evaluation_fn=look,
-        asset_selection=dg.AssetSelection.assets(*keys, *step_keys(source))
+        asset_selection=dg.AssetSelection.assets(*keys, *sets, *step_keys(source))
         | dg.AssetSelection.checks(*checks),
-        minimum_interval_seconds=SECONDS,
-        default_status=dg.DefaultSensorStatus.STOPPED,
+        minimum_interval_seconds=max(int(monitor.every or SECONDS), 1),
+        default_status=dg.DefaultSensorStatus.RUNNING
+        if monitor.enabled and source.config.enabled
+        else dg.DefaultSensorStatus.STOPPED,
         description=f"Exports what changed in {source.name}: every table is read once, and the "
         "partitions that differ are published.",
     )
@@ -113,8 +127,12 @@ def is_exported(
     """Whether all of *tables* are known to be published as they are at *fingerprint*."""
     if not tables:
         return True
-    memory = PassMemory(tables[0].store, source, ExportRequest(), now=now)
-    return all(
+    store, request = tables[0].store, ExportRequest()
+    memory = PassMemory(store, source, request, now=now)
+    sets = SetMemory(store, source, request).recall(
+        wanted_sets(source.config, request), fingerprint
+    )
+    return sets is not None and all(
         memory.recall(table.name, table.formats, fingerprint) is not None for table in tables
     )
 

@@ -16,6 +16,8 @@ from export_assets.defs.bundles_elsewhere import find_bundles
 from export_assets.defs.event_log import latest, observed, run_id_of
 from export_assets.defs.metadata import materialization
 from export_assets.defs.partitions import Place, place_of
+from export_assets.defs.sets import SetAsset
+from export_assets.defs.sets_elsewhere import find_sets
 from export_assets.defs.table import TableExport
 from export_assets.defs.wording import counted
 from export_assets.errors import ExportError
@@ -76,19 +78,23 @@ class Findings:
 
 
 def build_elsewhere_sensor(
-    tables: Sequence[TableExport], roots: Sequence[BundleRoot] = ()
+    tables: Sequence[TableExport],
+    roots: Sequence[BundleRoot] = (),
+    sets: Sequence[SetAsset] = (),
 ) -> dg.SensorDefinition:
-    """Return the sensor `published_elsewhere` over all *tables* and the bundles of *roots*."""
+    """Return the sensor `published_elsewhere` over *tables*, bundles of *roots* and *sets*."""
 
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         seen = read_cursor(context.cursor)
         found = find_unseen(context.instance, tables, seen)
         stamps = {name: one.stamp for name, one in seen.items()}
         bundles = find_bundles(context.instance, roots, stamps)
-        found.seen |= {name: Seen(stamp=stamp) for name, stamp in bundles.stamps.items()}
+        whole = find_sets(context.instance, sets, stamps)
+        stamped = {**bundles.stamps, **whole.stamps}
+        found.seen |= {name: Seen(stamp=stamp) for name, stamp in stamped.items()}
         return dg.SensorResult(
-            asset_events=[*found.events, *bundles.events],
-            dynamic_partitions_requests=bundles.added,
+            asset_events=[*found.events, *bundles.events, *whole.events],
+            dynamic_partitions_requests=[*bundles.added, *whole.added],
             cursor=write_cursor(found.seen),
             skip_reason=found.says,
         )

@@ -75,6 +75,7 @@ class RunSources:
             system=configured.system,
             temp_dir=configured.temp_dir,
             exports=configured.exports,
+            home=configured.home,
             held=held,
         )
 

@@ -31,13 +31,13 @@ def default_tables(tables: Sequence[TableExport]) -> list[TableExport]:
 
 
 def build_job(
-    source: ConfiguredSource, tables: Sequence[TableExport]
+    source: ConfiguredSource, tables: Sequence[TableExport], sets: Sequence[dg.AssetKey] = ()
 ) -> UnresolvedAssetJobDefinition:
     """Return the job that fills and exports every table of *source*."""
     keys = [key for table in default_tables(tables) for key in table.keys]
     return dg.define_asset_job(
         f"export_{source.name}",
-        selection=dg.AssetSelection.assets(*keys, *upstream_keys(source)),
+        selection=dg.AssetSelection.assets(*keys, *sets, *upstream_keys(source)),
         description=f"Export every table of {source.name} in every configured format.",
         tags={"export_assets/source": source.name},
     )
@@ -47,6 +47,7 @@ def build_schedule(
     source: ConfiguredSource,
     tables: Sequence[TableExport],
     job: UnresolvedAssetJobDefinition,
+    sets: Sequence[dg.AssetKey] = (),
 ) -> dg.ScheduleDefinition:
     """Return the schedule of *source*: as configured, else daily at 01:30 UTC.
 
@@ -74,6 +75,8 @@ def build_schedule(
         yield from requests_for(
             wanted, chosen, upstream_keys(source), run_key=name, formats=formats
         )
+        if sets:
+            yield dg.RunRequest(run_key=f"{name}#sets", asset_selection=list(sets))
 
     return dg.ScheduleDefinition(
         name=f"{source.name}_schedule",

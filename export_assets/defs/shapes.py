@@ -24,7 +24,7 @@ from export_assets.errors import ExportError, UsageError
 from export_assets.store.durable import write_durably
 from export_assets.store.layout import safe_name
 from export_assets.store.local import LocalStore, read_if_there
-from export_assets.store.manifest import BUNDLE, Manifest
+from export_assets.store.manifest import BUNDLE, SET, Manifest
 from export_assets.store.tree import scan_partitions
 from export_assets.tables.partitions import NoPartitions, Partitions, TimePartitions
 from export_assets.translate import translate
@@ -216,7 +216,7 @@ def _published(store: LocalStore, source: ConfiguredSource) -> dict[str, Manifes
     last = {
         path.parent.parent.name: path
         for path in scan_partitions(store.root, source=source.name)
-        if path.parent.name != BUNDLE  # which holds many tables
+        if path.parent.name not in {BUNDLE, SET}  # which hold many tables
     }
     found: dict[str, Manifest] = {}
     for path in last.values():

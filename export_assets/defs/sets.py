@@ -1,0 +1,312 @@
+"""Sets as assets: files of one moment, published in one step; some with a partition per record."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import dagster as dg
+
+from export_assets.defs.findings import Finding
+from export_assets.defs.held import RunSources
+from export_assets.defs.metadata import Metadata, describe_published
+from export_assets.defs.names import export_key, op_part, source_table_key, tag_value
+from export_assets.defs.pools import RETRY_SECONDS, pool_of, retry_policy
+from export_assets.defs.table import TableExport
+from export_assets.engine.bundles.checking import differing_content
+from export_assets.engine.report import ExportRecord
+from export_assets.engine.request import ExportRequest, Run
+from export_assets.engine.run import Exporter
+from export_assets.engine.sets.choosing import sets_of
+from export_assets.engine.sets.export import partition_directory
+from export_assets.engine.sets.spec import ExportSet
+from export_assets.engine.workspace import ConfiguredSource, Workspace
+from export_assets.errors import ExportError
+from export_assets.store.layout import ExportKey
+from export_assets.store.manifest import SET, Manifest, SetRecord
+from export_assets.store.verify import verify_partition
+from export_assets.tables.partitions import ALL
+from export_assets.translate import one_line, translate
+
+CHECK = "set"
+_LOCK_TIMEOUT = 60.0
+_LISTED = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetAsset:
+    """One set of a source."""
+
+    workspace: Workspace
+    configured: ConfiguredSource
+    one: ExportSet
+
+    @property
+    def source(self) -> str:
+        """The source's name."""
+        return self.configured.name
+
+    @property
+    def key(self) -> dg.AssetKey:
+        """The asset's key: `[source, set, "set"]`."""
+        return export_key(self.source, self.one.name, SET)
+
+    @cached_property
+    def partitions_def(self) -> dg.DynamicPartitionsDefinition | None:
+        """The records that were published so far, of a set that has a partition for each."""
+        if self.one.split is None:
+            return None
+        return dg.DynamicPartitionsDefinition(name=f"{self.source}_{op_part(self.one.name)}")
+
+    def directory(self, partition: str) -> str:
+        """Return the directory of *partition*."""
+        return ALL if self.one.split is None else partition_directory(self.one, partition)
+
+    def manifest(self, partition: str) -> Manifest | None:
+        """Return the record of *partition*, None where there is none.
+
+        Raises:
+            IntegrityError: It is damaged.
+        """
+        return self.workspace.store.manifest(self.export, self.directory(partition))
+
+    @property
+    def export(self) -> ExportKey:
+        """Where it is published."""
+        return ExportKey(self.source, self.one.name, SET)
+
+
+class SetStepConfig(dg.Config):
+    """What a person may choose when launching a set."""
+
+    overwrite: bool = False
+    """Publish the set again even where nothing changed."""
+
+
+def set_assets(
+    workspace: Workspace, source: ConfiguredSource, tables: Sequence[TableExport]
+) -> list[SetAsset]:
+    """Return the sets that *source* configures, without opening it."""
+    if not source.config.sets:
+        return []
+    columns_of: dict[str, Sequence[str]] = {
+        table.name: [column.name for column in table.shape.columns] for table in tables
+    }
+    if source.system is not None:
+        columns_of = {
+            name: sorted(columns) for name, columns in source.system.known_columns().items()
+        } | {name: columns for name, columns in columns_of.items() if columns}
+    try:
+        known = sets_of(columns_of, source.config, source.system)
+    except ExportError:
+        # What is wrong is said by the run; that there is such a set is shown all the same.
+        known = {name: ExportSet(name=name) for name in source.config.sets}
+    return [SetAsset(workspace=workspace, configured=source, one=one) for one in known.values()]
+
+
+def build_set(
+    asset: SetAsset, tables: Sequence[TableExport], *, retry_seconds: float = RETRY_SECONDS
+) -> dg.AssetsDefinition:
+    """Return the asset of a set, with its check."""
+    spec = dg.AssetSpec(
+        asset.key,
+        deps=_deps(asset, tables),
+        group_name=asset.source,
+        kinds={"file", asset.configured.url.kind},
+        owners=list(asset.configured.config.owners),
+        tags={
+            "export_assets/source": tag_value(asset.source),
+            "export_assets/table": tag_value(asset.one.name),
+            "export_assets/format": SET,
+        },
+        description=_description(asset),
+    )
+    check = dg.AssetCheckSpec(
+        CHECK,
+        asset=asset.key,
+        description="The files of the set are those of its manifest, and hold what it says.",
+        blocking=True,
+    )
+
+    @dg.multi_asset(
+        name=f"set__{asset.source}__{op_part(asset.one.name)}",
+        specs=[spec],
+        check_specs=[check],
+        can_subset=True,
+        partitions_def=asset.partitions_def,
+        backfill_policy=dg.BackfillPolicy.single_run() if asset.partitions_def else None,
+        retry_policy=retry_policy(retry_seconds),
+        pool=pool_of(asset.source),
+    )
+    def export_set(
+        context: dg.AssetExecutionContext,
+        config: SetStepConfig,
+        sources: dg.ResourceParam[RunSources],
+    ) -> Iterator[Any]:
+        keys = _keys_of_run(context, asset)
+        if asset.key in context.selected_asset_keys:
+            records = _export(context, asset, sources, keys, config)
+            keys = [one.partition for one in records]
+            yield from _materialized(context, asset, records)
+        if context.selected_asset_check_keys:
+            yield _checked(asset, keys)
+
+    return export_set
+
+
+def _deps(asset: SetAsset, tables: Sequence[TableExport]) -> list[dg.AssetKey]:
+    known = {table.name for table in tables}
+    shown = set(asset.one.tables())
+    for view in asset.one.views.values():
+        shown |= {table for table, _ in view.origins.values()}
+    return [source_table_key(asset.source, name) for name in sorted(shown & known)]
+
+
+def _description(asset: SetAsset) -> str:
+    one = asset.one
+    lines = [one.description or f"Files of `{asset.source}` that belong together."]
+    lines.append("All of one moment, and published in one step.")
+    if one.split is not None:
+        lines.append(f"A partition is a record, by its `{one.split}`.")
+    names = [f"`{file.stem}.{file.format}`" for file in one.files]
+    names += [f"`{document.name}`" for document in one.documents]
+    return "\n\n".join([" ".join(lines), ", ".join(names)])
+
+
+def _keys_of_run(context: dg.AssetExecutionContext, asset: SetAsset) -> list[str]:
+    """Return the partitions a run names; none where it is about everything."""
+    if asset.partitions_def is None:
+        return [ALL]
+    if context.has_partition_key or context.has_partition_key_range:
+        return list(context.partition_keys)
+    return []
+
+
+def _export(
+    context: dg.AssetExecutionContext,
+    asset: SetAsset,
+    sources: RunSources,
+    keys: Sequence[str],
+    config: SetStepConfig,
+) -> list[ExportRecord]:
+    """Publish the set.
+
+    Raises:
+        dg.Failure: It cannot be published; what was published before still is.
+    """
+    try:
+        report = Exporter(
+            workspace=sources.workspace,
+            source=sources.source(asset.source),
+            request=ExportRequest(
+                tables=(asset.one.name,),
+                partitions=() if asset.one.split is None else tuple(keys),
+                overwrite=config.overwrite,
+                lock_timeout=_LOCK_TIMEOUT,
+            ),
+            run=Run(id=context.run.run_id, now=datetime.now(UTC)),
+        ).export()
+    except Exception as error:
+        told = translate(error, subject=asset.source, side="source")
+        if told.retriable:
+            sources.release(asset.source)
+        raise dg.Failure(one_line(told), allow_retries=told.retriable) from error
+    for warning in report.warnings:
+        context.log.warning(warning)
+    if report.failed:
+        first = report.failed[0]
+        raise dg.Failure(first.error, allow_retries=first.retriable)
+    return list(report.records)
+
+
+def _materialized(
+    context: dg.AssetExecutionContext, asset: SetAsset, records: Sequence[ExportRecord]
+) -> Iterator[Any]:
+    """Yield the result; of partitions that nobody named, what changed as events of their own."""
+    if asset.partitions_def is None:
+        (record,) = records
+        if record.manifest is not None:
+            yield dg.MaterializeResult(
+                asset_key=asset.key,
+                metadata=describe_set(asset, record.manifest, status=record.status),
+                data_version=version_of(record.manifest),
+            )
+        return
+    name = asset.partitions_def.name or ""
+    named = context.has_partition_key or context.has_partition_key_range
+    offered = set(context.instance.get_dynamic_partitions(name))
+    new = [one.partition for one in records if one.partition not in offered]
+    if new:
+        context.instance.add_dynamic_partitions(name, new)
+    for record in records:
+        if record.manifest is None:
+            continue
+        figures = describe_set(asset, record.manifest, status=record.status)
+        if named:
+            context.add_asset_metadata(figures, asset_key=asset.key, partition_key=record.partition)
+        elif record.status != "unchanged" or record.partition in new:
+            yield materialization(asset, record.manifest, status=record.status)
+    if named:
+        yield dg.MaterializeResult(asset_key=asset.key)
+
+
+def materialization(asset: SetAsset, manifest: Manifest, *, status: str) -> dg.AssetMaterialization:
+    """Return the event that says *manifest* is published."""
+    return dg.AssetMaterialization(
+        asset_key=asset.key,
+        partition=manifest.partition if asset.partitions_def is not None else None,
+        metadata=describe_set(asset, manifest, status=status),
+        tags={
+            "dagster/data_version": version_of(manifest).value,
+            "dagster/data_version_is_user_provided": "true",
+        },
+    )
+
+
+def version_of(manifest: Manifest) -> dg.DataVersion:
+    """Return the version of what *manifest* says is published, and of how it was made."""
+    return dg.DataVersion(f"{manifest.row_digest}-{manifest.config_hash}")
+
+
+def describe_set(asset: SetAsset, manifest: Manifest, *, status: str) -> Metadata:
+    """Return the figures of a published set; never a value of the data."""
+    path = asset.workspace.store.partition_path(asset.export, asset.directory(manifest.partition))
+    record = manifest.set
+    tables = record.tables if isinstance(record, SetRecord) else ()
+    sha256 = manifest.files[0].sha256
+    return {
+        "dagster/partition_row_count": dg.MetadataValue.int(manifest.rows),
+        "tables": dg.MetadataValue.json({table.name: table.rows for table in tables}),
+        **describe_published(manifest, path, sha256=sha256, status=status, seconds=None),
+    }
+
+
+def _checked(asset: SetAsset, keys: Sequence[str]) -> dg.AssetCheckResult:
+    """Compare what is published of *keys* with the manifests."""
+    found = [_examined(asset, one) for one in keys]
+    broken = [finding.says for finding in found if not finding.passed]
+    says = "; ".join(broken[:_LISTED]) or "files are as recorded and hold what is recorded"
+    return dg.AssetCheckResult(
+        asset_key=asset.key,
+        check_name=CHECK,
+        passed=not broken,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=says,
+        metadata={"partitions": len(found), "broken": len(broken)},
+    )
+
+
+def _examined(asset: SetAsset, one: str) -> Finding:
+    path = asset.workspace.store.partition_path(asset.export, asset.directory(one))
+    try:
+        manifest = asset.manifest(one)
+        if manifest is None:
+            return Finding(passed=False, says=f"{path.name}: is not published")
+        findings = verify_partition(path)
+        if findings:
+            return Finding(passed=False, says="; ".join(item.message for item in findings))
+        fact = differing_content(path, manifest)
+    except (ExportError, OSError) as error:
+        return Finding(passed=False, says=one_line(error))
+    return Finding(passed=fact is None, says=f"{path.name}: {fact}" if fact else "as recorded")
