@@ -63,6 +63,16 @@ def in_storage_order(relation: Relation) -> Relation:
     return Relation(source=f"{relation.source} not indexed", others=relation.others)
 
 
+def read_first(relation: Relation) -> Relation:
+    """Return a SQLite view whose rows are made before a condition looks at them.
+
+    Otherwise SQLite asks it of rows of the tables below, which may be in no row of the view.
+    """
+    return Relation(
+        source=f"(select * from {relation.source} limit -1) as v", others=relation.others
+    )
+
+
 def alias(expression: str, name: str) -> str:
     """Give the result column of *expression* a *name*."""
     return f"{expression} as {quote(name)}"

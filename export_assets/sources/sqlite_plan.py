@@ -4,7 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from export_assets.sources.base import Scan
-from export_assets.sources.sql import Relation, any_of, in_storage_order, quote, select
+from export_assets.sources.sql import (
+    Relation,
+    any_of,
+    in_storage_order,
+    quote,
+    read_first,
+    select,
+)
 from export_assets.sources.sqlite_catalog import CatalogTable
 from export_assets.sources.sqlite_keys import key_filter
 from export_assets.sources.sqlite_types import Affinity, raw_dtype
@@ -42,6 +49,8 @@ class Plan:
     order_by: tuple[str, ...]
     limit: str
     strict: bool
+    derived: bool
+    """Whether it is over a configured view."""
     affinities: Mapping[str, Affinity]
 
     @property
@@ -59,14 +68,14 @@ class Plan:
 
     def body(self, expressions: tuple[str, ...], *, guarded: bool = False) -> str:
         """Return the SELECT of *expressions*, without the relation's prefix."""
-        where = self.where
+        where, relation = self.where, self.relation
         if guarded and (guards := self.guards()):
+            if self.derived:
+                relation = read_first(relation)
             tripped = any_of([guard.condition for guard in guards])
             # The right side is computed only for a row that trips, and overflows.
             where = (*where, f"not ({tripped}) or {_TRIP}")
-        return select(
-            self.relation, expressions, where=where, order_by=self.order_by, limit=self.limit
-        )
+        return select(relation, expressions, where=where, order_by=self.order_by, limit=self.limit)
 
 
 def make_plan(
@@ -105,6 +114,7 @@ def make_plan(
         # Without a limit SQLite is free to drop the order of a subquery.
         limit=limit or ("limit -1" if order_by else ""),
         strict=table is not None and table.strict,
+        derived=table is None,
         affinities={
             column.name: "blob" if table is None else table.affinity(column.name)
             for column in scan.schema.columns

@@ -464,3 +464,25 @@ def test_a_key_that_only_looks_like_the_rowid_still_orders_the_rows(tmp_path: Pa
         ]
 
     assert found == [[1, 2, 3], [1, 2, 3]]
+
+
+def test_a_row_that_is_in_no_row_of_a_view_stops_no_scan_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "joined.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("""
+            create table parent(id text primary key);
+            create table child(id text primary key, parent_id text, note json);
+            insert into parent values ('a');
+            insert into child values ('1', 'a', '{"x": 1}'), ('2', 'gone', '12');
+        """)
+    view = "select c.id as id, c.note as note from child c join parent p on p.id = c.parent_id"
+    info = SnapshotInfo(kind="test", id="0", taken_at=datetime(2026, 1, 1, tzinfo=UTC))
+    with closing(connect(path, busy_timeout=0)) as connection:
+        snapshot = SqliteSnapshot("s", info, connection, copy=path)
+        snapshot.define({"v": view})
+        schema = snapshot.describe("v")
+        assert schema.column("note").logical is LogicalType.JSON
+        rows = [
+            row for frame in snapshot.scan(Scan(table="v", schema=schema)) for row in frame.rows()
+        ]
+    assert rows == [("1", '{"x": 1}')]
