@@ -8,6 +8,7 @@ A reader of the directory sees the files of one generation. What is being writte
 in a hidden directory beside it.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,7 +19,7 @@ from export_assets.store.durable import directory as directory_fd
 from export_assets.store.durable import make_directory
 from export_assets.store.filesystem import REAL, Filesystem
 from export_assets.store.hashing import hash_file
-from export_assets.store.layout import ExportKey, check_partition
+from export_assets.store.layout import ExportKey, check_partition, parse_leftover
 from export_assets.store.local import read_if_there
 from export_assets.store.lock import partition_lock
 from export_assets.store.manifest import MANIFEST_NAME, Manifest
@@ -52,7 +53,7 @@ def stage_directory(
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         msg = f"{target}: is no directory"
         raise DestPermission(msg)
-    beside = target.parent / f".export_assets.{target.name}"
+    beside = _beside(target)
     with ExitStack() as stack:
         with translating(str(target)):
             make_directory(target.parent)
@@ -94,10 +95,12 @@ def deliver(
     if manifest is None:
         msg = f"{published}: was published and is gone"
         raise IntegrityError(msg)
-    if is_copy(target, manifest):
+    if is_settled(target, manifest):
         return False
     key = ExportKey(manifest.source, manifest.table, manifest.format)
     with stage_directory(target, key, run_id, timeout=timeout, overwrite=overwrite) as staging:
+        if is_copy(target, manifest):
+            return False  # what a dead run left beside it is swept by now
         for file in manifest.files:
             copied = staging.path / file.path
             with translating(str(copied)):
@@ -107,6 +110,19 @@ def deliver(
                 raise IntegrityError(msg)
         staging.publish(manifest)
     return True
+
+
+def is_settled(target: Path, manifest: Manifest) -> bool:
+    """Whether *target* is a copy of the set of *manifest*, and no dead run left anything."""
+    beside = _beside(target.absolute())
+    try:
+        with os.scandir(beside) as entries:
+            left = any(parse_leftover(entry.name) is not None for entry in entries)
+    except FileNotFoundError:
+        left = False
+    except OSError:
+        return False
+    return not left and is_copy(target, manifest)
 
 
 def is_copy(target: Path, manifest: Manifest) -> bool:
@@ -124,6 +140,10 @@ def is_copy(target: Path, manifest: Manifest) -> bool:
         }
     except OSError:
         return False
+
+
+def _beside(target: Path) -> Path:
+    return target.parent / f".export_assets.{target.name}"
 
 
 def _previous(target: Path, key: ExportKey, *, overwrite: bool) -> Manifest | None:

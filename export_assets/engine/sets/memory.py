@@ -18,7 +18,7 @@ from export_assets.engine.request import ExportRequest
 from export_assets.engine.sets.publishing import LAYOUT
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import IntegrityError
-from export_assets.store.delivery import is_copy
+from export_assets.store.delivery import is_settled
 from export_assets.store.durable import write_durably
 from export_assets.store.layout import ExportKey, safe_name
 from export_assets.store.local import LocalStore
@@ -103,7 +103,7 @@ class SetMemory:
             path = self._store.partition_path(key, place)
             if not has_its_files(path, manifest):
                 return None
-            if directory is not None and not is_copy(directory, manifest):
+            if directory is not None and not is_settled(directory, manifest):
                 return None
             records.append(
                 ExportRecord(

@@ -33,7 +33,11 @@ class LevelLines:
         self.parent: int | None = None
         self.rows = 0
         self.total = 0
-        self._next()
+        try:
+            self._next()
+        except BaseException:
+            self._file.close()
+            raise
 
     def __enter__(self) -> Self:
         """Return this, to be closed at the end of the block."""
