@@ -17,7 +17,7 @@ from export_assets.defs.runs import requests_for
 from export_assets.defs.source_tables import upstream_keys
 from export_assets.defs.table import TableExport
 from export_assets.engine.workspace import ConfiguredSource
-from export_assets.tables.partitions import ALL, TimePartitions
+from export_assets.tables.partitions import ALL, ExportPartitions, TimePartitions
 
 DAILY = "30 1 * * *"
 HOURLY = "17 * * * *"
@@ -69,7 +69,7 @@ def build_schedule(
             wanted = {table.name: [ALL] for table in chosen}
         else:
             start, end = rhythm.period(tick)
-            wanted = {table.name: due(table, start, end) for table in chosen}
+            wanted = {table.name: due(table, start, end, tick=tick) for table in chosen}
         name = f"{source.name}@{tick:%Y-%m-%dT%H:%M}"
         yield from requests_for(
             wanted, chosen, upstream_keys(source), run_key=name, formats=formats
@@ -174,8 +174,14 @@ def _whole_days(start: datetime, end: datetime) -> tuple[datetime, datetime]:
     return start, end
 
 
-def due(table: TableExport, start: datetime, end: datetime) -> list[str]:
-    """Return the partitions of *table* that hold a moment of the period."""
+def due(table: TableExport, start: datetime, end: datetime, *, tick: datetime) -> list[str]:
+    """Return the partitions of *table* that hold a moment of the period.
+
+    Of a table that is sliced by the time of its exports, the one to be exported at *tick*: the run
+    that is asked for finds the table as it is now, not as it was then.
+    """
+    if isinstance(table.partitions, ExportPartitions):
+        return [ALL]
     if isinstance(table.partitions, TimePartitions):
         return keys_between(table.partitions, start, end)
     return [ALL]

@@ -23,7 +23,7 @@ from export_assets.errors import IntegrityError
 from export_assets.store.durable import write_durably
 from export_assets.store.layout import ExportKey, safe_name
 from export_assets.store.local import LocalStore
-from export_assets.tables.partitions import UNDATED, Partitions, TimePartitions
+from export_assets.tables.partitions import UNDATED, ExportPartitions, Partitions, TimePartitions
 
 STATE = ".state"
 _DONE = {"success", "empty", "unchanged"}
@@ -249,6 +249,9 @@ class PassMemory:
             return list(self._request.partitions) if covered else None
         if not known.complete:
             return None
+        if isinstance(partitions, ExportPartitions):
+            present = partitions.key_of(self._now)
+            return [present] if present in known.partitions else None
         if not self._request.window.bounded or not isinstance(partitions, TimePartitions):
             return sorted(known.partitions)
         window = whole_partitions(partitions, self._request.window)

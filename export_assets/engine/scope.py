@@ -45,7 +45,7 @@ def vanished_keys(
     in the source, within the request's range; for a table without partitions, its one partition.
     """
     if not isinstance(plan.partitions, TimePartitions):
-        return frozenset({ALL}) - seen
+        return frozenset({plan.partitions.key}) - seen
     if request.partitions:
         return frozenset(request.partitions) - seen
     found = published_keys(store, source, plan=plan, formats=formats)

@@ -13,6 +13,7 @@ from export_assets.tables.schema import TableSchema
 
 if TYPE_CHECKING:  # logs are made by what plans tables, which asks systems
     from export_assets.engine.logs.kind import LogKind
+    from export_assets.sources.states.kind import StateKind
 
 _ORDINARY = frozenset({"read", "inserted", "present"})
 
@@ -112,6 +113,15 @@ class System(ABC):
 
     def logs(self, config: SourceConfig) -> "LogKind | None":
         """Return what the system's event logs are; None where it reads a database.
+
+        Raises:
+            ConfigError: An option is unknown or has a value it cannot have.
+        """
+        del config
+        return None
+
+    def states(self, config: SourceConfig) -> "StateKind | None":
+        """Return what the system's state files are; None where it has none.
 
         Raises:
             ConfigError: An option is unknown or has a value it cannot have.

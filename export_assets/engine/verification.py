@@ -18,6 +18,7 @@ from export_assets.engine.tables import (
     check_configured,
     check_relations,
     define_views,
+    partitions_of,
     plan_table,
     select_tables,
 )
@@ -293,10 +294,11 @@ def _judge(
 def _other_slicing(exporter: Exporter, plan: TablePlan, fmt: str) -> Iterator[SourceFinding]:
     """Find partitions that were published when the table was sliced otherwise."""
     store, export = exporter.workspace.store, ExportKey(exporter.source.name, plan.name, fmt)
+    partitions = partitions_of(exporter.source.config, plan.name)
     for one in list_published(store.root, source=export.source, table=export.table, fmt=fmt):
         if not isinstance(one, Published) or one.table != plan.name:
             continue
-        if plan.partitions.key_of_directory(one.directory) is None:
+        if partitions.key_of_directory(one.directory) is None:
             yield SourceFinding(
                 table=plan.name,
                 format=fmt,

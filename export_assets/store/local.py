@@ -9,7 +9,7 @@ The order of steps is specified in docs/on-disk-format.md.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -32,7 +32,7 @@ from export_assets.store.lock import HeldLock, partition_lock
 from export_assets.store.manifest import MANIFEST_NAME, Manifest, parse_manifest
 from export_assets.store.recovery import leftovers, recover
 from export_assets.store.space import check_space
-from export_assets.store.staging import Staging
+from export_assets.store.staging import PRIVATE, SHARED, Staging
 from export_assets.store.tree import has_no_manifest, scan_exports, scan_partitions
 from export_assets.translate import translating
 
@@ -53,13 +53,25 @@ class LocalStore:
         DestPermission: *root* exists and is no directory.
     """
 
-    def __init__(self, root: Path, *, filesystem: Filesystem = REAL) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        filesystem: Filesystem = REAL,
+        private: Collection[str] = frozenset(),
+    ) -> None:
+        """Publish below *root*; what is of the sources *private*, for its owner's eyes only."""
         # Resolved once: the root may be a symbolic link, nothing below it may.
         self.root = root.resolve()
         self._filesystem = filesystem
+        self._private = frozenset(private)
         if self.root.exists() and not self.root.is_dir():
             msg = f"{root}: is a file, not a directory"
             raise DestPermission(msg)
+
+    def is_private(self, source: str) -> bool:
+        """Whether files and directories of *source* are for their owner alone."""
+        return source in self._private
 
     def partition_path(self, key: ExportKey, directory: str) -> Path:
         """Return where a partition is, or would be.
@@ -151,7 +163,10 @@ class LocalStore:
                     run_id=run_id,
                     previous=previous,
                     filesystem=self._filesystem,
+                    modes=PRIVATE if self.is_private(key.source) else SHARED,
                 )
+                if self.is_private(key.source):
+                    (self.root / key.parts[0]).chmod(PRIVATE.directory)
             try:
                 yield staging
             finally:
