@@ -120,13 +120,13 @@ class System(ABC):
         del config
         return None
 
-    def states(self, config: SourceConfig) -> "StateKind | None":
-        """Return what the system's state files are; None where it has none.
+    def states(self, config: SourceConfig, directory: Path) -> "StateKind | None":
+        """Return what the system's state files in *directory* are; None where it has none.
 
         Raises:
             ConfigError: An option is unknown or has a value it cannot have.
         """
-        del config
+        del config, directory
         return None
 
     def event_types(self, name: str) -> Sequence[str]:

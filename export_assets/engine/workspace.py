@@ -109,13 +109,16 @@ class ConfiguredSource:
     def _states(self) -> Source:
         from export_assets.sources.states.source import StateSource
 
-        kind = self.system.states(self.config) if self.system is not None else None
-        if kind is None or self.url.path is None:
+        directory = self.url.path
+        kind = None
+        if self.system is not None and directory is not None:
+            kind = self.system.states(self.config, directory)
+        if kind is None or directory is None:
             msg = f"{self.name}: kind: state_files needs a system that knows such files"
             raise UsageError(msg)
         return StateSource(
             self.name,
-            self.url.path,
+            directory,
             kind,
             temp_dir=self.temp_dir,
             max_file_bytes=self.config.states.max_file_bytes,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from export_assets.engine.logs.filters import among, equal
+from export_assets.sources.filters import among, equal
 from export_assets.engine.logs.kind import LogKind, LogTable
 from export_assets.engine.logs.view import SegmentView
 from export_assets.errors import UsageError
