@@ -99,7 +99,7 @@ class PartitionBy(Model):
     @model_validator(mode="after")
     def _is_by_one_thing(self) -> Self:
         if self.of == "column" and self.column is None:
-            msg = "needs a column, or of: export"
+            msg = "column: required key is missing; only of: export needs none"
             raise ValueError(msg)
         if self.of == "export" and self.column is not None:
             msg = "of: export slices by no column; leave column out"
