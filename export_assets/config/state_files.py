@@ -15,7 +15,7 @@ MEBIBYTE = 1_048_576
 
 
 class StatesConfig(Model):
-    """How state files are read."""
+    """What is read of state files, and what is too much."""
 
     max_file_bytes: PositiveInt = 16 * MEBIBYTE
     """Longest file that is read; a longer one is quarantined by its name and size."""

@@ -99,14 +99,12 @@ class _Spool:
     def frames(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         fields = sorted(self._schema.get_field_index(name) for name in columns)
         options = pa.ipc.IpcReadOptions(included_fields=fields, use_threads=False)
-        none = True
+        if not self.count:
+            yield self._empty.select(columns)
+            return
         with self._path.open("rb") as file, pa.ipc.open_stream(file, options=options) as reader:
             for batch in reader:
-                none = False
-                frame = pl.DataFrame(batch)
-                yield frame.select(columns)
-        if none:
-            yield self._empty.select(columns)
+                yield pl.DataFrame(batch).select(columns)
 
     def _write(self) -> None:
         if not self._held or self._writer is None:

@@ -37,8 +37,8 @@ def moment(value: object, what: str, zone: ZoneInfo) -> datetime | None:
         return found if found is None or found.tzinfo is None else _naive(found, what, zone)
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - of no zone
-    if hasattr(value, "isoformat"):
-        return moment(value.isoformat(), what, zone)
+    if hasattr(value, "dtype"):  # NumPy's own times print as ISO 8601
+        return moment(str(value), what, zone)
     raise _no_time(what)
 
 
