@@ -143,7 +143,10 @@ class TableConfig(Model):
                 msg = f"{name} belongs to a cursor, and the table has none"
                 raise ValueError(msg)
         if self.partition_by is not None and self.partition_by.of == "export":
-            for name, chosen in (("cursor", self.cursor is not None), ("tombstones", self.tombstones)):
+            for name, chosen in (
+                ("cursor", self.cursor is not None),
+                ("tombstones", self.tombstones),
+            ):
                 if chosen:
                     msg = f"{name}: each partition of: export holds the whole table as it was"
                     raise ValueError(msg)

@@ -69,7 +69,7 @@ def build_schedule(
             wanted = {table.name: [ALL] for table in chosen}
         else:
             start, end = rhythm.period(tick)
-            wanted = {table.name: due(table, start, end, tick=tick) for table in chosen}
+            wanted = {table.name: due(table, start, end) for table in chosen}
         name = f"{source.name}@{tick:%Y-%m-%dT%H:%M}"
         yield from requests_for(
             wanted, chosen, upstream_keys(source), run_key=name, formats=formats
@@ -174,11 +174,11 @@ def _whole_days(start: datetime, end: datetime) -> tuple[datetime, datetime]:
     return start, end
 
 
-def due(table: TableExport, start: datetime, end: datetime, *, tick: datetime) -> list[str]:
+def due(table: TableExport, start: datetime, end: datetime) -> list[str]:
     """Return the partitions of *table* that hold a moment of the period.
 
-    Of a table that is sliced by the time of its exports, the one to be exported at *tick*: the run
-    that is asked for finds the table as it is now, not as it was then.
+    Of a table that is sliced by the time of its exports, that of the run itself, which finds the
+    table as it is then.
     """
     if isinstance(table.partitions, ExportPartitions):
         return [ALL]

@@ -126,7 +126,9 @@ def _placed(
         key = partitions.key_of_directory(damage.path.name)
         if key is None:
             lost.append(_left(damage, "is of another slicing; move it away"))
-        elif isinstance(partitions, ExportPartitions) and key != partitions.key_of(exporter.run.now):
+        elif isinstance(partitions, ExportPartitions) and key != partitions.key_of(
+            exporter.run.now
+        ):
             lost.append(_left(damage, "is of another time, which no run can read again"))
         else:
             placed[table, damage.format, key] = damage

@@ -92,7 +92,9 @@ class Slicer:
         if not isinstance(self._partitions, TimePartitions):
             if self._chooses:
                 batch = Batch(self._counted(self._within(batch.frame)))
-            return batch, [Slice(key=self._partitions.key, offset=0, rows=batch.rows)] if batch.rows else []
+            return batch, [
+                Slice(key=self._partitions.key, offset=0, rows=batch.rows)
+            ] if batch.rows else []
         frame = self._within(batch.frame)
         if self.wanted is not None:
             key = key_expr(self._partitions).fill_null(UNDATED)

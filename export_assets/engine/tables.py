@@ -349,7 +349,9 @@ def _slices(
 def _of_export(schema: TableSchema, config: SourceConfig, request: ExportRequest) -> NoPartitions:
     """Return the partition that an export now belongs to; of an output directory none."""
     if request.window.bounded:
-        msg = f"{schema.name}: is sliced by the time of its exports; its rows have none to filter by"
+        msg = (
+            f"{schema.name}: is sliced by the time of its exports; its rows have none to filter by"
+        )
         raise UsageError(msg)
     by_export = partitions_of(config, schema.name)
     assert isinstance(by_export, ExportPartitions)  # noqa: S101 - the rule has no column

@@ -189,10 +189,18 @@ class DirectoryTarget:
         path = self.directory / name
         with translating(str(path)):
             for inner in [f"{name}/{file.path}" for file in files]:
-                sync(inner, dir_fd=self._staging_fd, mode=self._modes.file, filesystem=self._filesystem)
+                sync(
+                    inner,
+                    dir_fd=self._staging_fd,
+                    mode=self._modes.file,
+                    filesystem=self._filesystem,
+                )
             for inner in sorted(_above(name, files), reverse=True):
                 sync(
-                    inner, dir_fd=self._staging_fd, mode=self._modes.directory, filesystem=self._filesystem
+                    inner,
+                    dir_fd=self._staging_fd,
+                    mode=self._modes.directory,
+                    filesystem=self._filesystem,
                 )
             self._filesystem.at("adhoc_synced")
             status = self._put(name, tree=True)

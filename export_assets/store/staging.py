@@ -23,6 +23,7 @@ from export_assets.store.manifest import (
 )
 from export_assets.translate import translating
 
+
 @dataclass(frozen=True, kw_only=True)
 class Modes:
     """Permissions of what is published, before the umask takes some away."""

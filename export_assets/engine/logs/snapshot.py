@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from export_assets.sources.filters import among, equal
 from export_assets.engine.logs.kind import LogKind, LogTable
 from export_assets.engine.logs.view import SegmentView
 from export_assets.errors import UsageError
 from export_assets.sources.base import Remarks, Scan, Snapshot, SnapshotInfo, TableFacts
+from export_assets.sources.filters import among, equal
 from export_assets.sources.names import check_columns, check_name
 from export_assets.tables.partitions import Partitions, TimePartitions, Window
 from export_assets.tables.schema import TableSchema

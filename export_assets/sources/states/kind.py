@@ -17,7 +17,7 @@ Rows = Mapping[str, Sequence[Row]]
 class Unreadable(Exception):
     """A state file that cannot be read: it is quarantined, and the others are read all the same."""
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, detail: str, *, reason: str) -> None:
         """Say why: *reason* in one word, *detail* in a clause that holds nothing of the content."""
         super().__init__(f"{reason}: {detail}")
         self.reason = reason

@@ -76,4 +76,5 @@ def _identity(stem: bytes) -> str:
     try:
         return stem.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Unreadable("name", f"the file's name is no UTF-8: {text_of(stem)}") from error
+        msg = f"the file's name is no UTF-8: {text_of(stem)}"
+        raise Unreadable(msg, reason="name") from error

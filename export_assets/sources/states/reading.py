@@ -24,17 +24,21 @@ def read_state(name: bytes, *, dir_fd: int, longest: int) -> bytes | None:
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise Unreadable("no-file", f"is {_kind(status.st_mode)}")
+            msg = f"is {_kind(status.st_mode)}"
+            raise Unreadable(msg, reason="no-file")
         content = _content(descriptor, min(status.st_size, longest) + 1, longest=longest)
     except OSError as error:
-        raise Unreadable("unreadable", error.strerror or str(error)) from error
+        msg = error.strerror or str(error)
+        raise Unreadable(msg, reason="unreadable") from error
     finally:
         os.close(descriptor)
     if len(content) > longest:
         size = max(status.st_size, len(content))
-        raise Unreadable("too-long", f"{size:,} bytes, {longest:,} are read at most")
+        msg = f"{size:,} bytes, {longest:,} are read at most"
+        raise Unreadable(msg, reason="too-long")
     if not content:
-        raise Unreadable("empty", "holds nothing")
+        msg = "holds nothing"
+        raise Unreadable(msg, reason="empty")
     return content
 
 
@@ -76,10 +80,14 @@ def _unopened(name: bytes, error: OSError, *, dir_fd: int) -> Unreadable:
     except OSError:
         mode = stat.S_IFREG
     if not stat.S_ISREG(mode):
-        return Unreadable("no-file", f"is {_kind(mode)}")
-    return Unreadable("unreadable", (error.strerror or str(error)).lower())
+        return Unreadable(f"is {_kind(mode)}", reason="no-file")
+    return Unreadable((error.strerror or str(error)).lower(), reason="unreadable")
 
 
 def _kind(mode: int) -> str:
-    kinds = ((stat.S_ISLNK, "a symbolic link"), (stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a pipe"))
+    kinds = (
+        (stat.S_ISLNK, "a symbolic link"),
+        (stat.S_ISDIR, "a directory"),
+        (stat.S_ISFIFO, "a pipe"),
+    )
     return next((text for is_one, text in kinds if is_one(mode)), "a device or socket")

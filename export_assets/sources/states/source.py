@@ -67,9 +67,7 @@ class StateSource(Source):
         with private_directory(self._temp_dir) as place:
             taken_at, before, beside = datetime.now(UTC), self._settled(), self.kind.stamp()
             with Spools(place, self.kind.tables()) as spools:
-                passed = pass_over(
-                    self.directory, before, self.kind, spools, longest=self._longest
-                )
+                passed = pass_over(self.directory, before, self.kind, spools, longest=self._longest)
                 after = look(self.directory)
                 beside_after = self.kind.stamp()
             self._refuse(passed, spools)

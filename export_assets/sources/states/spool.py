@@ -1,4 +1,4 @@
-"""Rows of many tables on their way from one read to many scans: Arrow streams in a private place."""
+"""Rows of many tables from one read to many scans: Arrow streams in a private place."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence

@@ -11,7 +11,6 @@ from export_assets.sources.states.quarantine import HEAD_BYTES
 from export_assets.translate import translating
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class Line:
     """One record."""
@@ -50,8 +49,6 @@ def lines_of(file: Path) -> Iterator[Line]:
 
 def refused(file: Path, line: Line, reason: str, detail: str, user_id: str = "") -> Row:
     """Return the row of `quarantine` for a *line* of *file*."""
-
-
     content = ",".join(line.fields).encode("utf-8", "surrogateescape")
     return (
         user_id,

@@ -1,9 +1,9 @@
 """The state store as one file: `dump_states` for programs, and what `dump-db` does.
 
-    from export_assets.systems.weights import dump_states
+from export_assets.systems.weights import dump_states
 
-    users = dump_states(processor.states, "states.csv")         a dict by user id, left as it is
-    users = dump_states("/var/lib/weights", "states.csv", profile="legacy")
+users = dump_states(processor.states, "states.csv")         a dict by user id, left as it is
+users = dump_states("/var/lib/weights", "states.csv", profile="legacy")
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -194,8 +194,8 @@ class _OfMapping(_Taken):
             state: object = self._given[user]
             try:
                 if not isinstance(state, Mapping):
-                    reason, detail = "no-object", "is no state"
-                    raise Unreadable(reason, detail)  # noqa: TRY301 - told with the others
+                    msg = "is no state"
+                    raise Unreadable(msg, reason="no-object")  # noqa: TRY301 - told below
                 self._rows += rows_of(str(user), state, self._zone)[STATES.name]
                 self._users += 1
             except Unreadable as error:
@@ -230,9 +230,7 @@ def _taken(states: Mapping[str, Mapping[str, Any]] | str | Path, how: Dump) -> I
         yield _OfFiles(snapshot)
 
 
-def _write(
-    name: str, path: Path, schema: TableSchema, frames: Iterable[pl.DataFrame]
-) -> None:
+def _write(name: str, path: Path, schema: TableSchema, frames: Iterable[pl.DataFrame]) -> None:
     with translating(str(path)):
         writer = format_named(name).open(path, schema, FormatOptions(), {})
         try:

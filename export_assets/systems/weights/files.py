@@ -54,4 +54,3 @@ class WeightsStates(StateKind):
             f"{name}:{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
             for name, status in found
         )
-

@@ -4,7 +4,7 @@
     add_arguments(parser)                                   --no-db-dump, --db-dump FILE
     options = parser.parse_args()
     ...                                                     the run
-    dump_after_run(states, options.db_dump, no_db_dump=options.no_db_dump, config_dir="/etc/weights")
+    dump_after_run(states, options.db_dump, no_db_dump=options.no_db_dump)
 
 Whatever happens to the dump, the run has succeeded: it is logged in one line and goes no further.
 """

@@ -1,9 +1,9 @@
 """CSV as dumps of before had it: eight columns, few decimals, `true` and `false`, CRLF.
 
-`last_weight` has two decimals and `last_trend` four, rounded as Python rounds a float: the number as
-the machine holds it, and half to even where it lies exactly between. 80.125 is written 80.12, and
-80.135, which is held as a little less, 80.13. Other numbers are written in full. Texts are quoted
-where they must be.
+`last_weight` has two decimals and `last_trend` four, rounded as Python rounds a float: the number
+as the machine holds it, and half to even where it lies exactly between. 80.125 is written 80.12,
+and 80.135, which is held as a little less, 80.13. Other numbers are written in full. Texts are
+quoted where they must be.
 """
 
 import csv
@@ -24,7 +24,9 @@ def legacy_lines(frames: Iterable[pl.DataFrame]) -> Iterable[bytes]:
     yield _lines([LEGACY_COLUMNS])
     for frame in frames:
         rows = frame.select(LEGACY_COLUMNS).iter_rows()
-        yield _lines([_cell(*pair) for pair in zip(LEGACY_COLUMNS, row, strict=True)] for row in rows)
+        yield _lines(
+            [_cell(*pair) for pair in zip(LEGACY_COLUMNS, row, strict=True)] for row in rows
+        )
 
 
 def _lines(rows: Iterable[Iterable[str]]) -> bytes:

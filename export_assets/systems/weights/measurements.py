@@ -98,8 +98,8 @@ def _weight(values: Mapping[str, str | None]) -> float | None:
     try:
         return None if written is None else float(written)
     except ValueError:
-        reason, detail = "shape", "weight: is no number"
-        raise Unreadable(reason, detail) from None
+        msg = "weight: is no number"
+        raise Unreadable(msg, reason="shape") from None
 
 
 def _unnamed(fields: Sequence[str]) -> Sequence[str]:

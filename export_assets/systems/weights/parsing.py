@@ -25,20 +25,26 @@ def parse_state(content: bytes) -> dict[str, object]:
     try:
         text = content.removeprefix(_MARK).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Unreadable("encoding", f"no UTF-8 at byte {error.start:,}") from None
+        msg = f"no UTF-8 at byte {error.start:,}"
+        raise Unreadable(msg, reason="encoding") from None
     try:
         found = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise Unreadable("json", f"{error.msg} at {place}") from None
+        msg = f"{error.msg} at {place}"
+        raise Unreadable(msg, reason="json") from None
     except _Twice:
-        raise Unreadable("duplicate-key", "a name occurs twice in one object") from None
+        msg = "a name occurs twice in one object"
+        raise Unreadable(msg, reason="duplicate-key") from None
     except RecursionError:
-        raise Unreadable("depth", "nested too deep") from None
+        msg = "nested too deep"
+        raise Unreadable(msg, reason="depth") from None
     except ValueError:  # Python takes no integer of more than 4,300 digits
-        raise Unreadable("json", "a number has too many digits") from None
+        msg = "a number has too many digits"
+        raise Unreadable(msg, reason="json") from None
     if not isinstance(found, dict):
-        raise Unreadable("no-object", "holds no object")
+        msg = "holds no object"
+        raise Unreadable(msg, reason="no-object")
     return found
 
 

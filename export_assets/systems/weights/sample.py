@@ -1,8 +1,8 @@
 """Sample data: a store of invented users, the measurements that led to it, and what became of them.
 
-    weights/states/<user_id>.json    in all forms, some broken, one without anything
-    weights/measurements/*.csv       in all layouts, with a year 25 and other units
-    weights/results.csv              measurements accepted and rejected
+weights/states/<user_id>.json    in all forms, some broken, one without anything
+weights/measurements/*.csv       in all layouts, with a year 25 and other units
+weights/results.csv              measurements accepted and rejected
 """
 
 import csv
@@ -28,7 +28,9 @@ _SOUND: Final = {
     "u-none": b"{}",
     "u-nulls": b'{"last_state": null, "last_timestamp": null, "kalman_params": null}',
     "u-nan": b'{"last_state": [[NaN, 0.0]], "last_raw_weight": Infinity}',
-    "u-1": b'{"last_state": "[[8.00e+01 0.00e+00]\\n [8.05e+01 2.00e-02]]", "last_raw_weight": 80.7}',
+    "u-1": (
+        b'{"last_state": "[[8.00e+01 0.00e+00]\\n [8.05e+01 2.00e-02]]", "last_raw_weight": 80.7}'
+    ),
 }
 _LONG = ("id", "user_id", "timestamp", "effectiveDateTime", "source_type", "weight", "unit")
 _OTHER = ("user_id", "timestamp", "weight", "source", "unit")

@@ -20,9 +20,7 @@ _KINDS: Final = {
 
 
 def _column(name: str, kind: str, description: str, *, nullable: bool = True) -> Column:
-    return Column(
-        name=name, logical=_KINDS[kind], nullable=nullable, description=description
-    )
+    return Column(name=name, logical=_KINDS[kind], nullable=nullable, description=description)
 
 
 def _nested(name: str, kind: pl.DataType, description: str) -> Column:

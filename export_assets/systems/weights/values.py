@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from export_assets.sources.states.kind import Unreadable
 _TIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?(?:\.(\d+))?)?\s?(Z|[+-]\d\d:?\d\d)?"
 )
+_PLAIN = len("2024-01-15T10:30:00")
 _NONE = frozenset({"", "NaT", "None", "null"})
 
 
@@ -52,13 +54,13 @@ def text(value: object, what: str) -> str | None:
         return None
     if not isinstance(value, str):
         msg = f"{what}: is no text"
-        raise Unreadable("shape", msg)
+        raise Unreadable(msg, reason="shape")
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:
             msg = f"{what}: holds half of a character"
-            raise Unreadable("encoding", msg) from None
+            raise Unreadable(msg, reason="encoding") from None
     return value
 
 
@@ -77,7 +79,7 @@ def whole(value: object, what: str) -> int | None:
     if type(value) is int and -(2**63) <= value < 2**63:
         return value
     msg = f"{what}: is no whole number"
-    raise Unreadable("shape", msg)
+    raise Unreadable(msg, reason="shape")
 
 
 def json_text(value: object, what: str) -> str | None:
@@ -92,7 +94,7 @@ def json_text(value: object, what: str) -> str | None:
         return text(json.dumps(_plain(value), ensure_ascii=False, allow_nan=False), what)
     except (TypeError, ValueError, RecursionError):
         msg = f"{what}: holds what JSON cannot"
-        raise Unreadable("shape", msg) from None
+        raise Unreadable(msg, reason="shape") from None
 
 
 def _plain(value: object) -> object:
@@ -110,6 +112,9 @@ def _plain(value: object) -> object:
 
 
 def _read(written: str, what: str) -> datetime | None:
+    if len(written) == _PLAIN and written[4] + written[7] + written[13] + written[16] == "--::":
+        with suppress(ValueError):
+            return datetime.fromisoformat(written)
     found = _TIME.fullmatch(written)
     if found is None:
         if written in _NONE:
@@ -136,4 +141,4 @@ def _naive(value: datetime, what: str, zone: ZoneInfo) -> datetime:
 
 
 def _no_time(what: str) -> Unreadable:
-    return Unreadable("time", f"{what}: is no time to the microsecond")
+    return Unreadable(f"{what}: is no time to the microsecond", reason="time")
