@@ -23,6 +23,8 @@ class Passed:
 
     files: int = 0
     """Files that were there, the unreadable ones among them."""
+    refused: int = 0
+    """Files that are unreadable."""
     vanished: int = 0
 
 
@@ -52,6 +54,7 @@ def pass_over(
                     length, head = head_of(name, dir_fd=dir_fd, length=HEAD_BYTES)
                 row = quarantined(stem, error, length=length, head=head, whole=bool(content))
                 spools.add({QUARANTINE.name: [row]})
+                passed.refused += 1
             passed.files += 1
             held += len(content or b"")
             if held > _HELD_BYTES:

@@ -70,7 +70,7 @@ class StateSource(Source):
                 passed = pass_over(self.directory, before, self.kind, spools, longest=self._longest)
                 after = look(self.directory)
                 beside_after = self.kind.stamp()
-            self._refuse(passed, spools)
+            self._refuse(passed)
             same = (before.stamp, beside) == (after.stamp, beside_after)
             consistency: Consistency = "snapshot" if same else "best-effort"
             info = SnapshotInfo(
@@ -87,22 +87,25 @@ class StateSource(Source):
             found = look(self.directory, keep_names=True)
         return found
 
-    def _refuse(self, passed: Passed, spools: Spools) -> None:
-        refused, most = spools.count(QUARANTINE.name), self._quarantine_max
-        if most is not None and passed.files and refused / passed.files > most:
+    def _refuse(self, passed: Passed) -> None:
+        refused, most = passed.refused, self._quarantine_max
+        if most is not None and refused and refused / passed.files > most:
             msg = f"{self.name}: {refused:,} of {passed.files:,} state files are unreadable, more "
             msg += f"than the {most:.2%} that quarantine_max allows; nothing was published"
             raise ContractViolation(msg)
 
     def _remarks(self, before: Look, passed: Passed, spools: Spools, *, changed: bool) -> Remarks:
         warnings, notes = [], []
-        refused = spools.count(QUARANTINE.name)
-        if refused:
-            share = refused / passed.files
+        lines = spools.count(QUARANTINE.name) - passed.refused
+        if passed.refused:
+            share = passed.refused / passed.files
             warnings.append(
-                f"quarantine: {refused:,} of {passed.files:,} state files are unreadable "
+                f"quarantine: {passed.refused:,} of {passed.files:,} state files are unreadable "
                 f"({share:.2%})"
             )
+        if lines:
+            what = "line is no row" if lines == 1 else "lines are no rows"
+            warnings.append(f"quarantine: {lines:,} {what} of the files beside the states")
         if changed:
             warnings.append("state files changed while they were read: they are of different times")
         if passed.vanished:
