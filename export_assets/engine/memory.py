@@ -13,11 +13,11 @@ import msgspec
 
 from export_assets.config.incremental import FullEvery
 from export_assets.engine.manifests import code_version, effective_hash
+from export_assets.engine.partitioning import partitions_of
 from export_assets.engine.published import has_its_files
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.slicing import whole_partitions
-from export_assets.engine.tables import partitions_of
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import IntegrityError
 from export_assets.store.durable import write_durably

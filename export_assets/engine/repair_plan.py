@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from export_assets.engine.damage import Damage
+from export_assets.engine.partitioning import partitions_of
 from export_assets.engine.run import Exporter
-from export_assets.engine.tables import partitions_of
 from export_assets.engine.verification import (
     WRONG,
     SourceFinding,

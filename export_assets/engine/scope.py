@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from export_assets.engine.partitioning import partitions_of
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.slicing import whole_partitions
-from export_assets.engine.tables import TablePlan, partitions_of
+from export_assets.engine.tables import TablePlan
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.store.layout import ExportKey, is_visible
 from export_assets.store.local import LocalStore

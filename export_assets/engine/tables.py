@@ -8,17 +8,13 @@ from export_assets.config.models import EVERY_OTHER, SourceConfig
 from export_assets.config.rules import ColumnType
 from export_assets.engine.drift import absent_columns, drift_of, without_columns
 from export_assets.engine.followed import cursor_of, tombstone_key
+from export_assets.engine.partitioning import partitions_of, present_partition
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.row_view import WHOLE, RowView, view_of
 from export_assets.engine.system import System
 from export_assets.errors import ExportError, UsageError
 from export_assets.sources.base import BATCH_ROWS, Snapshot
-from export_assets.tables.partitions import (
-    ExportPartitions,
-    NoPartitions,
-    Partitions,
-    TimePartitions,
-)
+from export_assets.tables.partitions import NoPartitions, Partitions, TimePartitions
 from export_assets.tables.reading import Reading
 from export_assets.tables.schema import LogicalType, TableSchema
 
@@ -332,7 +328,7 @@ def _slices(
             raise UsageError(msg)
         return NoPartitions(), None
     if rule.column is None:
-        return _of_export(schema, config, request), None
+        return present_partition(schema.name, config, request), None
     _check_columns(schema.name, schema, (rule.column,))
     if schema.column(rule.column).logical not in TIMES:
         kind = schema.column(rule.column).logical
@@ -344,35 +340,6 @@ def _slices(
     for key in request.partitions:
         by_time.directory(key)
     return by_time, rule.column
-
-
-def _of_export(schema: TableSchema, config: SourceConfig, request: ExportRequest) -> NoPartitions:
-    """Return the partition that an export now belongs to; of an output directory none."""
-    if request.window.bounded:
-        msg = (
-            f"{schema.name}: is sliced by the time of its exports; its rows have none to filter by"
-        )
-        raise UsageError(msg)
-    by_export = partitions_of(config, schema.name)
-    assert isinstance(by_export, ExportPartitions)  # noqa: S101 - the rule has no column
-    present = by_export.at(request.moment)
-    for key in request.partitions:
-        try:
-            present.directory(key)
-        except UsageError as error:
-            msg = f"{schema.name}: {error}"
-            raise UsageError(msg) from error
-    return NoPartitions() if request.output_dir is not None else present
-
-
-def partitions_of(config: SourceConfig, table: str) -> Partitions:
-    """Return how *table* is sliced in the store."""
-    rule = config.table(table).partition_by
-    if rule is None:
-        return NoPartitions()
-    if rule.column is None:
-        return ExportPartitions(every=rule.every, start=rule.start)
-    return TimePartitions(column=rule.column, every=rule.every, start=rule.start)
 
 
 def _columns(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from export_assets.engine.computed import with_computed
+from export_assets.engine.partitioning import partitions_of
 from export_assets.engine.repair_options import computed_exports, options_like
 from export_assets.engine.run import Exporter
 from export_assets.engine.table_pass import PartitionFacts, PassResult, read_table
@@ -18,7 +19,6 @@ from export_assets.engine.tables import (
     check_configured,
     check_relations,
     define_views,
-    partitions_of,
     plan_table,
     select_tables,
 )

@@ -22,6 +22,7 @@ def raw(store: Store) -> list[tuple[object, ...]]:
     return [tuple(row.values()) for row in store.rows("weights_raw")]
 
 
+LONG = "id,user_id,timestamp,effectiveDateTime,source_type,weight,unit"
 AT = datetime.fromisoformat("2026-01-05T08:00:00")
 
 
@@ -38,7 +39,7 @@ AT = datetime.fromisoformat("2026-01-05T08:00:00")
             ("a.csv", 1, None, "u", None, AT, "s", 80.5, "kg"),
         ),
         (
-            "id,user_id,timestamp,effectiveDateTime,source_type,weight,unit\nm,u,2026-01-05 08:00:00,2026-01-05T08:00:00,s,80.5,kg\n",
+            f"{LONG}\nm,u,2026-01-05 08:00:00,2026-01-05T08:00:00,s,80.5,kg\n",
             ("a.csv", 2, "m", "u", AT, AT, "s", 80.5, "kg"),
         ),
         (
