@@ -7,7 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from export_assets.errors import DestConflict
-from export_assets.store.durable import rename_new, sync_directory
+from export_assets.store.durable import directory
+from export_assets.store.filesystem import REAL
 from export_assets.translate import translating
 
 _MODE = 0o600
@@ -30,13 +31,7 @@ def output_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         yield staged
         with translating(str(path)):
             _settle(staged)
-            beside = path.parent / f"{hidden.name}.done"
-            staged.rename(beside)
-            try:
-                _put(beside, path, overwrite=overwrite)
-            finally:
-                with suppress(OSError):
-                    beside.unlink()
+            _put(staged, path, overwrite=overwrite)
     finally:
         with suppress(OSError):
             staged.unlink(missing_ok=True)
@@ -66,12 +61,11 @@ def _settle(staged: Path) -> None:
 
 
 def _put(staged: Path, path: Path, *, overwrite: bool) -> None:
-    if overwrite:
-        staged.rename(path)
-    else:
+    with directory(path.parent) as dir_fd, directory(staged.parent) as from_fd:
+        rename = REAL.rename if overwrite else REAL.rename_new
         try:
-            rename_new(staged, path)
+            rename(staged.name, path.name, dir_fd=dir_fd, from_fd=from_fd)
         except FileExistsError:
             refuse_existing(path)
             raise
-    sync_directory(path.parent)
+        REAL.fsync(dir_fd)
