@@ -6,28 +6,24 @@ users = dump_states(processor.states, "states.csv")         a dict by user id, l
 users = dump_states("/var/lib/weights", "states.csv", profile="legacy")
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from export_assets.errors import SourceMissing, UsageError
+from export_assets.errors import UsageError
 from export_assets.formats.base import FormatOptions
 from export_assets.formats.registry import format_named
-from export_assets.sources.base import Scan, Snapshot
-from export_assets.sources.states.kind import Row, Unreadable
 from export_assets.sources.states.quarantine import QUARANTINE
-from export_assets.sources.states.source import StateSource
-from export_assets.systems.weights.files import WeightsStates
 from export_assets.systems.weights.legacy import legacy_lines
 from export_assets.systems.weights.output_file import output_file, refuse_existing
-from export_assets.systems.weights.state import rows_of
 from export_assets.systems.weights.tables import STATES
+from export_assets.systems.weights.taken import States, opened
 from export_assets.tables.batch import Batch
 from export_assets.tables.redaction import Redactor
 from export_assets.tables.schema import TableSchema
@@ -35,7 +31,6 @@ from export_assets.translate import translating
 
 Profile = Literal["default", "legacy"]
 MAX_FILE_BYTES = 16_777_216
-_ROWS = 8_192
 _FORMATS = {".csv": "csv", ".parquet": "parquet", ".ndjson": "ndjson", ".json": "json"}
 _HIDDEN = frozenset({"file", "content_base64"})
 
@@ -70,7 +65,7 @@ class Dumped:
 
 
 def dump_states(
-    states: Mapping[str, Mapping[str, Any]] | str | Path,
+    states: States,
     output: str | Path,
     *,
     profile: Profile = "default",
@@ -92,9 +87,7 @@ def dump_states(
     return dump(states, Path(output), Dump(profile=profile)).users
 
 
-def dump(
-    states: Mapping[str, Mapping[str, Any]] | str | Path, output: Path, how: Dump | None = None
-) -> Dumped:
+def dump(states: States, output: Path, how: Dump | None = None) -> Dumped:
     """Write *states* into *output* as *how* says; see `dump_states`.
 
     Raises:
@@ -106,7 +99,10 @@ def dump(
     for path in (output, beside):
         refuse_existing(path, overwrite=how.overwrite)
     shown, refused_shown = (_redactor(schema, how) for schema in (STATES, QUARANTINE))
-    with _taken(states, how) as taken, ExitStack() as files:
+    opening = opened(
+        states, ZoneInfo(how.zone), temp_dir=how.temp_dir, max_file_bytes=how.max_file_bytes
+    )
+    with opening as taken, ExitStack() as files:
         frames = (shown.apply(frame) for frame in taken.states)
         staged = files.enter_context(output_file(output, overwrite=how.overwrite))
         if how.profile == "legacy":
@@ -119,6 +115,9 @@ def dump(
             hidden = files.enter_context(output_file(beside, overwrite=how.overwrite))
             refused = (refused_shown.apply(frame) for frame in taken.quarantine())
             _write("ndjson", hidden, refused_shown.schema, refused)
+    if how.overwrite and not taken.refused():
+        with translating(str(beside)):
+            beside.unlink(missing_ok=True)  # it told of the file that was replaced
     count = taken.refused()
     return Dumped(
         path=output,
@@ -132,102 +131,6 @@ def dump(
 def default_name(now: datetime | None = None, suffix: str = ".csv") -> str:
     """Return `db_dump_<YYYYMMDD_HHMMSS>.csv`, the time in UTC."""
     return f"db_dump_{now or datetime.now(UTC):%Y%m%d_%H%M%S}{suffix}"
-
-
-class _Taken:
-    """The rows of one dump, and what became of those that are none."""
-
-    states: Iterator[pl.DataFrame]
-
-    def users(self) -> int:
-        raise NotImplementedError
-
-    def refused(self) -> int:
-        raise NotImplementedError
-
-    def quarantine(self) -> Iterable[pl.DataFrame]:
-        raise NotImplementedError
-
-    def warnings(self) -> Iterable[str]:
-        return ()
-
-
-class _OfFiles(_Taken):
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-        self._users, self._refused = (snapshot.count(one.name) for one in (STATES, QUARANTINE))
-        self.states = snapshot.scan(Scan(table=STATES.name, schema=STATES))
-
-    def users(self) -> int:
-        return self._users
-
-    def refused(self) -> int:
-        return self._refused
-
-    def quarantine(self) -> Iterable[pl.DataFrame]:
-        return self._snapshot.scan(Scan(table=QUARANTINE.name, schema=QUARANTINE))
-
-    def warnings(self) -> Iterable[str]:
-        said = self._snapshot.remarks().warnings
-        return [text for text in said if not text.startswith(QUARANTINE.name)]
-
-
-class _OfMapping(_Taken):
-    def __init__(self, states: Mapping[str, Mapping[str, Any]], zone: ZoneInfo) -> None:
-        self._given, self._zone = states, zone
-        self._rows: list[Row] = []
-        self._refused: list[Row] = []
-        self._users = 0
-        self.states = self._frames()
-
-    def users(self) -> int:
-        return self._users
-
-    def refused(self) -> int:
-        return len(self._refused)
-
-    def quarantine(self) -> Iterable[pl.DataFrame]:
-        yield pl.DataFrame(self._refused, schema=QUARANTINE.polars, orient="row")
-
-    def _frames(self) -> Iterator[pl.DataFrame]:
-        for user in sorted(self._given, key=str):
-            state: object = self._given[user]
-            try:
-                if not isinstance(state, Mapping):
-                    msg = "is no state"
-                    raise Unreadable(msg, reason="no-object")  # noqa: TRY301 - told below
-                self._rows += rows_of(str(user), state, self._zone)[STATES.name]
-                self._users += 1
-            except Unreadable as error:
-                self._refused.append((str(user), "", error.reason, error.detail, 0, None, ""))
-            if len(self._rows) >= _ROWS:
-                yield self._frame()
-        yield self._frame()
-
-    def _frame(self) -> pl.DataFrame:
-        rows, self._rows = self._rows, []
-        return pl.DataFrame(rows, schema=STATES.polars, orient="row")
-
-
-@contextmanager
-def _taken(states: Mapping[str, Mapping[str, Any]] | str | Path, how: Dump) -> Iterator[_Taken]:
-    zone = ZoneInfo(how.zone)
-    if isinstance(states, Mapping):
-        yield _OfMapping(states, zone)
-        return
-    directory = Path(states)
-    if not directory.is_dir():
-        msg = f"{directory}: no such directory of states"
-        raise SourceMissing(msg)
-    source = StateSource(
-        "weights",
-        directory,
-        WeightsStates(zone=zone),
-        temp_dir=how.temp_dir,
-        max_file_bytes=how.max_file_bytes,
-    )
-    with source.snapshot() as snapshot:
-        yield _OfFiles(snapshot)
 
 
 def _write(name: str, path: Path, schema: TableSchema, frames: Iterable[pl.DataFrame]) -> None:

@@ -15,10 +15,10 @@ import tomllib
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from export_assets.errors import DestConflict
 from export_assets.systems.weights.dump import Dump, Dumped, Profile, default_name, dump
+from export_assets.systems.weights.taken import States
 from export_assets.translate import one_line, translate
 
 CONFIG_NAME = "config.toml"
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def dump_after_run(
-    store: Mapping[str, Mapping[str, Any]] | str | Path,
+    store: States,
     output: str | Path | None = None,
     *,
     no_db_dump: bool = False,
@@ -79,9 +79,7 @@ def dump_after_run(
     return dumped
 
 
-def is_wanted(
-    store: Mapping[str, Mapping[str, Any]] | str | Path, config_dir: str | Path | None = None
-) -> bool:
+def is_wanted(store: States, config_dir: str | Path | None = None) -> bool:
     """Whether no `config.toml` says `export_database = false`.
 
     Raises:
@@ -96,9 +94,7 @@ def is_wanted(
     return True
 
 
-def _places(
-    store: Mapping[str, Mapping[str, Any]] | str | Path, config_dir: str | Path | None
-) -> list[Path]:
+def _places(store: States, config_dir: str | Path | None) -> list[Path]:
     if config_dir is not None:
         return [Path(config_dir)]
     if isinstance(store, Mapping):
@@ -107,9 +103,7 @@ def _places(
     return [directory, directory.parent]
 
 
-def _dumped(
-    store: Mapping[str, Mapping[str, Any]] | str | Path, output: Path, profile: Profile
-) -> Dumped:
+def _dumped(store: States, output: Path, profile: Profile) -> Dumped:
     if not output.is_dir():
         return dump(store, output, Dump(profile=profile))
     stem = Path(default_name()).stem

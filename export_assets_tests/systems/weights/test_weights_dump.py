@@ -239,6 +239,35 @@ def test_the_command_replaces_only_when_told(store: Store, cli: Cli) -> None:
     )
 
 
+def test_what_replaces_a_dump_takes_its_quarantine_away(store: Store, cli: Cli) -> None:
+    store.put("u-1", b"{broken")
+    assert cli("dump-db", "-o", "d.csv")[0] == 3
+    store.put("u-1", EXAMPLE)
+    assert cli("dump-db", "-o", "d.csv", "--overwrite")[0] == 0
+    assert not (store.home / "d.csv.quarantine.ndjson").exists()
+
+
+@pytest.mark.parametrize("point", ["mkdir:1", "fsync:1", "rename_new:1", "fsync:2"])
+def test_killed_at_any_step_a_dump_is_whole_or_absent(store: Store, cli: Cli, point: str) -> None:
+    store.put("u-1", EXAMPLE)
+    crash = {"EXPORT_ASSETS_CRASH": point, "EXPORT_ASSETS_TESTING": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "export_assets.cli.app", "dump-db", "-o", "d.csv"],
+        cwd=store.home,
+        env={**os.environ, **crash, "PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == -9
+    out = store.home / "d.csv"
+    assert out.exists() is (point == "fsync:2")
+    code, _, _ = cli("dump-db", "-o", "d.csv", *(["--overwrite"] if out.exists() else []))
+    assert code == 0
+    assert len(out.read_text().splitlines()) == 2
+    assert {path.name for path in store.home.glob(".*")} == set()
+
+
 def test_pseudonyms_need_a_key_and_hide_the_broken_ones_too(
     store: Store, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
