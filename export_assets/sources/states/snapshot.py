@@ -114,7 +114,7 @@ class StateSnapshot(Snapshot):
     ) -> Iterator[pl.DataFrame]:
         frames = self._spools.frames(table, columns)
         key = self._schemas[table].primary_key
-        if tuple(order[: len(key)]) == key[: len(order)]:
+        if not order or (key and tuple(order[: len(key)]) == key[: len(order)]):
             yield from frames
             return
         # Asked for in another order than that of the files: everything is held.

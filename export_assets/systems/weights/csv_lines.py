@@ -2,11 +2,13 @@
 
 import base64
 import csv
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from export_assets.sources.states.kind import Row
+from export_assets.sources.states.listing import text_of
 from export_assets.sources.states.quarantine import HEAD_BYTES
 from export_assets.translate import translating
 
@@ -47,12 +49,17 @@ def lines_of(file: Path) -> Iterator[Line]:
                 yield Line(number=reader.line_num, fields=fields)
 
 
+def name_of(file: Path) -> str:
+    """Return the name of *file* as text; what is no UTF-8 is percent-encoded."""
+    return text_of(os.fsencode(file.name))
+
+
 def refused(file: Path, line: Line, reason: str, detail: str, user_id: str = "") -> Row:
     """Return the row of `quarantine` for a *line* of *file*."""
     content = ",".join(line.fields).encode("utf-8", "surrogateescape")
     return (
         user_id,
-        file.name,
+        name_of(file),
         reason,
         f"line {line.number:,}: {detail}",
         len(content),

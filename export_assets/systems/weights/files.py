@@ -6,6 +6,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from export_assets.sources.states.kind import Gathered, Row, Rows, StateKind
+from export_assets.systems.weights.csv_lines import name_of
 from export_assets.systems.weights.measurements import measurement_files, read_measurements
 from export_assets.systems.weights.parsing import parse_state
 from export_assets.systems.weights.results import read_results
@@ -13,6 +14,7 @@ from export_assets.systems.weights.state import rows_of
 from export_assets.systems.weights.summary import summarise
 from export_assets.systems.weights.tables import ACCEPTANCE, SUMMARY, TABLES
 from export_assets.tables.schema import TableSchema
+from export_assets.translate import translating
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +51,10 @@ class WeightsStates(StateKind):
     def stamp(self) -> str:
         """Return names, sizes and times of the files of measurements and results."""
         files = [*measurement_files(self.measurements), *filter(None, [self.results])]
-        found = [(file.name, file.stat()) for file in files]
-        return ",".join(
-            f"{name}:{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
-            for name, status in found
-        )
+        return ",".join(map(_stamp_of, files))
+
+
+def _stamp_of(file: Path) -> str:
+    with translating(str(file), side="source"):
+        status = file.stat()
+    return f"{name_of(file)}:{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from export_assets.errors import SourceMissing
 from export_assets.sources.states.kind import Row, Unreadable
 from export_assets.sources.states.quarantine import QUARANTINE
-from export_assets.systems.weights.csv_lines import Line, lines_of, refused
+from export_assets.systems.weights.csv_lines import Line, lines_of, name_of, refused
 from export_assets.systems.weights.tables import WEIGHTS_RAW
 from export_assets.systems.weights.values import moment
 from export_assets.translate import translating
@@ -77,7 +77,7 @@ def _read(file: Path, line: Line, names: Sequence[str], zone: ZoneInfo) -> tuple
     }
     try:
         row = (
-            file.name,
+            name_of(file),
             line.number,
             values.get("id"),
             values.get(_USER),

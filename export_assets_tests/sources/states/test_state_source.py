@@ -241,6 +241,16 @@ def test_scans_filter_order_and_cut(tmp_path: Path) -> None:
             snapshot.define({"v": "select 1"})
 
 
+def test_tables_without_a_key_are_ordered_too(tmp_path: Path) -> None:
+    for name, content in (("a", b"bad"), ("b", b""), ("c", b"bad")):
+        (tmp_path / f"{name}.json").write_bytes(content)
+
+    with reading(tmp_path) as snapshot:
+        assert [row[0] for row in rows_of(snapshot, "quarantine")] == ["a", "b", "c"]
+        found = rows_of(snapshot, "quarantine", order_by=("length",))
+        assert [row[0] for row in found] == ["b", "a", "c"]
+
+
 def test_many_files_fill_several_batches_in_order(tmp_path: Path) -> None:
     for number in range(9_000):
         (tmp_path / f"{number}.json").touch()

@@ -1,5 +1,6 @@
 """Measurements and results that lie beside the states."""
 
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -125,6 +126,13 @@ def test_lines_that_are_no_rows_are_in_quarantine_and_the_others_are_read(store:
     ]
 
 
+def test_a_file_whose_name_is_no_text_is_read(store: Store) -> None:
+    put(store, os.fsdecode(b"a\xff.csv"), "u,2026-01-05 08:00:00,s,80,kg\nu\n")
+
+    assert [row[0] for row in raw(store)] == ["a%FF.csv"]
+    assert [row["file"] for row in store.rows("quarantine")] == ["a%FF.csv"]
+
+
 def test_files_come_by_name_and_a_changed_one_is_noticed(store: Store) -> None:
     put(store, "b.csv", "u,2026-01-05 08:00:00,s,80,kg\n")
     put(store, "a.csv", "u,2026-01-05 08:00:00,s,81,kg\n")
@@ -142,6 +150,10 @@ def test_a_place_that_is_named_must_be_there(store: Store) -> None:
     store.config("source: weights\noptions: {measurements: ../elsewhere}\n")
     with pytest.raises(SourceMissing, match="elsewhere: no such file or directory of measurements"):
         store.export()
+    store.config("source: weights\noptions: {results: ../results.json}\n")
+    with pytest.raises(SourceMissing, match=r"results\.json: no such file"):
+        store.export()
+    store.config("source: weights\noptions: {measurements: ../elsewhere}\n")
     (store.states.parent / "elsewhere").write_text("u,2026-01-05 08:00:00,s,80,kg\n")
     assert len(raw(store)) == 1
 
