@@ -37,7 +37,7 @@ class Look:
     others: int = 0
     """Entries that are no state files by their names."""
     other: str = ""
-    """The first of them by name."""
+    """The first of them by name, without what may say whose state it was."""
     names: pa.LargeBinaryArray | None = None
     """Names of the files without their suffix, in order of their bytes, where they were kept."""
     odd_names: tuple[bytes, ...] = ()
@@ -120,10 +120,16 @@ def _looked(directory: Path, *, keep_names: bool) -> Look:
         files=files,
         newest_ns=newest,
         others=others,
-        other=text_of(other or b""),
+        other=_unnamed(other or b""),
         names=names,
         odd_names=tuple(sorted(odd, key=text_of)),
     )
+
+
+def _unnamed(name: bytes) -> str:
+    """Return *name*, of one like a state's (`u-1.json.tmp`) only what follows the stem."""
+    at = name.find(SUFFIX)
+    return text_of(name) if at < 0 else f"…{text_of(name[at:])}"
 
 
 def _is_text(name: bytes) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export_assets.sources.states.kind import StateKind, Unreadable
-from export_assets.sources.states.listing import SUFFIX, Look, in_order, text_of
+from export_assets.sources.states.listing import SUFFIX, Look, in_order
 from export_assets.sources.states.quarantine import HEAD_BYTES, QUARANTINE, quarantined
 from export_assets.sources.states.reading import head_of, read_state
 from export_assets.sources.states.spool import Spools
@@ -79,5 +79,5 @@ def _identity(stem: bytes) -> str:
     try:
         return stem.decode("utf-8")
     except UnicodeDecodeError as error:
-        msg = f"the file's name is no UTF-8: {text_of(stem)}"
+        msg = "the file's name is no UTF-8"
         raise Unreadable(msg, reason="name") from error

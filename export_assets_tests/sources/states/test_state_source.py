@@ -116,7 +116,7 @@ def test_whatever_lies_there_has_one_outcome(tmp_path: Path) -> None:
         }
         remarks = snapshot.remarks()
     assert remarks.warnings == ["quarantine: 9 of 11 state files are unreadable (81.82%)"]
-    assert remarks.notes == ["no state files, not read: .hidden.json and 4 more"]
+    assert remarks.notes == ["no state files, not read: ….json and 4 more"]
 
 
 def test_quarantine_says_what_was_read_of_the_file(tmp_path: Path) -> None:
