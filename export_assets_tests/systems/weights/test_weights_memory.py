@@ -24,7 +24,7 @@ workspace = load_workspace(Path(sys.argv[1]), environ={})
 report = Exporter(
     workspace=workspace,
     source=workspace.source("weights"),
-    request=ExportRequest(formats=("parquet",)),
+    request=ExportRequest(tables=("states", "measurements"), formats=("parquet",)),
     run=Run(id="run", now=datetime.now(UTC)),
 ).export()
 assert not report.failed
