@@ -17,6 +17,7 @@ from export_assets.cli.commands import (
     bundle,
     demo,
     dev,
+    dump_db,
     export,
     init,
     inspect,
@@ -85,6 +86,7 @@ for module in (
     watch,
     demo,
     dev,
+    dump_db,
 ):
     module.register(app)
 

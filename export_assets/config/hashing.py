@@ -81,6 +81,8 @@ def config_hash(source: SourceConfig, table: str, fmt: FormatName) -> str:
     if source.kind == "event_log":
         logs = source.log.model_dump(mode="json", exclude_defaults=True, include=set(_LOG_KEYS))
         parts["log"] = logs
+    if source.kind == "state_files":
+        parts["states"] = source.states.model_dump(mode="json", include={"max_file_bytes"})
     if source.key_id and source.table(table).anonymize:
         # Another key makes other pseudonyms of equal rows. The key itself is in no hash.
         parts["pseudonyms"] = source.key_id

@@ -42,9 +42,11 @@ from export_assets.config.rules import (
     PartitionBy,
     Relation,
     Scalar,
+    SourceKind,
     check_timezone,
 )
 from export_assets.config.sets import SetConfig
+from export_assets.config.state_files import StatesConfig
 
 EVERY_OTHER = "*"
 """The key of `tables` that stands for every table not named."""
@@ -142,6 +144,14 @@ class TableConfig(Model):
             if self.cursor is None and chosen:
                 msg = f"{name} belongs to a cursor, and the table has none"
                 raise ValueError(msg)
+        if self.partition_by is not None and self.partition_by.of == "export":
+            for name, chosen in (
+                ("cursor", self.cursor is not None),
+                ("tombstones", self.tombstones),
+            ):
+                if chosen:
+                    msg = f"{name}: each partition of: export holds the whole table as it was"
+                    raise ValueError(msg)
         return self
 
 
@@ -163,13 +173,19 @@ class SourceConfig(Model):
     system: str | None = Field(default=None, pattern=NAME_PATTERN)
     """Built-in system that reads the source, where it is more than a database; its own YAML holds
     where this file says nothing."""
-    kind: Literal["database", "event_log"] = "database"
-    """What lies at the address: a database, or a directory of event logs."""
+    kind: SourceKind = "database"
+    """What lies at the address: a database, a directory of event logs, or one of state files, each
+    of which a built-in system reads."""
     url: str = Field(min_length=1, repr=False)
     """Address in SQLAlchemy form or a path, of event logs that of their directory; passwords by
     `${NAME}` only. A file whose source is called as a built-in system may leave it out."""
     log: LogConfig = LogConfig()
     """How event logs are read."""
+    states: StatesConfig = StatesConfig()
+    """How state files are read."""
+    private: bool = False
+    """Whether what is exported is for its owner's eyes only: files of mode 0600 in directories of
+    mode 0700, whatever the umask."""
     enabled: bool = True
     """Whether the source is exported at all: otherwise exports refuse it, and Dagster runs nothing
     for it by itself."""
@@ -259,9 +275,13 @@ class SourceConfig(Model):
         if not logs and self.log != LogConfig():
             msg = "log: belongs to kind: event_log"
             raise ValueError(msg)
+        if self.kind != "state_files" and self.states != StatesConfig():
+            msg = "states: belongs to kind: state_files"
+            raise ValueError(msg)
         queries = [name for name, table in self.tables.items() if table.query]
-        if logs and queries:
-            msg = f"tables.{queries[0]}.query: event logs know no SQL"
+        if self.kind != "database" and queries:
+            what = "event logs" if logs else "state files"
+            msg = f"tables.{queries[0]}.query: {what} know no SQL"
             raise ValueError(msg)
         return self
 

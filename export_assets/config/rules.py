@@ -21,6 +21,8 @@ from pydantic import (
 from export_assets.config.base import Model
 from export_assets.config.time_forms import check_form
 
+SourceKind = Literal["database", "event_log", "state_files"]
+
 FormatName = Literal["parquet", "csv", "ndjson", "json"]
 FORMAT_NAMES: tuple[FormatName, ...] = get_args(FormatName)
 
@@ -82,14 +84,27 @@ Day = Annotated[date, BeforeValidator(_iso_day, json_schema_input_type=date)]
 
 
 class PartitionBy(Model):
-    """Slice a table by the time of one column, in UTC."""
+    """Slice a table by the time of one column, or by the time of its exports, in UTC."""
 
-    column: str = Field(min_length=1)
+    column: str | None = Field(default=None, min_length=1)
     """Timestamp or date column that decides which partition a row belongs to."""
+    of: Literal["column", "export"] = "column"
+    """What is sliced: the rows, by `column`; or exports, each of which holds the whole table as it
+    was. A run publishes the partition of its own time, and those before stay as they are."""
     every: Literal["hour", "day", "month", "year"] = "day"
     """Length of one partition."""
     start: Day | None = None
     """First partition offered in Dagster; earlier rows are still exported on the command line."""
+
+    @model_validator(mode="after")
+    def _is_by_one_thing(self) -> Self:
+        if self.of == "column" and self.column is None:
+            msg = "column: required key is missing; only of: export needs none"
+            raise ValueError(msg)
+        if self.of == "export" and self.column is not None:
+            msg = "of: export slices by no column; leave column out"
+            raise ValueError(msg)
+        return self
 
 
 class ColumnCheck(Model):

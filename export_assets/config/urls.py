@@ -13,9 +13,10 @@ from typing import Literal
 from urllib.parse import unquote
 
 from export_assets.config.masking import masked_url
+from export_assets.config.rules import SourceKind
 from export_assets.errors import UsageError
 
-UrlKind = Literal["sqlite", "duckdb", "postgresql", "mysql", "logs", "other"]
+UrlKind = Literal["sqlite", "duckdb", "postgresql", "mysql", "logs", "states", "other"]
 
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<rest>.*)", re.DOTALL)
 _FILE_DIALECTS: dict[str, UrlKind] = {
@@ -38,6 +39,7 @@ _MAGICS: tuple[tuple[int, bytes, UrlKind], ...] = (
     (0, b"SQLite format 3\0", "sqlite"),
     (8, b"DUCK", "duckdb"),
 )
+_HELD = {"logs": "event logs", "states": "state files"}
 _IN_MEMORY = frozenset({"", ":memory:"})
 
 
@@ -56,13 +58,15 @@ class SourceUrl:
         return masked_url(self.text)
 
 
-def address_of(text: str, *, kind: Literal["database", "event_log"], base: Path) -> SourceUrl:
+def address_of(text: str, *, kind: SourceKind, base: Path) -> SourceUrl:
     """Return what *text* addresses, a source of that *kind*; relative paths start at *base*.
 
     Raises:
         UsageError: *text* is no such address.
     """
-    return parse_directory(text, base=base) if kind == "event_log" else parse_url(text, base=base)
+    if kind == "database":
+        return parse_url(text, base=base)
+    return parse_directory(text, base=base, kind="logs" if kind == "event_log" else "states")
 
 
 def parse_url(text: str, *, base: Path) -> SourceUrl:
@@ -98,8 +102,10 @@ def parse_url(text: str, *, base: Path) -> SourceUrl:
     return SourceUrl(kind=kind, text=text)
 
 
-def parse_directory(text: str, *, base: Path) -> SourceUrl:
-    """Return the directory of event logs that *text* names, as a path or a URL `file:///…`.
+def parse_directory(
+    text: str, *, base: Path, kind: Literal["logs", "states"] = "logs"
+) -> SourceUrl:
+    """Return the directory of files of that *kind* that *text* names, as a path or `file:///…`.
 
     Raises:
         UsageError: *text* is empty, or the address of something else.
@@ -114,9 +120,9 @@ def parse_directory(text: str, *, base: Path) -> SourceUrl:
     elif match["scheme"].lower() == "file":
         path = _path_of_url(text, "/" + match["rest"], base=base)
     else:
-        msg = f"{masked_url(text)}: is no directory of event logs"
+        msg = f"{masked_url(text)}: is no directory of {_HELD[kind]}"
         raise UsageError(msg)
-    return SourceUrl(kind="logs", path=_absolute(path, base), text=text)
+    return SourceUrl(kind=kind, path=_absolute(path, base), text=text)
 
 
 def _path_of_url(text: str, rest: str, *, base: Path) -> Path:

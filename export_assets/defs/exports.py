@@ -13,7 +13,7 @@ from export_assets.defs.names import source_table_key, tag_value
 from export_assets.defs.pools import RETRY_SECONDS, pool_of, retry_policy
 from export_assets.defs.table import TableExport
 from export_assets.formats.registry import format_named
-from export_assets.tables.partitions import TimePartitions
+from export_assets.tables.partitions import ExportPartitions, TimePartitions
 
 
 def build_exports(
@@ -79,7 +79,12 @@ def describe_table(table: TableExport, fmt: str) -> str:
     shape, partitions = table.shape, table.partitions
     what = shape.description or f"One row per row of `{table.name}`."
     lines = [what, "", f"Table `{table.name}` of `{table.source}` as {fmt}."]
-    if isinstance(partitions, TimePartitions):
+    if isinstance(partitions, ExportPartitions):
+        lines.append(
+            f"One partition per {partitions.every}, in UTC: the table as the last export of that "
+            f"{partitions.every} found it. Only the present one can be made."
+        )
+    elif isinstance(partitions, TimePartitions):
         lines.append(f"One partition per {partitions.every} of `{partitions.column}`, in UTC.")
     if shape.primary_key:
         lines.append(

@@ -22,7 +22,7 @@ from export_assets.engine.published import has_its_files
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.stamped import is_made_of
 from export_assets.errors import ExportError
-from export_assets.tables.partitions import ALL, TimePartitions
+from export_assets.tables.partitions import ALL, ExportPartitions, NoPartitions, TimePartitions
 
 OF = "export_assets/logs"
 """Tag of the runs that read and export: the source."""
@@ -253,7 +253,7 @@ def _stretches(
     partitions = table.partitions
     if not wanted:
         return
-    if not isinstance(partitions, TimePartitions) or any(
+    if isinstance(partitions, ExportPartitions | NoPartitions) or any(
         key == EVERYTHING or place_of(partitions, key, now=now) != "offered" for key in wanted
     ):
         yield (ALL,)

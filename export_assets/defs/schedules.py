@@ -17,7 +17,7 @@ from export_assets.defs.runs import requests_for
 from export_assets.defs.source_tables import upstream_keys
 from export_assets.defs.table import TableExport
 from export_assets.engine.workspace import ConfiguredSource
-from export_assets.tables.partitions import ALL, TimePartitions
+from export_assets.tables.partitions import ALL, ExportPartitions, TimePartitions
 
 DAILY = "30 1 * * *"
 HOURLY = "17 * * * *"
@@ -178,7 +178,13 @@ def _whole_days(start: datetime, end: datetime) -> tuple[datetime, datetime]:
 
 
 def due(table: TableExport, start: datetime, end: datetime) -> list[str]:
-    """Return the partitions of *table* that hold a moment of the period."""
+    """Return the partitions of *table* that hold a moment of the period.
+
+    Of a table that is sliced by the time of its exports, that of the run itself, which finds the
+    table as it is then.
+    """
+    if isinstance(table.partitions, ExportPartitions):
+        return [ALL]
     if isinstance(table.partitions, TimePartitions):
         return keys_between(table.partitions, start, end)
     return [ALL]

@@ -26,7 +26,12 @@ from export_assets.store.layout import safe_name
 from export_assets.store.local import LocalStore, read_if_there
 from export_assets.store.manifest import BUNDLE, SET, Manifest
 from export_assets.store.tree import scan_partitions
-from export_assets.tables.partitions import NoPartitions, Partitions, TimePartitions
+from export_assets.tables.partitions import (
+    ExportPartitions,
+    NoPartitions,
+    Partitions,
+    TimePartitions,
+)
 from export_assets.translate import translate
 
 log = logging.getLogger(__name__)
@@ -108,12 +113,16 @@ def partitions_of(source: ConfiguredSource, table: TableShape) -> Partitions:
     start = rule.start or (date.fromisoformat(table.first) if table.first else None)
     # A year that is over is offered in full even where nothing is known of the rows.
     start = start or date(datetime.now(UTC).year - 1, 1, 1)
+    if rule.column is None:
+        return ExportPartitions(every=rule.every, start=start)
     return TimePartitions(column=rule.column, every=rule.every, start=start)
 
 
 def _needs_look(source: ConfiguredSource, *, open_ended: bool) -> bool:
     rules = [table.partition_by for table in source.config.tables.values()]
-    return open_ended or any(rule is not None and rule.start is None for rule in rules)
+    return open_ended or any(
+        rule is not None and rule.column is not None and rule.start is None for rule in rules
+    )
 
 
 def _is_outdated(
@@ -153,7 +162,7 @@ def _look(source: ConfiguredSource) -> list[TableShape]:
                 plan = plan_schema(described, config, system, ExportRequest())
                 rule = config.table(name).partition_by
                 first: str | None = None
-                if rule is not None and rule.start is None:
+                if rule is not None and rule.column is not None and rule.start is None:
                     facts = snapshot.facts(name, plan.time_column, config.assume_timezone)
                     first = f"{facts.first.astimezone(UTC):%F}" if facts.first else None
                 schema = plan.schema.select(plan.exported)

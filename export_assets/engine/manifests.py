@@ -28,7 +28,7 @@ from export_assets.store.manifest import (
     WindowRecord,
 )
 from export_assets.tables.digest import ALGORITHM
-from export_assets.tables.partitions import UNDATED, TimePartitions
+from export_assets.tables.partitions import UNDATED, NoPartitions
 from export_assets.tables.schema import VERDICTS, Column, Fidelity, TableSchema
 from export_assets.tables.statistics import ColumnStatistics, render_bound
 
@@ -135,7 +135,10 @@ def column_records(
 
 
 def _window(plan: TablePlan, key: str) -> WindowRecord | None:
-    if not isinstance(plan.partitions, TimePartitions) or key == UNDATED:
+    if isinstance(plan.partitions, NoPartitions):
+        found = plan.partitions.window
+        return None if found is None else WindowRecord(column="", start=found.start, end=found.end)
+    if key == UNDATED:
         return None
     window = plan.partitions.window(key)
     return WindowRecord(column=plan.partitions.column, start=window.start, end=window.end)

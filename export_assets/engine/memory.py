@@ -13,17 +13,17 @@ import msgspec
 
 from export_assets.config.incremental import FullEvery
 from export_assets.engine.manifests import code_version, effective_hash
+from export_assets.engine.partitioning import partitions_of
 from export_assets.engine.published import has_its_files
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.slicing import whole_partitions
-from export_assets.engine.tables import partitions_of
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import IntegrityError
 from export_assets.store.durable import write_durably
 from export_assets.store.layout import ExportKey, safe_name
 from export_assets.store.local import LocalStore
-from export_assets.tables.partitions import UNDATED, Partitions, TimePartitions
+from export_assets.tables.partitions import UNDATED, ExportPartitions, Partitions, TimePartitions
 
 STATE = ".state"
 _DONE = {"success", "empty", "unchanged"}
@@ -249,6 +249,9 @@ class PassMemory:
             return list(self._request.partitions) if covered else None
         if not known.complete:
             return None
+        if isinstance(partitions, ExportPartitions):
+            present = partitions.key_of(self._now)
+            return [present] if present in known.partitions else None
         if not self._request.window.bounded or not isinstance(partitions, TimePartitions):
             return sorted(known.partitions)
         window = whole_partitions(partitions, self._request.window)

@@ -58,7 +58,11 @@ def open_outlet(
     if request.one_file:
         check_members(tables, metadata=request.document_metadata)
     target = DirectoryTarget(
-        request.output_dir, run.now, run_id=run.id, overwrite=request.overwrite
+        request.output_dir,
+        run.now,
+        run_id=run.id,
+        overwrite=request.overwrite,
+        private=store.is_private(source),
     )
     with target:
         if not request.one_file:

@@ -24,7 +24,7 @@ from export_assets.sources.base import Snapshot
 from export_assets.store.layout import ExportKey
 from export_assets.store.manifest import SET
 from export_assets.store.tree import has_no_manifest
-from export_assets.tables.partitions import ALL
+from export_assets.tables.partitions import NoPartitions
 
 Action = Literal["publish", "compare", "nothing", "refuse"]
 
@@ -207,7 +207,8 @@ def _is_blocked(exporter: Exporter, plan: TablePlan, fmt: Format, key: str) -> b
 def _planned(
     plan: TablePlan, fmt: Format, partition: str, action: Action, reason: str
 ) -> PlannedExport:
-    partition = partition if plan.time_column is not None else ALL
+    if plan.time_column is None and isinstance(plan.partitions, NoPartitions):
+        partition = plan.partitions.key
     return PlannedExport(
         table=plan.name, format=fmt.name, partition=partition, action=action, reason=reason
     )

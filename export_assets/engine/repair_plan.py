@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from export_assets.engine.damage import Damage
+from export_assets.engine.partitioning import partitions_of
 from export_assets.engine.run import Exporter
-from export_assets.engine.tables import partitions_of
 from export_assets.engine.verification import (
     WRONG,
     SourceFinding,
@@ -18,6 +18,7 @@ from export_assets.errors import IntegrityError
 from export_assets.formats.registry import FORMATS
 from export_assets.sources.base import Snapshot
 from export_assets.store.layout import ExportKey, hashed_name, safe_name
+from export_assets.tables.partitions import ExportPartitions
 
 Place = tuple[str, str, str]
 """Table, format and partition key."""
@@ -125,6 +126,10 @@ def _placed(
         key = partitions.key_of_directory(damage.path.name)
         if key is None:
             lost.append(_left(damage, "is of another slicing; move it away"))
+        elif isinstance(partitions, ExportPartitions) and key != partitions.key_of(
+            exporter.run.now
+        ):
+            lost.append(_left(damage, "is of another time, which no run can read again"))
         else:
             placed[table, damage.format, key] = damage
     return placed, lost

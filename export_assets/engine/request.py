@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from export_assets.config.format_options import FormatOptionsConfig
@@ -61,6 +61,8 @@ class ExportRequest:
     """Run the system's upstream steps first, where it has any."""
     lock_timeout: float = 0.0
     """Seconds to wait for a partition that another run holds."""
+    as_of: datetime | None = None
+    """The moment of the run, aware, by which exports are sliced; the present where None."""
 
     def __post_init__(self) -> None:
         """Refuse combinations that cannot be, and drop keys named twice.
@@ -105,6 +107,11 @@ class ExportRequest:
         if start is not None and end is not None and start >= end:
             msg = f"date range: {start.isoformat()} is not before {end.isoformat()}"
             raise UsageError(msg)
+
+    @property
+    def moment(self) -> datetime:
+        """The moment by which exports are sliced."""
+        return self.as_of or datetime.now(UTC)
 
     @property
     def filters(self) -> list[str]:

@@ -16,10 +16,10 @@ import polars as pl
 from export_assets.config.format_options import FormatOptionsConfig
 from export_assets.config.models import SourceConfig
 from export_assets.config.rules import FormatName, Scalar
-from export_assets.engine.logs.filters import equal
 from export_assets.engine.request import ExportRequest
 from export_assets.errors import UsageError
 from export_assets.formats.json_members import Members, without_members
+from export_assets.sources.filters import equal
 from export_assets.tables.schema import Fidelity, LogicalType, TableSchema
 
 LOGGED = "raw"

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from export_assets.engine.capacity import raise_file_limit
@@ -44,6 +44,10 @@ class Exporter:
     run: Run
     progress: Progress = silent
     announce: Announce = unannounced
+
+    def __post_init__(self) -> None:
+        """Have the request speak of the moment of the run."""
+        object.__setattr__(self, "request", replace(self.request, as_of=self.run.now))
 
     def export(self) -> ExportReport:
         """Run the whole flow; failures of tables are in the report.

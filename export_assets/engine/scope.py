@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from export_assets.engine.partitioning import partitions_of
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.slicing import whole_partitions
-from export_assets.engine.tables import TablePlan, partitions_of
+from export_assets.engine.tables import TablePlan
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.store.layout import ExportKey, is_visible
 from export_assets.store.local import LocalStore
@@ -45,7 +46,7 @@ def vanished_keys(
     in the source, within the request's range; for a table without partitions, its one partition.
     """
     if not isinstance(plan.partitions, TimePartitions):
-        return frozenset({ALL}) - seen
+        return frozenset({plan.partitions.key}) - seen
     if request.partitions:
         return frozenset(request.partitions) - seen
     found = published_keys(store, source, plan=plan, formats=formats)

@@ -10,7 +10,7 @@ from export_assets.engine.request import ExportRequest
 from export_assets.engine.tables import TablePlan
 from export_assets.tables.batch import Batch
 from export_assets.tables.partition_keys import key_expr, keys_of, start_expr
-from export_assets.tables.partitions import ALL, UNDATED, TimePartitions, Window
+from export_assets.tables.partitions import UNDATED, TimePartitions, Window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,9 @@ class Slicer:
         if not isinstance(self._partitions, TimePartitions):
             if self._chooses:
                 batch = Batch(self._counted(self._within(batch.frame)))
-            return batch, [Slice(key=ALL, offset=0, rows=batch.rows)] if batch.rows else []
+            return batch, [
+                Slice(key=self._partitions.key, offset=0, rows=batch.rows)
+            ] if batch.rows else []
         frame = self._within(batch.frame)
         if self.wanted is not None:
             key = key_expr(self._partitions).fill_null(UNDATED)

@@ -11,7 +11,7 @@ from export_assets.engine.slicing import whole_partitions
 from export_assets.engine.tables import TablePlan
 from export_assets.sources.base import Snapshot
 from export_assets.store.manifest import Manifest
-from export_assets.tables.partitions import ALL, UNDATED, Partitions, TimePartitions
+from export_assets.tables.partitions import UNDATED, Partitions, TimePartitions
 
 INPUTS = "inputs"
 """What a manifest's watermark calls the stamp of what its rows are made of."""
@@ -98,7 +98,7 @@ def is_made_of(manifest: Manifest | None, stamp: str, seen: Mapping[str, Inputs]
 
 def _wanted(request: ExportRequest, partitions: Partitions, known: set[str]) -> Sequence[str]:
     if not isinstance(partitions, TimePartitions):
-        return [ALL]
+        return [partitions.key]
     if request.partitions:
         return sorted(request.partitions)
     if not request.window.bounded:

@@ -14,6 +14,7 @@ from export_assets.tables.schema import TableSchema
 if TYPE_CHECKING:  # logs are made by what plans tables, which asks systems
     from export_assets.engine.logs.kind import LogKind
     from export_assets.engine.sets.spec import ExportSet
+    from export_assets.sources.states.kind import StateKind
 
 _ORDINARY = frozenset({"read", "inserted", "present"})
 
@@ -148,6 +149,15 @@ class System(ABC):
             ConfigError: An option is unknown or has a value it cannot have.
         """
         del config
+        return None
+
+    def states(self, config: SourceConfig, directory: Path) -> "StateKind | None":
+        """Return what the system's state files in *directory* are; None where it has none.
+
+        Raises:
+            ConfigError: An option is unknown or has a value it cannot have.
+        """
+        del config, directory
         return None
 
     def event_types(self, name: str) -> Sequence[str]:

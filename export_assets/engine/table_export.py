@@ -218,7 +218,7 @@ class TableExporter:
         # What may have rows and has none is no partition, unless it was one, or was asked for.
         there = self._published(table) | set(self.request.partitions)
         if not isinstance(table.plan.partitions, TimePartitions):
-            there.add(ALL)
+            there.add(table.plan.partitions.key)
         vanished = table.vanished
         table = replace(
             table, vanished=lambda request, seen: vanished(request, seen) & frozenset(there)

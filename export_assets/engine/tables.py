@@ -8,6 +8,7 @@ from export_assets.config.models import EVERY_OTHER, SourceConfig
 from export_assets.config.rules import ColumnType
 from export_assets.engine.drift import absent_columns, drift_of, without_columns
 from export_assets.engine.followed import cursor_of, tombstone_key
+from export_assets.engine.partitioning import partitions_of, present_partition
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.row_view import WHOLE, RowView, view_of
 from export_assets.engine.system import System
@@ -329,6 +330,8 @@ def _slices(
             msg = f"{schema.name}: is not partitioned; its one partition is 'all'"
             raise UsageError(msg)
         return NoPartitions(), None
+    if rule.column is None:
+        return present_partition(schema.name, config, request), None
     _check_columns(schema.name, schema, (rule.column,))
     if schema.column(rule.column).logical not in TIMES:
         kind = schema.column(rule.column).logical
@@ -340,14 +343,6 @@ def _slices(
     for key in request.partitions:
         by_time.directory(key)
     return by_time, rule.column
-
-
-def partitions_of(config: SourceConfig, table: str) -> Partitions:
-    """Return how *table* is sliced in the store."""
-    rule = config.table(table).partition_by
-    if rule is None:
-        return NoPartitions()
-    return TimePartitions(column=rule.column, every=rule.every, start=rule.start)
 
 
 def _columns(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from export_assets.engine.computed import with_computed
+from export_assets.engine.partitioning import partitions_of
 from export_assets.engine.repair_options import computed_exports, options_like
 from export_assets.engine.run import Exporter
 from export_assets.engine.table_pass import PartitionFacts, PassResult, read_table
@@ -293,10 +294,11 @@ def _judge(
 def _other_slicing(exporter: Exporter, plan: TablePlan, fmt: str) -> Iterator[SourceFinding]:
     """Find partitions that were published when the table was sliced otherwise."""
     store, export = exporter.workspace.store, ExportKey(exporter.source.name, plan.name, fmt)
+    partitions = partitions_of(exporter.source.config, plan.name)
     for one in list_published(store.root, source=export.source, table=export.table, fmt=fmt):
         if not isinstance(one, Published) or one.table != plan.name:
             continue
-        if plan.partitions.key_of_directory(one.directory) is None:
+        if partitions.key_of_directory(one.directory) is None:
             yield SourceFinding(
                 table=plan.name,
                 format=fmt,

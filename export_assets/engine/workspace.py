@@ -74,6 +74,8 @@ class ConfiguredSource:
         """
         if self.config.kind == "event_log":
             return self.logs
+        if self.config.kind == "state_files":
+            return self._states()
         how = Opening(
             busy_timeout=self.config.busy_timeout,
             read_timeout=self.config.read_timeout,
@@ -113,6 +115,25 @@ class ConfiguredSource:
             busy_timeout=self.config.busy_timeout,
         )
 
+    def _states(self) -> Source:
+        from export_assets.sources.states.source import StateSource
+
+        directory = self.url.path
+        kind = None
+        if self.system is not None and directory is not None:
+            kind = self.system.states(self.config, directory)
+        if kind is None or directory is None:
+            msg = f"{self.name}: kind: state_files needs a system that knows such files"
+            raise UsageError(msg)
+        return StateSource(
+            self.name,
+            directory,
+            kind,
+            temp_dir=self.temp_dir,
+            max_file_bytes=self.config.states.max_file_bytes,
+            quarantine_max=self.config.states.quarantine_max,
+        )
+
     def privately(self) -> "ConfiguredSource":
         """Return the same, of which nothing is kept; of a database nothing is in any case."""
         return replace(self, private=True) if self.config.kind == "event_log" else self
@@ -132,7 +153,9 @@ class Workspace:
     @cached_property
     def store(self) -> LocalStore:
         """The store of published partitions."""
-        return LocalStore(self.project.settings.exports_dir)
+        sources = self.project.sources
+        private = frozenset(name for name, one in sources.items() if one.config.private)
+        return LocalStore(self.project.settings.exports_dir, private=private)
 
     @property
     def archives(self) -> Path:

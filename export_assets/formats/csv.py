@@ -9,12 +9,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
+
 from export_assets.errors import UsageError
 from export_assets.formats.base import Dialect, Format, FormatOptions, FormatWriter
 from export_assets.formats.csv_reader import read_csv
 from export_assets.formats.csv_rows import CsvLayout, write_rows
 from export_assets.formats.findings import NESTED_NOT_FINITE
-from export_assets.formats.nested import count_not_finite
+from export_assets.formats.nested import (
+    count_not_finite,
+    leaves,
+    nested_from_json,
+    nested_to_json,
+)
 from export_assets.formats.options import (
     SUFFIXES,
     compression_of,
@@ -26,7 +33,7 @@ from export_assets.formats.options import (
 )
 from export_assets.formats.streams import ROWS_AT_ONCE, TextSink
 from export_assets.tables.batch import Batch
-from export_assets.tables.schema import Fidelity, LogicalType, TableSchema
+from export_assets.tables.schema import Column, Fidelity, LogicalType, TableSchema
 
 _NEVER_DELIMITERS = frozenset('"\r\n\0')
 
@@ -97,6 +104,22 @@ class CsvFormat(Format):
         normal = normal_form(codec, level_of(options, codec))
         return replace(normal, profile=profile, delimiter=layout.delimiter)
 
+    def carried(self, schema: TableSchema, options: FormatOptions) -> TableSchema:  # noqa: ARG002 - part of the seam
+        """Return all columns; another schema than *schema* where values may be held as null."""
+        return replace(schema) if _floats_within(schema) else schema
+
+    def carried_rows(self, batch: Batch, schema: TableSchema, options: FormatOptions) -> Batch:  # noqa: ARG002 - part of the seam
+        """Return *batch* with null for the numbers inside nested values that JSON cannot hold."""
+        held = {
+            column.name: nested_from_json(nested_to_json(values), column.dtype)
+            for column in _floats_within(schema)
+            if count_not_finite(values := batch.frame[column.name])
+        }
+        if not held:
+            return batch
+        columns = {one.name: held.get(one.name, one) for one in batch.frame.get_columns()}
+        return Batch(pl.DataFrame(columns))
+
     def dialect(self, options: FormatOptions) -> Dialect:
         """Describe delimiter, line end, NULL and formula guard."""
         layout = CsvLayout.of(options)
@@ -151,6 +174,16 @@ class CsvFormat(Format):
         self.check_options(options)
         codec = compression_of(self.name, options, self.compressions)
         return read_csv(path, schema, CsvLayout.of(options), codec=codec)
+
+
+def _floats_within(schema: TableSchema) -> list[Column]:
+    """Return the nested columns that hold numbers with a point."""
+    nested = [column for column in schema.columns if column.logical is LogicalType.NESTED]
+    return [
+        column
+        for column in nested
+        if any(leaf.dtype.is_float() for leaf in leaves(pl.Series(dtype=column.dtype)))
+    ]
 
 
 def _check_delimiter(delimiter: str) -> None:

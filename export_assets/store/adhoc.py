@@ -29,7 +29,7 @@ from export_assets.store.hashing import hash_file
 from export_assets.store.layout import is_visible, run_name, safe_name
 from export_assets.store.manifest import FileRecord
 from export_assets.store.space import check_space
-from export_assets.store.staging import DIRECTORY_MODE, FILE_MODE
+from export_assets.store.staging import PRIVATE, SHARED
 from export_assets.translate import translating
 
 _STAGING = re.compile(r"\.export_assets\.[A-Za-z0-9_-]{1,40}\.tmp\Z")
@@ -64,6 +64,7 @@ class DirectoryTarget:
         overwrite: bool = False,
         estimated_bytes: int = 0,
         filesystem: Filesystem = REAL,
+        private: bool = False,
     ) -> None:
         self.directory = directory.resolve()
         self.outcomes: list[Outcome] = []
@@ -72,6 +73,7 @@ class DirectoryTarget:
         self._overwrite = overwrite
         self._estimated_bytes = estimated_bytes
         self._filesystem = filesystem
+        self._modes = PRIVATE if private else SHARED
         self._entries: list[FileEntry] = []
         # One run may open the same directory twice.
         self._staging = f".export_assets.{run_name(run_id)[:31]}-{secrets.token_hex(4)}.tmp"
@@ -156,7 +158,7 @@ class DirectoryTarget:
         path = self.directory / name
         with translating(str(path)):
             size, sha256 = hash_file(self.staged(name))
-            sync(name, dir_fd=self._staging_fd, mode=FILE_MODE, filesystem=self._filesystem)
+            sync(name, dir_fd=self._staging_fd, mode=self._modes.file, filesystem=self._filesystem)
             self._filesystem.at("adhoc_synced")
             status = self._put(name)
             self._filesystem.at("adhoc_published")
@@ -187,10 +189,18 @@ class DirectoryTarget:
         path = self.directory / name
         with translating(str(path)):
             for inner in [f"{name}/{file.path}" for file in files]:
-                sync(inner, dir_fd=self._staging_fd, mode=FILE_MODE, filesystem=self._filesystem)
+                sync(
+                    inner,
+                    dir_fd=self._staging_fd,
+                    mode=self._modes.file,
+                    filesystem=self._filesystem,
+                )
             for inner in sorted(_above(name, files), reverse=True):
                 sync(
-                    inner, dir_fd=self._staging_fd, mode=DIRECTORY_MODE, filesystem=self._filesystem
+                    inner,
+                    dir_fd=self._staging_fd,
+                    mode=self._modes.directory,
+                    filesystem=self._filesystem,
                 )
             self._filesystem.at("adhoc_synced")
             status = self._put(name, tree=True)
@@ -268,6 +278,7 @@ class DirectoryTarget:
                 dir_fd=self._dir_fd,
                 run=run_name(self._run_id),
                 filesystem=self._filesystem,
+                mode=self._modes.file,
             )
 
     def _sweep(self) -> None:

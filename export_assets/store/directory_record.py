@@ -83,6 +83,7 @@ def update_record(
     dir_fd: int,
     run: str,
     filesystem: Filesystem,
+    mode: int = 0o640,
 ) -> DirectoryRecord:
     """Rewrite the record of *directory* under its lock; entries of vanished files go.
 
@@ -93,6 +94,7 @@ def update_record(
         dir_fd: *directory*, open.
         run: Names the temporary file.
         filesystem: The system calls.
+        mode: Permissions of the record.
     """
     with locked(dir_fd):
         record = read_record(directory) or DirectoryRecord()
@@ -107,7 +109,7 @@ def update_record(
             filesystem.unlink(temporary, dir_fd=dir_fd)
         try:
             data = encode_document(updated)
-            create(temporary, data, dir_fd=dir_fd, mode=0o640, filesystem=filesystem)
+            create(temporary, data, dir_fd=dir_fd, mode=mode, filesystem=filesystem)
             filesystem.rename(temporary, MANIFEST_NAME, dir_fd=dir_fd)
         except BaseException:
             with suppress(OSError):

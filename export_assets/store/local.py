@@ -9,7 +9,7 @@ The order of steps is specified in docs/on-disk-format.md.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -32,7 +32,7 @@ from export_assets.store.lock import HeldLock, partition_lock
 from export_assets.store.manifest import MANIFEST_NAME, Manifest, parse_manifest
 from export_assets.store.recovery import leftovers, recover
 from export_assets.store.space import check_space
-from export_assets.store.staging import Staging
+from export_assets.store.staging import PRIVATE, SHARED, Modes, Staging
 from export_assets.store.tree import has_no_manifest, scan_exports, scan_partitions
 from export_assets.translate import translating
 
@@ -53,13 +53,32 @@ class LocalStore:
         DestPermission: *root* exists and is no directory.
     """
 
-    def __init__(self, root: Path, *, filesystem: Filesystem = REAL) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        filesystem: Filesystem = REAL,
+        private: Collection[str] = frozenset(),
+    ) -> None:
+        """Publish below *root*; what is of the sources *private*, for its owner's eyes only."""
         # Resolved once: the root may be a symbolic link, nothing below it may.
         self.root = root.resolve()
         self._filesystem = filesystem
+        self._private = frozenset(private)
         if self.root.exists() and not self.root.is_dir():
             msg = f"{root}: is a file, not a directory"
             raise DestPermission(msg)
+
+    def is_private(self, source: str) -> bool:
+        """Whether files and directories of *source* are for their owner alone."""
+        return source in self._private
+
+    def _modes_of(self, key: ExportKey) -> Modes:
+        """Return the permissions of a partition; let nobody else into what is private."""
+        if not self.is_private(key.source):
+            return SHARED
+        (self.root / key.parts[0]).chmod(PRIVATE.directory)
+        return PRIVATE
 
     def partition_path(self, key: ExportKey, directory: str) -> Path:
         """Return where a partition is, or would be.
@@ -110,14 +129,13 @@ class LocalStore:
     ) -> Iterator[Staging]:
         """Lock a partition, put it right after a crash, and give a directory to write it in.
 
-        What was not published when the block ends, however it ends, is removed.
+        What was not published when the block ends is removed.
 
         Args:
             key: The export.
             directory: The partition's directory name.
             run_id: The run that writes.
-            expected_run_id: The run whose generation must be the current one, None for no
-                generation at all; `ANY` does not look.
+            expected_run_id: The run whose generation must be current, None for none; `ANY`: any.
             estimated_bytes: Room the parts will need; 0 where nobody knows.
             timeout: Seconds to wait for the lock.
             replace_damaged: Replace a generation whose manifest is damaged, starting again at
@@ -142,6 +160,7 @@ class LocalStore:
                     previous = self._previous(path, subject, replace_damaged=replace_damaged)
                 _check_expected(previous, expected_run_id, subject)
                 staging = Staging(
+                    modes=self._modes_of(key),
                     key=key,
                     directory=directory,
                     target=path,

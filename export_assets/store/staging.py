@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -22,8 +23,18 @@ from export_assets.store.manifest import (
 )
 from export_assets.translate import translating
 
-FILE_MODE = 0o640
-DIRECTORY_MODE = 0o750
+
+@dataclass(frozen=True, kw_only=True)
+class Modes:
+    """Permissions of what is published, before the umask takes some away."""
+
+    file: int
+    directory: int
+
+
+SHARED = Modes(file=0o640, directory=0o750)
+PRIVATE = Modes(file=0o600, directory=0o700)
+"""Of what is for its owner's eyes only."""
 
 
 class Staging:
@@ -47,6 +58,7 @@ class Staging:
         run_id: str,
         previous: Manifest | None,
         filesystem: Filesystem,
+        modes: Modes = SHARED,
     ) -> None:
         self.key = key
         self.directory = directory
@@ -57,6 +69,7 @@ class Staging:
         self._dir_fd = dir_fd
         self._staging_fd = staging_fd
         self._filesystem = filesystem
+        self._modes = modes
         self._staged = True
         filesystem.mkdir(self.path.name, dir_fd=staging_fd, mode=0o700)
         filesystem.at("staged")
@@ -145,16 +158,16 @@ class Staging:
         )
         try:
             for name, _ in walk(self.path):
-                sync(name, dir_fd=staged_fd, mode=FILE_MODE, filesystem=fs)
+                sync(name, dir_fd=staged_fd, mode=self._modes.file, filesystem=fs)
             for name in sorted(_directories(self.path), reverse=True):
-                sync(name, dir_fd=staged_fd, mode=DIRECTORY_MODE, filesystem=fs)
+                sync(name, dir_fd=staged_fd, mode=self._modes.directory, filesystem=fs)
             fs.at("parts_synced")
             data = encode_manifest(manifest)
-            create(MANIFEST_NAME, data, dir_fd=staged_fd, mode=FILE_MODE, filesystem=fs)
+            create(MANIFEST_NAME, data, dir_fd=staged_fd, mode=self._modes.file, filesystem=fs)
             fs.at("manifest_synced")
         finally:
             os.close(staged_fd)
-        sync(self.path.name, dir_fd=self._staging_fd, mode=DIRECTORY_MODE, filesystem=fs)
+        sync(self.path.name, dir_fd=self._staging_fd, mode=self._modes.directory, filesystem=fs)
         fs.at("staging_synced")
 
     def _commit(self) -> None:

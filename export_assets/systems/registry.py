@@ -10,12 +10,14 @@ from export_assets.systems.labeling.system import LabelingSystem
 from export_assets.systems.leadville.system import LeadvilleSystem
 from export_assets.systems.tandem.system import TandemSystem
 from export_assets.systems.theprogram.system import TheProgramSystem
+from export_assets.systems.weights.system import WeightsSystem
 
 SYSTEMS: dict[str, System] = {
     "tandem": TandemSystem(),
     "theprogram": TheProgramSystem(),
     "leadville": LeadvilleSystem(),
     "labeling": LabelingSystem(),
+    "weights": WeightsSystem(),
 }
 
 

@@ -130,22 +130,47 @@ def _written(moment: datetime, form: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class NoPartitions:
-    """The whole table is one partition, called `all`."""
+    """The whole table is one partition: `all`, or that of the present of `ExportPartitions`."""
+
+    key: str = ALL
+    place: str = ALL
+    """Name of its directory."""
+    window: Window | None = None
+    """The time in which an export belongs to it; None for any time."""
 
     def directory(self, key: str) -> str:
-        """Return the directory of *key*, which is `all`.
+        """Return the directory of *key*.
 
         Raises:
-            UsageError: *key* is anything else.
+            UsageError: *key* is that of no partition a run can publish.
         """
-        if key != ALL:
+        if key == self.key:
+            return self.place
+        if self.window is None:
             msg = f"partition {key!r}: the table is not partitioned"
-            raise UsageError(msg)
-        return ALL
+        else:
+            msg = f"partition {key!r}: is sliced by the time of the export, and what the table was "
+            msg += f"like at another time cannot be read; a run now publishes {self.key!r}"
+        raise UsageError(msg)
 
     def key_of_directory(self, directory: str) -> str | None:
-        """Return `all` for the directory `all`, else None."""
-        return ALL if directory == ALL else None
+        """Return the key where *directory* is its place, else None."""
+        return self.key if directory == self.place else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportPartitions(TimePartitions):
+    """The whole table once an hour, day, month or year, by the time of the export, in UTC.
+
+    What is published of other times than the present is history: no run replaces it.
+    """
+
+    column: str = ""
+
+    def at(self, now: datetime) -> NoPartitions:
+        """Return the one partition that a run at *now* (aware) publishes."""
+        key = self.key_of(now)
+        return NoPartitions(key=key, place=self.directory(key), window=self.window(key))
 
 
 Partitions = TimePartitions | NoPartitions

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from export_assets.engine.logs.filters import among, equal
 from export_assets.engine.logs.kind import LogKind, LogTable
 from export_assets.engine.logs.view import SegmentView
 from export_assets.errors import UsageError
 from export_assets.sources.base import Remarks, Scan, Snapshot, SnapshotInfo, TableFacts
+from export_assets.sources.filters import among, equal
 from export_assets.sources.names import check_columns, check_name
-from export_assets.tables.partitions import ALL, Partitions, TimePartitions, Window
+from export_assets.tables.partitions import Partitions, TimePartitions, Window
 from export_assets.tables.schema import TableSchema
 
 
@@ -114,7 +114,7 @@ class LogSnapshot(Snapshot):
     def stamps(self, table: str, partitions: Partitions) -> Mapping[str, str] | None:
         """See `Snapshot.stamps`."""
         if not isinstance(partitions, TimePartitions):
-            return {ALL: self._table(table).stamp(self.view)}
+            return {partitions.key: self._table(table).stamp(self.view)}
         if self._table(table).time_column != partitions.column:
             return None
         found: dict[str, int] = {}

@@ -58,7 +58,13 @@ def invent(chance: random.Random, *, most: int = 3) -> Made:
         after = {"list": [1, {"statistics": chance.choice(ODD)}]}
         grouped = {f"statistics.{name}": value for name, value in statistics.items()}
         made.lines["p"].append({"_position": number + 1, **own, **grouped, **after})
-        project = {**own, "statistics": statistics, **after, "labels": [], "datasets": []}
+        project: dict[str, Any] = {
+            **own,
+            "statistics": statistics,
+            **after,
+            "labels": [],
+            "datasets": [],
+        }
         made.projects.append(project)
         for _ in range(chance.randint(0, 3)):
             label = {"name": chance.choice(ODD)}
@@ -80,7 +86,10 @@ def _dataset(chance: random.Random, made: Made, parent: int) -> dict[str, Any]:
         image["annotations"] = []
         dataset["images"].append(image)
         for _ in range(chance.choice([0, 1, 2, 700, 1100]) if chance.random() < 0.2 else 1):
-            mark = {"class": chance.choice(ODD), "outline": chance.choice([None, [{"x": 1.5}], {}])}
+            mark: dict[str, Any] = {
+                "class": chance.choice(ODD),
+                "outline": chance.choice([None, [{"x": 1.5}], {}]),
+            }
             made.lines["a"].append({"_parent": len(made.lines["i"]), **mark})
             image["annotations"].append(mark)
     return dataset
