@@ -35,12 +35,12 @@ class CsvLayout:
     guard: bool = False
 
     @classmethod
-    def of(cls, options: FormatOptions) -> Self:
-        """Return the layout *options* ask for."""
+    def of(cls, options: FormatOptions, *, delimiter: str) -> Self:
+        """Return the layout *options* ask for, with *delimiter* where they name none."""
         excel = options.profile == "excel"
         windows = options.profile in {"excel", "legacy"}
         return cls(
-            delimiter=options.delimiter or ",",
+            delimiter=options.delimiter or delimiter,
             line_end="\r\n" if windows else "\n",
             mark=excel,
             guard=excel,

@@ -261,7 +261,7 @@ def test_an_aborted_writer_leaves_no_open_handle(name: str, tmp_path: Path) -> N
     writer.abort()
     writer.abort()
 
-    assert during == before + 1
+    assert during > before
     assert len(list(handles.iterdir())) == before
 
 
