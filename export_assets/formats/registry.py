@@ -7,6 +7,7 @@ from export_assets.config.rules import ALL_FORMATS
 from export_assets.errors import UsageError
 from export_assets.formats.base import Format
 from export_assets.formats.csv import CsvFormat
+from export_assets.formats.duckdb import DuckDbFormat
 from export_assets.formats.json import JsonFormat
 from export_assets.formats.ndjson import NdjsonFormat
 from export_assets.formats.parquet import ParquetFormat
@@ -20,6 +21,7 @@ FORMATS: dict[str, Format] = {
     "json": JsonFormat(),
     "tsv": TsvFormat(),
     "sqlite": SqliteFormat(),
+    "duckdb": DuckDbFormat(),
 }
 
 

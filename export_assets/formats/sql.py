@@ -107,3 +107,23 @@ def count(source: str, conditions: Sequence[str] = ()) -> str:
     """Return the statement that counts the rows of *source* for which a condition holds."""
     where = f" where {' or '.join(conditions)}" if conditions else ""
     return f"select count(*) from {source}{where}"
+
+
+def retype(table: str, column: str, declared: str) -> str:
+    """Return the statement that gives *column* of *table*, which is quoted, another type."""
+    return f"alter table {table} alter column {quote(column)} type {declared}"
+
+
+def set_not_null(table: str, column: str) -> str:
+    """Return the statement by which *column* of *table*, which is quoted, holds no NULL."""
+    return f"alter table {table} alter column {quote(column)} set not null"
+
+
+def add_key(table: str, columns: Iterable[str]) -> str:
+    """Return the statement that makes *columns* the primary key of *table*, which is quoted."""
+    return f"alter table {table} add primary key ({quoted(columns)})"
+
+
+def type_as_told(declared: str) -> str:
+    """Return the statement that gives the name by which a database tells of type *declared*."""
+    return f"select typeof(cast(null as {declared}))"

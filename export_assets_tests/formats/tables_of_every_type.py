@@ -259,6 +259,7 @@ LAYOUTS: dict[str, tuple[str, FormatOptions]] = {
     "tsv gz": ("tsv", FormatOptions(compression="gzip")),
     "tsv excel": ("tsv", FormatOptions(profile="excel")),
     "sqlite": ("sqlite", FormatOptions()),
+    "duckdb": ("duckdb", FormatOptions()),
 }
 """Every format in every layout worth a round trip."""
 
