@@ -80,6 +80,8 @@ class Format(ABC):
     """Accepted values of `FormatOptions.compression`, the default first."""
     carries_nonfinite = True
     """Whether NaN and the infinities are written as such; else they become null and are counted."""
+    most_rows: int | None = None
+    """How many rows a file can have, where there is a limit."""
     reproducible = True
     """Whether equal rows give equal bytes."""
 

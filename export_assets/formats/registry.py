@@ -13,6 +13,7 @@ from export_assets.formats.ndjson import NdjsonFormat
 from export_assets.formats.parquet import ParquetFormat
 from export_assets.formats.sqlite import SqliteFormat
 from export_assets.formats.tsv import TsvFormat
+from export_assets.formats.xlsx import XlsxFormat
 
 FORMATS: dict[str, Format] = {
     "parquet": ParquetFormat(),
@@ -20,6 +21,7 @@ FORMATS: dict[str, Format] = {
     "ndjson": NdjsonFormat(),
     "json": JsonFormat(),
     "tsv": TsvFormat(),
+    "xlsx": XlsxFormat(),
     "sqlite": SqliteFormat(),
     "duckdb": DuckDbFormat(),
 }

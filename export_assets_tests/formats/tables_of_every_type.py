@@ -260,6 +260,7 @@ LAYOUTS: dict[str, tuple[str, FormatOptions]] = {
     "tsv excel": ("tsv", FormatOptions(profile="excel")),
     "sqlite": ("sqlite", FormatOptions()),
     "duckdb": ("duckdb", FormatOptions()),
+    "xlsx": ("xlsx", FormatOptions()),
 }
 """Every format in every layout worth a round trip."""
 
