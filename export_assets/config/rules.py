@@ -30,6 +30,9 @@ ALL_FORMATS: tuple[FormatName, ...] = ("parquet", "csv", "ndjson", "json")
 Spreadsheets end after a million rows, TSV is CSV again, and databases are chosen by name.
 """
 
+ONE_FILE_FORMATS: tuple[FormatName, ...] = ("json", "xlsx", "sqlite", "duckdb")
+"""Formats of which one file can hold several tables."""
+
 TypeName = Literal[
     "boolean",
     "integer",

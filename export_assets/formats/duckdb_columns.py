@@ -16,6 +16,7 @@ NESTED                    lists and structs where all inside is plain, else JSON
 from typing import Final
 
 import polars as pl
+from polars.datatypes import DataTypeClass
 
 from export_assets.formats.findings import FINER_TIMES, NOT_JSON, NOT_UUIDS
 from export_assets.formats.nested import nested_from_json, nested_to_json
@@ -133,5 +134,5 @@ def plain_nested(dtype: pl.DataType) -> str | None:
     return _LEAVES.get(type(dtype))
 
 
-def _made(dtype: pl.DataType | type[pl.DataType]) -> pl.DataType:
+def _made(dtype: pl.DataType | DataTypeClass) -> pl.DataType:
     return dtype if isinstance(dtype, pl.DataType) else dtype()

@@ -5,7 +5,7 @@ is downloaded, and what does not fit into memory is spilled beside the file.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -48,8 +48,8 @@ class DuckDbFile:
 
     target: Final = "made"
 
-    def __init__(self, path: Path, *, attached: Mapping[str, Path] | None = None) -> None:
-        """Create *path*; the databases *attached* can be read under their names.
+    def __init__(self, path: Path) -> None:
+        """Create *path*.
 
         Raises:
             OSError: The disk refused.
@@ -60,8 +60,6 @@ class DuckDbFile:
         try:
             with self._told():
                 self.execute(f"attach {text(str(path))} as {self.target}")
-                for name, other in (attached or {}).items():
-                    self.execute(f"attach {text(str(other))} as {quote(name)} (read_only)")
         except BaseException:
             self.abort()
             raise
@@ -76,6 +74,14 @@ class DuckDbFile:
         with self._told():
             rows: list[tuple[object, ...]] = self._connection.execute(statement).fetchall()
             return rows
+
+    def attach(self, name: str, path: Path) -> None:
+        """Let statements read the database at *path* as *name*."""
+        self.execute(f"attach {text(str(path))} as {quote(name)} (read_only)")
+
+    def detach(self, name: str) -> None:
+        """Let go of the database that was attached as *name*."""
+        self.execute(f"detach {quote(name)}")
 
     @contextmanager
     def handed(self, name: str, rows: pa.Table) -> Iterator[None]:
@@ -92,6 +98,7 @@ class DuckDbFile:
         Raises:
             OSError: The disk refused.
         """
+        self.execute("use memory")
         self.execute(f"detach {self.target}")
         self._connection.close()
         self._sweep()

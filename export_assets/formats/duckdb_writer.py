@@ -97,9 +97,7 @@ class DuckDbWriter(FormatWriter):
             for index, count in self._misfits.items()
         }
         for index, number in self._not_finite.items():
-            found[names[index]] = Fidelity(
-                verdict="lossy", reason=NESTED_NOT_FINITE, count=number
-            )
+            found[names[index]] = Fidelity(verdict="lossy", reason=NESTED_NOT_FINITE, count=number)
         return found
 
     @property
@@ -111,9 +109,7 @@ class DuckDbWriter(FormatWriter):
             # DuckDB makes a file of its own, and takes an empty one for a broken one.
             self._path.unlink()
             self._file = DuckDbFile(self._path)
-            plain = Definition(
-                name=self._table.definition.name, types=self._table.definition.types
-            )
+            plain = Definition(name=self._table.definition.name, types=self._table.definition.types)
             self._file.execute(plain.create(DuckDbFile.target))
             self._file.execute("begin transaction")
         return self._file
@@ -168,7 +164,5 @@ class DuckDbWriter(FormatWriter):
         if wanted.primary_key and not self._nulls & set(wanted.primary_key):
             try:
                 file.execute(add_key(self._name, wanted.primary_key))
-            except duckdb.ConstraintException:
-                return
-
-
+            except (duckdb.ConstraintException, duckdb.OutOfMemoryException):
+                return  # rows that share a key, or more of them than an index has room for

@@ -54,6 +54,8 @@ class Definition:
     """Declared types by column, in order."""
     primary_key: tuple[str, ...] = ()
     not_null: frozenset[str] = frozenset()
+    unique: tuple[tuple[str, ...], ...] = ()
+    """Columns besides the key whose values no two rows share."""
     foreign_keys: tuple[ForeignKey, ...] = ()
     ending: str = ""
     """What stands behind the parentheses."""
@@ -68,6 +70,7 @@ class Definition:
         parts = [self._column(name, declared) for name, declared in self.types.items()]
         if self.primary_key and not self._alias:
             parts.append(f"primary key ({quoted(self.primary_key)})")
+        parts += [f"unique ({quoted(columns)})" for columns in self.unique]
         parts += map(_reference, self.foreign_keys)
         ending = f" {self.ending}" if self.ending else ""
         return f"create table {where}{quote(self.name)} ({', '.join(parts)}){ending}"
@@ -127,3 +130,34 @@ def add_key(table: str, columns: Iterable[str]) -> str:
 def type_as_told(declared: str) -> str:
     """Return the statement that gives the name by which a database tells of type *declared*."""
     return f"select typeof(cast(null as {declared}))"
+
+
+def create_index(name: str, table: str, columns: Iterable[str]) -> str:
+    """Return the statement that indexes *columns* of *table* under *name*."""
+    return f"create index {quote(name)} on {quote(table)} ({quoted(columns)})"
+
+
+def dangling(child: str, parent: str, key: ForeignKey) -> str:
+    """Return the statement that counts rows of *child* that refer to none of *parent*, both quoted.
+
+    A row with a NULL among its columns refers to nothing, as everywhere.
+    """
+    pairs = zip(key.columns, key.ref_columns, strict=True)
+    same = " and ".join(f"c.{quote(one)} = p.{quote(other)}" for one, other in pairs)
+    there = " and ".join(f"c.{quote(one)} is not null" for one in key.columns)
+    return (
+        f"select count(*) from {child} as c where {there} "
+        f"and not exists (select 1 from {parent} as p where {same})"
+    )
+
+
+def drop(table: str) -> str:
+    """Return the statement that drops *table*, where there is one."""
+    return f"drop table if exists {quote(table)}"
+
+
+def repeated(table: str, columns: Sequence[str]) -> str:
+    """Return the statement that gives a row if two rows of *table* are equal in *columns*."""
+    there = " and ".join(f"{quote(column)} is not null" for column in columns)
+    grouped = f"group by {quoted(columns)} having count(*) > 1 limit 1"
+    return f"select 1 from {quote(table)} where {there} {grouped}"

@@ -34,8 +34,8 @@ class PromiseBrokenError(Exception):
 class SqliteFile:
     """A new SQLite file in its one transaction."""
 
-    def __init__(self, path: Path, *, attached: dict[str, Path] | None = None) -> None:
-        """Create *path* and begin; the databases *attached* can be read under their names.
+    def __init__(self, path: Path) -> None:
+        """Create *path* and begin.
 
         Raises:
             FileExistsError: Something is there.
@@ -47,9 +47,19 @@ class SqliteFile:
         self._closed = False
         for pragma in _PRAGMAS:
             self._cursor.execute(f"pragma {pragma}")
-        for name, other in (attached or {}).items():
-            self._cursor.execute(f"attach ? as {quote(name)}", [_uri(other, "ro")])
         self._connection.adbc_connection.set_autocommit(False)
+
+    def attach(self, name: str, path: Path) -> None:
+        """Let statements read the database at *path* as *name*; what was done so far stays.
+
+        Raises:
+            OSError: The disk refused.
+        """
+        self._apart("attach ? as " + quote(name), [_uri(path, "ro")])
+
+    def detach(self, name: str) -> None:
+        """Let go of the database that was attached as *name*; see `attach`."""
+        self._apart("detach " + quote(name), [])
 
     def execute(self, statement: str) -> None:
         """Run *statement*.
@@ -96,6 +106,13 @@ class SqliteFile:
             with suppress(adbc_driver_manager.Error, OSError):
                 self._connection.adbc_connection.rollback()
             self._let_go()
+
+    def _apart(self, statement: str, values: list[str]) -> None:
+        """Run what SQLite runs between transactions only."""
+        with self._told():
+            self._connection.adbc_connection.set_autocommit(True)
+            self._cursor.execute(statement, values or None)
+            self._connection.adbc_connection.set_autocommit(False)
 
     def _let_go(self) -> None:
         self._closed = True

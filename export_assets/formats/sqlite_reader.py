@@ -30,7 +30,7 @@ _FIRST: Final[dict[Storage, tuple[str, str]]] = {
 }
 """A literal of each class, and the classes that a column of it may hold."""
 
-_COLUMNS: Final = 'select name, type from pragma_table_xinfo(?) order by cid'
+_COLUMNS: Final = "select name, type from pragma_table_xinfo(?) order by cid"
 
 
 def read_sqlite(path: Path, schema: TableSchema, table: SqliteTable) -> Iterator[Batch]:
@@ -68,7 +68,7 @@ def check_whole(path: Path) -> None:
 
 
 def _check_table(path: Path, table: SqliteTable) -> None:
-    with closing(sqlite3.connect(_uri(path), uri=True)) as connection:
+    with closing(sqlite3.connect(uri(path), uri=True)) as connection:
         found = dict(connection.execute(_COLUMNS, (table.definition.name,)).fetchall())
         if tuple(found) != tuple(table.definition.types):
             msg = f"{path.name}: the columns are not those of the table"
@@ -85,7 +85,8 @@ def _check_table(path: Path, table: SqliteTable) -> None:
         for column, condition in zip(table.columns, conditions, strict=True):
             if wrong := connection.execute(count(source, [condition])).fetchone()[0]:
                 msg = f"{path.name}: column {column.name} holds {wrong:,} values that are no "
-                raise IntegrityError(f"{msg}{column.logical}")
+                msg += f"{column.logical}"
+                raise IntegrityError(msg)
 
 
 def _unlike(column: Column) -> str:
@@ -103,7 +104,7 @@ def _stored(path: Path, table: SqliteTable) -> Iterator[pl.DataFrame]:
     literals = select((f"{one} as c{index}" for index, one in enumerate(first)), "(select 1)")
     rows = select(map(quote, table.definition.types), f"{quote(table.definition.name)} not indexed")
     with (
-        closing(adbc.connect(_uri(path))) as connection,
+        closing(adbc.connect(uri(path))) as connection,
         closing(connection.cursor()) as cursor,
     ):
         options = {"adbc.sqlite.query.batch_rows": str(ROWS_AT_ONCE)}
@@ -132,6 +133,6 @@ def _values(path: Path, rows: pl.DataFrame, schema: TableSchema) -> pl.DataFrame
     return pl.DataFrame(done)
 
 
-def _uri(path: Path) -> str:
+def uri(path: Path) -> str:
     """Return the address of *path* for reading; nobody writes to it meanwhile."""
     return f"{path.absolute().as_uri()}?mode=ro&immutable=1"

@@ -34,7 +34,8 @@ class SqliteTable:
         """
         if not 0 < len(schema.columns) <= MOST_COLUMNS:
             msg = f"{schema.name}: {len(schema.columns):,} columns; a table of SQLite has 1 to "
-            raise UsageError(f"{msg}{MOST_COLUMNS:,}")
+            msg += f"{MOST_COLUMNS:,}"
+            raise UsageError(msg)
         names = distinct(schema.names, stand_in="column")
         called = dict(zip(schema.names, names, strict=True))
         types = dict(zip(names, map(declared, schema.columns), strict=True))

@@ -105,10 +105,12 @@ class SqliteWriter(FormatWriter):
         self._definition = replace(old, primary_key=key, not_null=old.not_null - columns)
         self._file.close()
         self._path.rename(self._aside)
-        self._file = SqliteFile(self._path, attached={_BEFORE: self._aside})
+        self._file = SqliteFile(self._path)
+        self._file.attach(_BEFORE, self._aside)
         self._file.execute(self._definition.create())
         source = f"{_BEFORE}.{quote(old.name)} not indexed"
         self._file.execute(copy(source, f"main.{quote(old.name)}"))
+        self._file.detach(_BEFORE)
         self._aside.unlink()
 
 

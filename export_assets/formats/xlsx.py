@@ -1,7 +1,7 @@
 """Excel workbooks: one sheet a part, with a frozen header; `xlsx_cells` says what cells hold.
 
-Texts are texts: none becomes a formula, a link or a number. What a cell cannot hold exactly is text,
-counted, and reads back as what it was.
+Texts are texts: none becomes a formula, a link or a number. What a cell cannot hold exactly is
+text, counted, and reads back as what it was.
 """
 
 from collections.abc import Iterator, Mapping
@@ -58,7 +58,8 @@ class XlsxFormat(Format):
         del options
         if len(schema.columns) > MOST_COLUMNS:
             msg = f"{schema.name}: {len(schema.columns):,} columns; a sheet of Excel has at most "
-            raise UsageError(f"{msg}{MOST_COLUMNS:,}")
+            msg += f"{MOST_COLUMNS:,}"
+            raise UsageError(msg)
         return schema
 
     def open(

@@ -170,4 +170,3 @@ def _expect_none(cells: pl.Series) -> None:
     if cells.null_count() < len(cells):
         msg = "a cell of another kind"
         raise ValueError(msg)
-

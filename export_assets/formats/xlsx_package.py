@@ -33,7 +33,7 @@ MAIN: Final = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 _FORMATS: Final = (
     "yyyy-mm-dd",
-    'yyyy-mm-dd hh:mm:ss.000"Z"',
+    r"yyyy-mm-dd hh:mm:ss.000\Z",
     "yyyy-mm-dd hh:mm:ss.000",
     *("0." + "0" * digits if digits else "0" for digits in range(_MOST_DIGITS + 1)),
 )

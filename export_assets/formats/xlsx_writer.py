@@ -60,7 +60,8 @@ class XlsxWriter(FormatWriter):
         """
         if self._row + batch.rows > MOST_ROWS:
             msg = f"{self._schema.name}: a sheet of Excel ends after {MOST_ROWS - 1:,} rows; "
-            raise UsageError(f"{msg}choose another format, or partitions")
+            msg += "choose another format, or partitions"
+            raise UsageError(msg)
         for column in self._schema.columns:
             if column.logical is LogicalType.NESTED:
                 lost = count_not_finite(batch.frame[column.name])
@@ -123,7 +124,8 @@ class XlsxWriter(FormatWriter):
         self._bytes += len(text)
         if self._bytes > _MOST_BYTES:
             msg = f"{self._schema.name}: more than 2 GB of cells are no sheet that programs can "
-            raise UsageError(f"{msg}read; choose another format, or partitions")
+            msg += "read; choose another format, or partitions"
+            raise UsageError(msg)
         self._begun().write(text)
         for row, column_number, rest in sorted(long, key=lambda one: one[:2]):
             self._put_aside(row, column_number, rest)
@@ -146,7 +148,7 @@ class XlsxWriter(FormatWriter):
 
     def _put_aside(self, row: int, column: int, rest: str) -> None:
         if self._pieces is None:
-            self._pieces = SpooledTemporaryFile(_HELD_BYTES, dir=self._directory)  # noqa: SIM115 - closed with the writer
+            self._pieces = SpooledTemporaryFile(_HELD_BYTES, dir=str(self._directory))  # noqa: SIM115 - closed with the writer
         for text in pieces(rest):
             self._piece += 1
             if self._piece > MOST_ROWS:

@@ -92,7 +92,7 @@ def test_a_table_that_fails_leaves_no_document(tmp_path: Path) -> None:
         record.table: (record.status, record.error, record.exit_code) for record in report.records
     }
     assert told["broken"][0] == "failed"
-    assert told["customers"][:2] == ("skipped", "no document was written, for broken is not in it")
+    assert told["customers"][:2] == ("skipped", "no file was written, for broken is not in it")
     assert report.exit_code == told["broken"][2] == 2  # nothing is there: no part of it succeeded
     assert written(tmp_path) == []
 
@@ -130,8 +130,8 @@ def test_a_table_called_metadata_is_no_metadata(tmp_path: Path) -> None:
     ("request_changes", "fact"),
     [
         ({"output_dir": None}, "one-file: needs an output directory"),
-        ({"formats": ("json", "csv")}, "one-file: makes a JSON document"),
-        ({"formats": ()}, "one-file: makes a JSON document"),
+        ({"formats": ("json", "csv")}, "one-file: give one format of json, xlsx, sqlite, duckdb"),
+        ({"formats": ()}, "one-file: give one format of json, xlsx, sqlite, duckdb"),
         ({"partitions": ("2026-02-01",)}, "one-file: holds whole tables"),
     ],
 )
