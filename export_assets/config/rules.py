@@ -359,9 +359,7 @@ Formats = Annotated[
     tuple[FormatName, ...],
     BeforeValidator(
         expand_formats,
-        json_schema_input_type=Literal["all"]
-        | FormatName
-        | tuple[Literal["all"] | FormatName, ...],
+        json_schema_input_type=Literal["all", FormatName] | tuple[Literal["all", FormatName], ...],
     ),
     Field(min_length=1),
 ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from export_assets.config.references import Relation
+from export_assets.config.rules import Relation
 from export_assets.engine.destination import Committed, Destination, Kept, Slot
 from export_assets.engine.published import published_schema
 from export_assets.engine.report import ExportRecord

@@ -1,52 +1,20 @@
-"""DuckDB files: a new one in its one transaction, and finished ones for reading.
-
-A connection to nothing attaches the file, so that the process may have others of it open. Nothing
-is downloaded, and what does not fit into memory is spilled beside the file.
-"""
+"""A new DuckDB file, with its errors as ours; what memory does not hold is spilled beside it."""
 
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
 
 import duckdb
 import pyarrow as pa
 
-from export_assets.errors import IntegrityError
 from export_assets.formats.disk import why_not_written
+from export_assets.formats.duckdb_open import MADE, connect
 from export_assets.formats.sql import quote, text
-
-MEMORY: Final = "512MB"
-_HEADERS: Final = 3 * 4_096
-_SIZES: Final = """
-select block_size, total_blocks from pragma_database_size()
-where database_name = current_database()
-"""
-
-
-def connect(spill: Path | None = None) -> duckdb.DuckDBPyConnection:
-    """Return a connection to nothing, which spills to the directory *spill*, or not at all."""
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "threads": 1,
-            "memory_limit": MEMORY,
-            "temp_directory": "" if spill is None else str(spill),
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "python_enable_replacements": False,
-            "arrow_large_buffer_size": True,
-        },
-    )
-    connection.execute("set timezone = 'UTC'")
-    return connection
 
 
 class DuckDbFile:
-    """A new DuckDB file; `target` is what its tables are to be qualified with."""
-
-    target: Final = "made"
+    """A new DuckDB file, whose tables are in the database `MADE`."""
 
     def __init__(self, path: Path) -> None:
         """Create *path*.
@@ -59,7 +27,7 @@ class DuckDbFile:
         self._connection = connect(self._spill)
         try:
             with self._told():
-                self.execute(f"attach {text(str(path))} as {self.target}")
+                self.execute(f"attach {text(str(path))} as {MADE}")
         except BaseException:
             self.abort()
             raise
@@ -99,7 +67,7 @@ class DuckDbFile:
             OSError: The disk refused.
         """
         self.execute("use memory")
-        self.execute(f"detach {self.target}")
+        self.execute(f"detach {MADE}")
         self._connection.close()
         self._sweep()
 
@@ -119,32 +87,3 @@ class DuckDbFile:
             yield
         except (duckdb.IOException, duckdb.FatalException) as error:
             raise why_not_written(self._path) from error
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give a connection that reads *path*, as the database `made`, and no other file.
-
-    Raises:
-        IntegrityError: It is no whole DuckDB database, or damaged where it was read.
-    """
-    connection = connect()
-    try:
-        connection.execute(f"attach {text(str(path))} as {DuckDbFile.target} (read_only)")
-        connection.execute(f"use {DuckDbFile.target}")
-        connection.execute("set enable_external_access = false")
-        _check_size(connection, path)
-        yield connection
-    except duckdb.Error as error:
-        msg = f"{path.name}: not a whole DuckDB database"
-        raise IntegrityError(msg) from error
-    finally:
-        connection.close()
-
-
-def _check_size(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    [(block, blocks)] = connection.execute(_SIZES).fetchall()
-    expected, found = _HEADERS + block * blocks, path.stat().st_size
-    if found != expected:
-        msg = f"{path.name}: has {found:,} bytes, not the {expected:,} it tells of"
-        raise IntegrityError(msg)

@@ -12,21 +12,16 @@ from typing import Final
 import duckdb
 
 from export_assets.errors import IntegrityError
+from export_assets.formats.about import ABOUT_SCHEMA, about
 from export_assets.formats.base import FormatOptions
-from export_assets.formats.duckdb_file import DuckDbFile, opened
+from export_assets.formats.definition import Definition, distinct
+from export_assets.formats.duckdb_file import DuckDbFile
+from export_assets.formats.duckdb_open import MADE, opened
 from export_assets.formats.duckdb_reader import read_duckdb
 from export_assets.formats.duckdb_table import NUMBERS, DuckDbTable
-from export_assets.formats.joining import (
-    ABOUT,
-    ABOUT_SCHEMA,
-    Origin,
-    Part,
-    Parts,
-    TableJoiner,
-    about,
-)
+from export_assets.formats.joining import ABOUT, Origin, Part, Parts, TableJoiner
 from export_assets.formats.references import in_order, leading, references
-from export_assets.formats.sql import Definition, copy, dangling, distinct, drop, quote, repeated
+from export_assets.formats.sql import copy, dangling, drop, quote, repeated
 from export_assets.tables.batch import Batch
 from export_assets.tables.schema import ForeignKey
 
@@ -57,7 +52,7 @@ class DuckDbJoiner(TableJoiner):
         )
         file = DuckDbFile(path)
         try:
-            file.execute(f"use {DuckDbFile.target}")
+            file.execute(f"use {MADE}")
             done: set[str] = set()
             for name in in_order(keys, made):
                 file.attach(_PART, parts[name].path)

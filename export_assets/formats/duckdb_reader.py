@@ -10,7 +10,7 @@ import polars as pl
 
 from export_assets.errors import IntegrityError
 from export_assets.formats.duckdb_columns import from_stored, readable, reading
-from export_assets.formats.duckdb_file import opened
+from export_assets.formats.duckdb_open import opened
 from export_assets.formats.duckdb_table import NUMBERS, DuckDbTable
 from export_assets.formats.sql import quote, select, type_as_told
 from export_assets.formats.streams import ROWS_AT_ONCE

@@ -7,8 +7,8 @@ import polars as pl
 import pyarrow as pa
 
 from export_assets.errors import UsageError
+from export_assets.formats.definition import Definition, distinct
 from export_assets.formats.duckdb_columns import FALLBACKS, declared, to_stored
-from export_assets.formats.sql import Definition, distinct
 from export_assets.tables.batch import Batch
 from export_assets.tables.schema import Column, TableSchema
 

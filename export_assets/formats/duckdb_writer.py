@@ -13,20 +13,14 @@ import duckdb
 import pyarrow as pa
 
 from export_assets.formats.base import FormatWriter
+from export_assets.formats.definition import Definition
 from export_assets.formats.duckdb_columns import FALLBACKS, misfits, plain_nested
 from export_assets.formats.duckdb_file import DuckDbFile
+from export_assets.formats.duckdb_open import MADE
 from export_assets.formats.duckdb_table import NUMBERS, DuckDbTable
 from export_assets.formats.findings import NESTED_NOT_FINITE
 from export_assets.formats.nested import count_not_finite
-from export_assets.formats.sql import (
-    Definition,
-    add_key,
-    copy,
-    count,
-    quote,
-    retype,
-    set_not_null,
-)
+from export_assets.formats.sql import add_key, copy, count, quote, retype, set_not_null
 from export_assets.tables.batch import Batch
 from export_assets.tables.schema import Fidelity, LogicalType, TableSchema
 
@@ -102,7 +96,7 @@ class DuckDbWriter(FormatWriter):
 
     @property
     def _name(self) -> str:
-        return f"{DuckDbFile.target}.{quote(self._table.definition.name)}"
+        return f"{MADE}.{quote(self._table.definition.name)}"
 
     def _opened(self) -> DuckDbFile:
         if self._file is None:
@@ -110,7 +104,7 @@ class DuckDbWriter(FormatWriter):
             self._path.unlink()
             self._file = DuckDbFile(self._path)
             plain = Definition(name=self._table.definition.name, types=self._table.definition.types)
-            self._file.execute(plain.create(DuckDbFile.target))
+            self._file.execute(plain.create(MADE))
             self._file.execute("begin transaction")
         return self._file
 

@@ -16,13 +16,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import polars as pl
-
 from export_assets.errors import IntegrityError, UsageError
 from export_assets.formats.base import Format, FormatOptions
 from export_assets.tables.batch import Batch
 from export_assets.tables.digest import Digest, DigestBuilder
-from export_assets.tables.schema import Column, LogicalType, TableSchema
+from export_assets.tables.schema import TableSchema
 
 ABOUT: Final = "_export_assets"
 """The table of a database, or the sheet, that tells where the others come from."""
@@ -140,28 +138,3 @@ def part_of(fmt: Format, path: Path, schema: TableSchema, options: FormatOptions
     """
     digest = digest_of(fmt.read(path, schema, options, strict=False), schema)
     return Part(path=path, schema=schema, digest=digest)
-
-
-ABOUT_SCHEMA: Final = TableSchema(
-    name=ABOUT,
-    columns=(
-        Column(name="table", logical=LogicalType.TEXT, nullable=False),
-        Column(name="called", logical=LogicalType.TEXT, nullable=False),
-        Column(name="rows", logical=LogicalType.INTEGER, nullable=False),
-        Column(name="row_digest", logical=LogicalType.TEXT, nullable=False),
-        Column(name="source", logical=LogicalType.TEXT, nullable=False),
-        Column(name="taken_at", logical=LogicalType.TIMESTAMP, nullable=False),
-    ),
-    primary_key=("table",),
-)
-
-
-def about(parts: Parts, called: Mapping[str, str], origin: Origin) -> Batch:
-    """Return the rows that tell of *parts*, which are *called* so in the file."""
-    rows = [
-        (name, called[name], part.digest.rows, part.digest.row_digest, origin.source)
-        for name, part in parts.items()
-    ]
-    frame = pl.DataFrame(rows, schema=list(ABOUT_SCHEMA.names[:-1]), orient="row")
-    moment = pl.lit(origin.taken_at).alias("taken_at")
-    return Batch(frame.with_columns(moment).cast(ABOUT_SCHEMA.polars))

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from export_assets.formats.definition import Definition, distinct
 from export_assets.formats.joining import Parts
-from export_assets.formats.sql import Definition, distinct
 from export_assets.tables.schema import ForeignKey
 
 

@@ -12,18 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from export_assets.errors import IntegrityError
+from export_assets.formats.about import ABOUT_SCHEMA, about
 from export_assets.formats.base import FormatOptions
-from export_assets.formats.joining import (
-    ABOUT,
-    ABOUT_SCHEMA,
-    Origin,
-    Part,
-    Parts,
-    TableJoiner,
-    about,
-)
+from export_assets.formats.definition import Definition, distinct
+from export_assets.formats.joining import ABOUT, Origin, Part, Parts, TableJoiner
 from export_assets.formats.references import indexes, leading, references
-from export_assets.formats.sql import Definition, copy, create_index, distinct, quote, repeated
+from export_assets.formats.sql import copy, create_index, quote, repeated
 from export_assets.formats.sqlite_file import SqliteFile
 from export_assets.formats.sqlite_reader import check_whole, read_sqlite, uri
 from export_assets.formats.sqlite_table import SqliteTable, table_name

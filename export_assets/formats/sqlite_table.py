@@ -6,7 +6,7 @@ from typing import Final, Self
 import polars as pl
 
 from export_assets.errors import UsageError
-from export_assets.formats.sql import Definition, distinct
+from export_assets.formats.definition import Definition, distinct
 from export_assets.formats.sqlite_columns import STRICT, declared, to_stored
 from export_assets.tables.batch import Batch
 from export_assets.tables.schema import Column, LogicalType, TableSchema

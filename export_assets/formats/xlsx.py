@@ -10,9 +10,9 @@ from pathlib import Path
 from export_assets.errors import UsageError
 from export_assets.formats.base import Dialect, Format, FormatOptions
 from export_assets.formats.options import check_plain, normal_form
-from export_assets.formats.xlsx_layout import sheets_of
 from export_assets.formats.xlsx_package import MOST_COLUMNS, MOST_ROWS
 from export_assets.formats.xlsx_reader import read_xlsx
+from export_assets.formats.xlsx_titles import sheets_of
 from export_assets.formats.xlsx_writer import XlsxWriter
 from export_assets.tables.batch import Batch
 from export_assets.tables.schema import TableSchema

@@ -18,7 +18,7 @@ from typing import Final
 import polars as pl
 
 from export_assets.formats.cells import float_texts, from_text, to_text
-from export_assets.formats.xlsx_package import DATE, INSTANT, WALL_CLOCK, decimal_style
+from export_assets.formats.xlsx_styles import DATE, INSTANT, WALL_CLOCK, decimal_style
 from export_assets.tables.numeric import divided
 from export_assets.tables.schema import Column, LogicalType
 

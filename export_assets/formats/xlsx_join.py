@@ -7,20 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from export_assets.errors import IntegrityError
+from export_assets.formats.about import ABOUT_SCHEMA, about
 from export_assets.formats.base import FormatOptions
-from export_assets.formats.joining import (
-    ABOUT,
-    ABOUT_SCHEMA,
-    Origin,
-    Part,
-    Parts,
-    TableJoiner,
-    about,
-)
+from export_assets.formats.joining import ABOUT, Origin, Part, Parts, TableJoiner
 from export_assets.formats.xlsx_cells import to_cells
-from export_assets.formats.xlsx_layout import END, beginning, rows, sheets_of
+from export_assets.formats.xlsx_layout import END, beginning, rows
 from export_assets.formats.xlsx_package import Package, Sheet
 from export_assets.formats.xlsx_reader import check_whole, read_xlsx
+from export_assets.formats.xlsx_titles import sheets_of
 from export_assets.tables.batch import Batch
 
 _BLOCK: Final = 1 << 20

@@ -3,13 +3,14 @@
 Texts that do not fit a cell go on in a hidden sheet: row and column of the cell, and the piece.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
 
 from export_assets.formats.xlsx_cells import WIDTHS, Written, style_of
-from export_assets.formats.xlsx_package import HEAD, HEADER, MAIN, Sheet
+from export_assets.formats.xlsx_package import HEAD
+from export_assets.formats.xlsx_styles import HEADER, MAIN
 from export_assets.formats.xlsx_text import escaped, escaped_text
 from export_assets.tables.schema import Column, TableSchema
 
@@ -17,16 +18,12 @@ OPENING: Final = f'{HEAD}<worksheet xmlns="{MAIN}">'
 END: Final = "</sheetData></worksheet>"
 TEXT: Final = '<is><t xml:space="preserve">'
 TEXT_END: Final = "</t></is></c>"
-LONG_TEXTS: Final = "_long"
-"""What the name of a hidden sheet ends with, in the file."""
 
 _FROZEN: Final = (
     '<sheetViews><sheetView workbookViewId="0"><pane ySplit="1" topLeftCell="A2" '
     'activePane="bottomLeft" state="frozen"/></sheetView></sheetViews>'
 )
 _LETTERS: Final = 26
-_LONGEST_TITLE: Final = 31
-_FORBIDDEN: Final = str.maketrans(dict.fromkeys("[]:*?/\\", "_"))
 
 
 def letters(index: int) -> str:
@@ -94,30 +91,3 @@ def rows(columns: Sequence[tuple[Column, Written]], *, first: int, height: int) 
             parts.append(pl.concat_str([*cell, pl.col(name), pl.lit(ending)]).fill_null(""))
     line = pl.concat_str([*parts, pl.lit("</row>")])
     return "".join(pl.DataFrame(cells).select(line).to_series().to_list())
-
-
-def sheets_of(names: Iterable[str]) -> dict[str, tuple[Sheet, Sheet]]:
-    """Return for each table its sheet, and the hidden one of its long texts.
-
-    Titles are those of the tables as far as Excel takes them, no two of them alike.
-    """
-    taken: set[str] = {"history"}  # which Excel keeps to itself
-    found: dict[str, tuple[Sheet, Sheet]] = {}
-    for number, name in enumerate(names, 1):
-        both = [_title(name, taken), _title(f"{name} (long texts)", taken)]
-        plain = Sheet(title=both[0], part=f"sheet{number}")
-        hidden = Sheet(title=both[1], part=f"sheet{number}{LONG_TEXTS}", hidden=True)
-        found[name] = plain, hidden
-    return found
-
-
-def _title(name: str, taken: set[str]) -> str:
-    plain = "".join(sign if sign.isprintable() else "_" for sign in name.translate(_FORBIDDEN))
-    plain = plain.strip("'") or "table"
-    title, number = plain[:_LONGEST_TITLE], 1
-    while title.casefold() in taken or title.endswith("'"):
-        number += 1
-        ending = f" ({number})"
-        title = plain[: _LONGEST_TITLE - len(ending)] + ending
-    taken.add(title.casefold())
-    return title

@@ -21,10 +21,10 @@ from export_assets.formats.xlsx_layout import (
     beginning_of_long_texts,
     piece,
     rows,
-    sheets_of,
 )
 from export_assets.formats.xlsx_package import MOST_ROWS, Package
 from export_assets.formats.xlsx_text import is_long, pieces
+from export_assets.formats.xlsx_titles import sheets_of
 from export_assets.tables.batch import Batch
 from export_assets.tables.schema import Fidelity, LogicalType, TableSchema
 
