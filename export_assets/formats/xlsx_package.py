@@ -16,8 +16,8 @@ from export_assets.formats.xlsx_text import attribute
 MOST_ROWS: Final = 1_048_576
 MOST_COLUMNS: Final = 16_384
 
-_LEVEL: Final = 3
-"""Of a table of a million rows, level 6 takes a tenth off the size and doubles the time."""
+_LEVEL: Final = 2
+"""Level 6 makes 300,000 rows a tenth smaller, for 5.3 seconds of CPU time instead of 3.8."""
 
 HEAD: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _OFFICE: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"

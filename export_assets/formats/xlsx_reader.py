@@ -119,4 +119,4 @@ def _whole(texts: pl.Series, rests: dict[int, str], first: int) -> pl.Series:
         return texts
     places = [row - first for row in rests]
     joined = [texts[place] + rest for place, rest in zip(places, rests.values(), strict=True)]
-    return texts.scatter(places, pl.Series(joined, dtype=pl.String))
+    return texts.clone().scatter(places, pl.Series(joined, dtype=pl.String))

@@ -27,7 +27,7 @@ def escaped(texts: pl.Series) -> pl.Series:
     odd = texts.str.contains(_NEEDS_WORK).fill_null(value=False)
     if odd.any():
         signs = [_without_odd_signs(text) for text in texts.filter(odd)]
-        texts = texts.scatter(odd.arg_true(), pl.Series(signs, dtype=pl.String))
+        texts = texts.clone().scatter(odd.arg_true(), pl.Series(signs, dtype=pl.String))
     for sign, instead in _MARKUP:
         texts = texts.str.replace_all(sign, instead, literal=True)
     return texts
@@ -41,7 +41,7 @@ def unescaped(texts: pl.Series) -> pl.Series:
     if not odd.any():
         return texts
     signs = [_ESCAPED.sub(_sign, text) for text in texts.filter(odd)]
-    return texts.scatter(odd.arg_true(), pl.Series(signs, dtype=pl.String))
+    return texts.clone().scatter(odd.arg_true(), pl.Series(signs, dtype=pl.String))
 
 
 def escaped_text(text: str) -> str:

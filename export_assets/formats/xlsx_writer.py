@@ -143,7 +143,7 @@ class XlsxWriter(FormatWriter):
             if len(first) < len(text):
                 self._long[self._schema.names[index]] += 1
                 long.append((self._row + 1 + place, index + 1, text[len(first) :]))
-        texts = written.texts.scatter(odd.arg_true(), pl.Series(firsts, dtype=pl.String))
+        texts = written.texts.clone().scatter(odd.arg_true(), pl.Series(firsts, dtype=pl.String))
         return Written(numbers=written.numbers, texts=texts, forced=written.forced)
 
     def _put_aside(self, row: int, column: int, rest: str) -> None:
