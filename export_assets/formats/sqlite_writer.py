@@ -124,5 +124,4 @@ def is_unheld(values: pl.Series) -> pl.Series:
 def as_held(values: pl.Series) -> pl.Series:
     """Return *values* as SQLite holds them."""
     plain = values.alias("values")
-    # What is added to a zero takes its sign.
-    return (plain + 0.0).fill_nan(None).alias(values.name)
+    return plain.set(plain == 0, 0.0).fill_nan(None).alias(values.name)

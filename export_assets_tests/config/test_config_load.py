@@ -305,7 +305,11 @@ def test_what_a_variable_replaced_no_longer_comes_from_the_file(tmp_path: Path) 
         ("QQ", "1", ": unknown key, valid keys: source, "),
         ("URL__HOST", "x", ": url has no keys of its own"),
         ("BUSY_TIMEOUT", "soon", ": must be a number, not 'soon'"),
-        ("FORMATS", "[csv, xml]", ": 1: must be one of parquet, csv, ndjson, json, tsv, xlsx, sqlite, duckdb, not 'xml'"),
+        (
+            "FORMATS",
+            "[csv, xml]",
+            ": 1: must be one of parquet, csv, ndjson, json, tsv, xlsx, sqlite, duckdb, not 'xml'",
+        ),
         ("KEEP", "{daily", ": the value is not YAML"),
         ("TABLES__ORDERS__PARTITION_BY", "{every: day}", ": column: required key is missing"),
     ],

@@ -26,7 +26,9 @@ def query(path: Path, statement: str) -> list[tuple[Any, ...]]:
 
 
 def types(path: Path) -> dict[str, str]:
-    return dict(query(path, "select column_name, data_type from duckdb_columns() where not internal"))
+    return dict(
+        query(path, "select column_name, data_type from duckdb_columns() where not internal")
+    )
 
 
 def test_columns_have_the_types_that_duckdb_has_for_them(tmp_path: Path) -> None:

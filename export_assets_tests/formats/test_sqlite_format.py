@@ -142,7 +142,7 @@ def test_what_sqlite_takes_for_null_is_counted_and_told(tmp_path: Path) -> None:
     back = read(SQLITE, tmp_path / "t", schema)
 
     held = SQLITE.carried_rows(Batch(frame), schema, FormatOptions())
-    assert_frame_equal(back, held.frame)
+    assert list(map(repr, back["f"])) == list(map(repr, held.frame["f"]))
     assert list(map(repr, back["f"])) == ["None", "0.0", "0.0", "inf", "-2.5", "None"]
     assert writer.fidelity()["f"].verdict == "lossy"
     assert writer.fidelity()["f"].count == 2
@@ -156,7 +156,8 @@ def test_any_name_is_the_name_of_a_table_and_of_a_column(name: str, tmp_path: Pa
     schema = TableSchema(
         name=name,
         columns=tuple(
-            Column(name=one, logical=L.INTEGER) for one in (name, name.upper() + "x", "rowid", "Oid")
+            Column(name=one, logical=L.INTEGER)
+            for one in (name, name.upper() + "x", "rowid", "Oid")
         ),
         primary_key=(name,),
     )

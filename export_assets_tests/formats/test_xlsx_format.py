@@ -112,7 +112,7 @@ def test_what_excel_cannot_hold_exactly_is_text_and_counted(case: str, tmp_path:
     "text",
     [
         "=1+1",
-        "=HYPERLINK(\"http://example.org\",\"x\")",
+        '=HYPERLINK("http://example.org","x")',
         "@SUM(A1)",
         "+1",
         "-1",
