@@ -165,11 +165,12 @@ class Judge:
 def same_content(old: Manifest, new: Manifest, *, bytes_tell: bool) -> bool:
     """Whether publishing *new* over *old* would change nothing a reader sees.
 
-    Where *bytes_tell* nothing, files of the same rows are of as many.
+    Where *bytes_tell* nothing of the rows, parts are the same that have as many.
     """
 
-    def files(manifest: Manifest) -> list[str | int]:
-        return [file.sha256 if bytes_tell else file.rows for file in manifest.listed]
+    def files(manifest: Manifest) -> list[tuple[int, str]]:
+        told = manifest.listed if bytes_tell else manifest.listed[len(manifest.files) :]
+        return [(file.rows, file.sha256 if file in told else "") for file in manifest.listed]
 
     return (
         old.format_version == new.format_version

@@ -42,9 +42,8 @@ PLAIN = """
 
 def export(home: Path, path: Path, **request: Any) -> ExportReport:
     workspace = load_workspace(home, environ={})
-    asked = ExportRequest(
-        **{"formats": ("json",), "output_dir": home / "out", "one_file": True} | request
-    )
+    given: dict[str, Any] = {"formats": ("json",), "output_dir": home / "out", "one_file": True}
+    asked = ExportRequest(**given | request)
     source = workspace.source(str(path))
     return Exporter(
         workspace=workspace, source=source, request=asked, run=Run(id="run", now=NOW)

@@ -124,7 +124,7 @@ def test_any_name_is_the_name_of_a_table_and_of_a_column(name: str, tmp_path: Pa
         ),
         primary_key=(name,),
     )
-    frame = pl.DataFrame(dict.fromkeys(schema.names, [2, 1]), schema=schema.polars)
+    frame = pl.DataFrame({one: [2, 1] for one in schema.names}, schema=schema.polars)
     path = tmp_path / "it's.duckdb"
 
     write(DUCKDB, path, schema, [frame])
@@ -133,7 +133,7 @@ def test_any_name_is_the_name_of_a_table_and_of_a_column(name: str, tmp_path: Pa
 
 
 def test_a_table_without_columns_is_refused_before_anything_is_read() -> None:
-    with pytest.raises(UsageError, match="^none: a table of DuckDB has at least one column$"):
+    with pytest.raises(UsageError, match=r"^none: a table of DuckDB has at least one column$"):
         DUCKDB.carried(TableSchema(name="none", columns=()), FormatOptions())
 
 
@@ -145,5 +145,5 @@ def test_a_damaged_block_is_refused(tmp_path: Path) -> None:
     data[3 * 4_096 + 5_000] ^= 0xFF
     path.write_bytes(data)
 
-    with pytest.raises(IntegrityError, match="^t: not a whole DuckDB database"):
+    with pytest.raises(IntegrityError, match=r"^t: not a whole DuckDB database"):
         read(DUCKDB, path, schema)

@@ -187,7 +187,7 @@ def test_a_table_called_as_the_metadata_is_refused_only_beside_them(fmt: str) ->
 
 
 def test_a_format_of_one_table_a_file_joins_nothing() -> None:
-    with pytest.raises(UsageError, match="^csv: one file holds one table; formats of several are "):
+    with pytest.raises(UsageError, match=r"^csv: one file holds one table; formats of several "):
         joiner_of("csv")
 
 
@@ -303,11 +303,10 @@ def told_sqlite(path: Path) -> list[tuple[Any, ...]]:
 def told_duckdb(path: Path) -> list[tuple[Any, ...]]:
     with duckdb.connect(path, read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
-        rows = connection.execute(
+        return connection.execute(
             "select * replace (strftime(taken_at, '%Y-%m-%d %H:%M:%S.%f+00:00') as taken_at) "
             "from _export_assets"
         ).fetchall()
-    return rows
 
 
 def told_xlsx(path: Path) -> list[tuple[Any, ...]]:

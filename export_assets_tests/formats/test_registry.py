@@ -40,7 +40,7 @@ def test_all_means_the_formats_of_any_number_of_rows_once() -> None:
     names = [fmt.name for fmt in resolve_formats(["json", "all", "csv"])]
 
     assert names == ["json", "parquet", "csv", "ndjson"]
-    assert [fmt.name for fmt in resolve_formats(["sqlite", "all"])][0] == "sqlite"
+    assert resolve_formats(["sqlite", "all"])[0].name == "sqlite"
 
 
 def test_formats_keep_the_order_asked_for_and_repeats_are_one() -> None:

@@ -161,7 +161,7 @@ def test_any_name_is_the_name_of_a_table_and_of_a_column(name: str, tmp_path: Pa
         ),
         primary_key=(name,),
     )
-    frame = pl.DataFrame(dict.fromkeys(schema.names, [1, 2]), schema=schema.polars)
+    frame = pl.DataFrame({one: [1, 2] for one in schema.names}, schema=schema.polars)
 
     write(SQLITE, tmp_path / "t", schema, [frame])
 
