@@ -117,7 +117,7 @@ random_tables = st.dictionaries(
 
 @pytest.mark.parametrize("fmt", JOINERS)
 @settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 @given(drawn=random_tables)
 def test_random_tables_of_any_name_are_joined_and_proven(fmt: str, drawn: Tables) -> None:
