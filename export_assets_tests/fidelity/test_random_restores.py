@@ -10,8 +10,8 @@ from export_assets.formats.findings import NOT_JSON, NOT_UUIDS
 from export_assets_tests.engine.engine_world import World
 from export_assets_tests.fidelity.random_schemas import make_database, random_table
 
-SCHEMAS = 250 if os.environ.get("EXPORT_ASSETS_SOAK") == "1" else 20
-TOGETHER = 20
+SCHEMAS = 252 if os.environ.get("EXPORT_ASSETS_SOAK") == "1" else 12
+TOGETHER = 12
 YAML = "{source: shop, url: shop.db, redact_defaults: false, tables: {'*': {}}}"
 ABOUT = "_export_assets"
 

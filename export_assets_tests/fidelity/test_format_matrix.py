@@ -1,0 +1,9 @@
+"""The page that says how truly formats carry values says what they do."""
+
+from docs.fidelity import REFERENCE, formats_page
+
+
+def test_the_page_of_the_formats_is_current() -> None:
+    page = REFERENCE / "fidelity-formats.md"
+
+    assert page.read_text(encoding="utf-8") == formats_page()
