@@ -1,4 +1,4 @@
-"""Write the pages of docs/reference that say how truly each type of a database is exported.
+"""Write the pages of docs/reference that say how truly types of databases and formats are carried.
 
 python -m docs.fidelity            writes them, by exporting the test matrices
 python -m docs.fidelity --check    writes nothing, exits 1 where a page is out of date
@@ -8,6 +8,7 @@ The page of a database whose server cannot be started here is left as it is, and
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from docs.generate import REFERENCE
 from export_assets_tests.fidelity.fidelity_row import FidelityRow
@@ -26,6 +27,13 @@ have where it promises none. `widened` is another type that holds every value ex
 declared one does not; the values that are of another kind, or do not parse, are counted. `lossy`
 is a value that could not be carried, counted too. Nothing is ever changed without a word here:
 the same verdict, reason and count stand in the manifest and in the report of each run."""
+
+
+_FORMATS = """\
+Every line is a column with awkward values of one kind, written to each format, read back and
+compared by digest. `exact` is what it is called. `widened` values read back as exactly, but are
+held in another form than the type's own. `lossy` ones are held as another value. Both are counted,
+here as in the manifest and the report of each run."""
 
 
 class ServerMissingError(Exception):
@@ -94,17 +102,54 @@ def page(title: str, rows: Sequence[FidelityRow], *, how: str = _ALONE) -> str:
     return "\n".join(lines) + "\n"
 
 
+def formats_page() -> str:
+    """Return the page of the formats: what each does with awkward values of every type."""
+    from export_assets.formats.registry import FORMATS
+    from export_assets_tests.fidelity.format_matrix import rows
+
+    lines = [
+        GENERATED,
+        "# How truly formats carry values",
+        "",
+        _FORMATS,
+        "",
+        f"| values | {' | '.join(FORMATS)} |",
+        f"|---|{'---|' * len(FORMATS)}",
+    ]
+    reasons: list[str] = []
+    for kind, by_format in rows().items():
+        cells = []
+        for one in by_format.values():
+            if one.verdict == "exact":
+                cells.append("exact")
+                continue
+            if one.reason not in reasons:
+                reasons.append(one.reason)
+            of = f" {one.count} of {one.values}" if one.count < one.values else ""
+            cells.append(f"{one.verdict}{of} ({reasons.index(one.reason) + 1})")
+        lines.append(f"| {kind} | {' | '.join(cells)} |")
+    lines += ["", *(f"{number}. {reason}" for number, reason in enumerate(reasons, 1))]
+    return "\n".join(lines) + "\n"
+
+
 def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
+
+
+def _database(title: str, how: str, rows: Callable[[], Sequence[FidelityRow]]) -> str:
+    return page(title, rows(), how=how)
 
 
 def main(arguments: list[str]) -> int:
     """Write or check the pages; return the exit code."""
     stale = 0
-    for name, (title, how, rows) in PAGES.items():
+    pages: dict[str, Callable[[], str]] = {
+        name: partial(_database, title, how, rows) for name, (title, how, rows) in PAGES.items()
+    }
+    for name, written in {"fidelity-formats.md": formats_page, **pages}.items():
         path = REFERENCE / name
         try:
-            text = page(title, rows(), how=how)
+            text = written()
         except ServerMissingError as missing:
             print(f"docs/reference/{name}: left as it is: {missing}")
             continue

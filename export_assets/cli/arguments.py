@@ -13,7 +13,12 @@ TablesArgument = Annotated[
 ]
 FormatsOption = Annotated[
     list[str] | None,
-    typer.Option("--format", "-f", help="File format: repeat, separate by commas, or say 'all'."),
+    typer.Option(
+        "--format",
+        "-f",
+        help="File format: repeat, separate by commas, or say 'all' for parquet, csv, ndjson and "
+        "json.",
+    ),
 ]
 SourceUrlOption = Annotated[
     str | None,

@@ -105,15 +105,15 @@ class SelectionOptions(CommonOptions):
         bool,
         typer.Option(
             "--one-file",
-            help="Write all tables into one JSON document, a member each. Needs --output-dir and "
-            "--format json.",
+            help="Write all tables into one file. Needs --output-dir, and --format json, xlsx, "
+            "sqlite or duckdb.",
         ),
     ] = False
     metadata: Annotated[
         bool,
         typer.Option(
             "--metadata/--no-metadata",
-            help="Whether that document begins with where its records come from.",
+            help="Whether that file tells where its records come from.",
         ),
     ] = True
     overwrite: Annotated[

@@ -196,7 +196,7 @@ class SourceConfig(Model):
     assume_timezone: Timezone = "UTC"
     """IANA zone in which times without an offset are read."""
     formats: Formats = ("parquet",)
-    """File formats of every table; `all` is every format there is."""
+    """File formats of every table; `all` is parquet, csv, ndjson and json."""
     format_options: Mapping[FormatName, FormatOptionsConfig] = Field(default_factory=dict)
     """Options by format."""
     tables: Annotated[

@@ -23,8 +23,17 @@ from export_assets.config.time_forms import check_form
 
 SourceKind = Literal["database", "event_log", "state_files"]
 
-FormatName = Literal["parquet", "csv", "ndjson", "json"]
+FormatName = Literal["parquet", "csv", "ndjson", "json", "tsv", "xlsx", "sqlite", "duckdb"]
 FORMAT_NAMES: tuple[FormatName, ...] = get_args(FormatName)
+
+ALL_FORMATS: tuple[FormatName, ...] = ("parquet", "csv", "ndjson", "json")
+"""What `all` stands for: formats of any number of rows, none of them another one once more.
+
+Spreadsheets end after a million rows, TSV is CSV again, and databases are chosen by name.
+"""
+
+ONE_FILE_FORMATS: tuple[FormatName, ...] = ("json", "xlsx", "sqlite", "duckdb")
+"""Formats of which one file can hold several tables."""
 
 TypeName = Literal[
     "boolean",
@@ -352,19 +361,20 @@ class Cadence(Model):
 
 
 def expand_formats(value: object) -> object:
-    """Turn `all` (alone or in a list) into every format and drop repetitions, order kept."""
+    """Turn `all` (alone or in a list) into `ALL_FORMATS` and drop repetitions, order kept."""
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
         return value
-    return tuple(FORMAT_NAMES) if "all" in names else tuple(dict.fromkeys(names))
+    if "all" in names:
+        names = [*ALL_FORMATS, *(name for name in names if name != "all")]
+    return tuple(dict.fromkeys(names))
 
 
 Formats = Annotated[
     tuple[FormatName, ...],
     BeforeValidator(
         expand_formats,
-        json_schema_input_type=Literal["all", "parquet", "csv", "ndjson", "json"]
-        | tuple[Literal["all", "parquet", "csv", "ndjson", "json"], ...],
+        json_schema_input_type=Literal["all", FormatName] | tuple[Literal["all", FormatName], ...],
     ),
     Field(min_length=1),
 ]

@@ -77,7 +77,8 @@ class Lane(Thread):
         # Where a partition is one file it must stay open until its last row.
         splits = destination.splits or self._divide is not None
         self._open_writers = open_writers if splits else None
-        self._max_rows = max_rows_per_file if splits else None
+        limits = [limit for limit in (max_rows_per_file, fmt.most_rows) if limit is not None]
+        self._max_rows = min(limits) if splits and limits else None
         self._queue: Queue[Message] = Queue(_QUEUED_BATCHES)
         self._stopped = Event()
         self._ended = Event()
@@ -213,14 +214,23 @@ class Lane(Thread):
         for piece in self._pieces(place, batch):
             part = self._part(slot, place)
             part.writer.write(piece)
-            part.handed.add(piece, hashed if self._carried is self._schema else None)
-            hashed = hashed and hashed.after(piece.rows)
+            held = piece
             if self._carried is not self._schema:
                 held = self.format.carried_rows(piece, self._schema, self.options)
-                self._handed_of(key).update(held)
+                self._hold(key, held, hashed if held is piece else None)
+            part.handed.add(piece, hashed if held is piece else None)
+            hashed = hashed and hashed.after(piece.rows)
             part.rows += piece.rows
             if self._max_rows is not None and part.rows >= self._max_rows:
                 self._close(place)
+
+    def _hold(self, key: str, held: Batch, hashed: Hashed | None) -> None:
+        """Add what a file holds of a batch; with its hashes where that is all of it."""
+        builder = self._handed_of(key)
+        if hashed is None:
+            builder.update(held)
+        else:
+            builder.add(hashed.hashes, hashed.offset, held.rows)
 
     def _handed_of(self, key: str) -> DigestBuilder:
         return self._handed.setdefault(key, DigestBuilder(self._carried))

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from export_assets.config.models import SourceConfig
 from export_assets.engine.destination import DirectoryDestination, Opener, StoreDestination
-from export_assets.engine.document import DocumentDestination
+from export_assets.engine.one_file import OneFileDestination
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest, Run
-from export_assets.formats.base import FormatOptions
-from export_assets.formats.document import check_members
+from export_assets.formats.base import Format, FormatOptions
+from export_assets.formats.joiners import joiner_of
+from export_assets.formats.registry import format_named
 from export_assets.store.adhoc import DirectoryTarget
 from export_assets.store.local import LocalStore
 
@@ -29,47 +31,58 @@ class Outlet:
 @contextmanager
 def open_outlet(
     store: LocalStore,
-    source: str,
+    source: SourceConfig,
     request: ExportRequest,
     run: Run,
     *,
     tables: Sequence[str],
-    document_options: FormatOptions,
+    chosen: Sequence[str],
+    options: Callable[[str, Format], FormatOptions],
 ) -> Iterator[Outlet]:
     """Open the store per table, or an output directory for the whole run.
 
     Args:
         store: Where partitions are published without an output directory.
-        source: The name of the source.
+        source: The source.
         request: What is exported.
         run: The run.
         tables: Every table of the source.
-        document_options: How the tables are written where they are one document.
+        chosen: Those to be exported.
+        options: How a table is written in a format, `*` being any.
 
     Raises:
         DestinationError: The output directory cannot be written.
-        UsageError: A table cannot be in one document with its metadata.
+        UsageError: A table cannot be in one file with its metadata.
     """
     if request.output_dir is None:
         yield Outlet(
-            open=lambda slots: StoreDestination(store, source, run.id, slots, request.lock_timeout)
+            open=lambda slots: StoreDestination(
+                store, source.source, run.id, slots, request.lock_timeout
+            )
         )
         return
     if request.one_file:
-        check_members(tables, metadata=request.document_metadata)
+        joiner_of(request.formats[0]).check(chosen, described=request.document_metadata)
     target = DirectoryTarget(
         request.output_dir,
         run.now,
         run_id=run.id,
         overwrite=request.overwrite,
-        private=store.is_private(source),
+        private=store.is_private(source.source),
     )
     with target:
         if not request.one_file:
             directory = DirectoryDestination(target, tables)
             yield Outlet(open=lambda _: directory)
             return
-        document = DocumentDestination(
-            target, source=source, request=request, run=run, options=document_options
+        fmt = format_named(request.formats[0])
+        whole = OneFileDestination(
+            target,
+            source=source.source,
+            relations=source.relations,
+            request=request,
+            run=run,
+            fmt=fmt,
+            options=options("*", fmt),
         )
-        yield Outlet(open=lambda _: document, finish=document.finish)
+        yield Outlet(open=lambda _: whole, finish=whole.finish)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from export_assets.config.format_options import FormatOptionsConfig
-from export_assets.config.rules import Scalar
+from export_assets.config.rules import ONE_FILE_FORMATS, Scalar
 from export_assets.errors import UsageError
 from export_assets.tables.partitions import Window
 
@@ -50,9 +50,9 @@ class ExportRequest:
     """Where the source's sets are published instead of in the store: a directory each, exchanged
     whole; tables are not exported then."""
     one_file: bool = False
-    """Write all tables into one JSON document in `output_dir`."""
+    """Write all tables into one file in `output_dir`."""
     document_metadata: bool = True
-    """Whether that document says where its records come from, and how many they are."""
+    """Whether that file says where its records come from, and how many they are."""
     overwrite: bool = False
     """Replace files of the same name in `output_dir`; in the store, publish unchanged rows too."""
     full: bool = False
@@ -69,12 +69,12 @@ class ExportRequest:
 
         Raises:
             UsageError: Rows are filtered or cut and no output directory is given, the range of
-                time is none, or what is asked for cannot be one document.
+                time is none, or what is asked for cannot be one file.
         """
         object.__setattr__(self, "partitions", tuple(dict.fromkeys(self.partitions)))
         self._check_window()
         if self.one_file:
-            self._check_document()
+            self._check_one_file()
         if self.export_dir is not None and self.output_dir is not None:
             msg = "export-dir and output-dir: give one of them"
             raise UsageError(msg)
@@ -88,12 +88,12 @@ class ExportRequest:
             msg = "limit and offset: must not be negative"
             raise UsageError(msg)
 
-    def _check_document(self) -> None:
+    def _check_one_file(self) -> None:
         if self.output_dir is None:
             msg = "one-file: needs an output directory"
             raise UsageError(msg)
-        if self.formats != ("json",):
-            msg = "one-file: makes a JSON document; give the format json and no other"
+        if len(self.formats) != 1 or self.formats[0] not in ONE_FILE_FORMATS:
+            msg = f"one-file: give one format of {', '.join(ONE_FILE_FORMATS)}, and no other"
             raise UsageError(msg)
         if self.partitions:
             msg = "one-file: holds whole tables; give a date range instead of partitions"

@@ -31,7 +31,6 @@ from export_assets.engine.tables import (
 from export_assets.engine.upstream import fetch_latest
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import ConfigError, DestConflict, ExportError, IntegrityError
-from export_assets.formats.registry import FORMATS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,11 +166,12 @@ class Exporter:
             # Only now: a request that is wrong leaves no directory behind.
             outlet = open_outlet(
                 self.workspace.store,
-                self.source.name,
+                config,
                 self.request,
                 self.run,
                 tables=snapshot.tables(),
-                document_options=self.choices.options("*", FORMATS["json"]),
+                chosen=names,
+                options=self.choices.options,
             )
             with outlet as opened:
                 for plan in verdict.plans:

@@ -80,6 +80,10 @@ class Format(ABC):
     """Accepted values of `FormatOptions.compression`, the default first."""
     carries_nonfinite = True
     """Whether NaN and the infinities are written as such; else they become null and are counted."""
+    most_rows: int | None = None
+    """How many rows a file can have, where there is a limit."""
+    reproducible = True
+    """Whether equal rows give equal bytes."""
 
     @abstractmethod
     def suffix(self, options: FormatOptions) -> str:
@@ -126,6 +130,8 @@ class Format(ABC):
 
     def carried(self, schema: TableSchema, options: FormatOptions) -> TableSchema:  # noqa: ARG002 - part of the seam
         """Return the columns that a file holds; all of them, unless *options* say otherwise.
+
+        Another object than *schema* says that `carried_rows` may differ from what is handed over.
 
         Raises:
             UsageError: Under *options* a table of *schema* cannot be written.

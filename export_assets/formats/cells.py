@@ -66,6 +66,12 @@ def from_text(column: Column, text: pl.Series) -> pl.Series:
     return _values(column, text.alias("text")).alias(column.name)
 
 
+def float_texts(values: pl.Series) -> pl.Series:
+    """Return *values* in the shortest form that reads back as each, which CSV has too."""
+    text = pl.DataFrame({"v": values}).write_csv(include_header=False)
+    return pl.Series(values.name, text.split("\n")[:-1], dtype=pl.String).replace("", None)
+
+
 def _values(column: Column, text: pl.Series) -> pl.Series:
     match column.logical:
         case LogicalType.DATE | LogicalType.TIMESTAMP | LogicalType.NAIVE_TIMESTAMP:

@@ -78,10 +78,12 @@ class CsvFormat(Format):
     name = "csv"
     kind = "csv"
     compressions = ("none", "gzip", "zstd")
+    delimiter = ","
+    """Where options say nothing."""
 
     def suffix(self, options: FormatOptions) -> str:
         """Return `.csv`, `.csv.gz` or `.csv.zst`."""
-        return ".csv" + SUFFIXES[compression_of(self.name, options, self.compressions)]
+        return f".{self.name}" + SUFFIXES[compression_of(self.name, options, self.compressions)]
 
     def check_options(self, options: FormatOptions) -> None:
         """Refuse a delimiter that is not one character, unknown codecs and pretty printing.
@@ -99,7 +101,7 @@ class CsvFormat(Format):
     def canonical(self, options: FormatOptions) -> FormatOptions:
         """Return the normal form: codec, level, delimiter and line layout spelt out."""
         codec = compression_of(self.name, options, self.compressions)
-        layout = CsvLayout.of(options)
+        layout = self._layout(options)
         profile = "default" if options.profile == "tidy" else options.profile
         normal = normal_form(codec, level_of(options, codec))
         return replace(normal, profile=profile, delimiter=layout.delimiter)
@@ -122,7 +124,7 @@ class CsvFormat(Format):
 
     def dialect(self, options: FormatOptions) -> Dialect:
         """Describe delimiter, line end, NULL and formula guard."""
-        layout = CsvLayout.of(options)
+        layout = self._layout(options)
         return Dialect(
             values={
                 "encoding": "utf-8",
@@ -148,7 +150,7 @@ class CsvFormat(Format):
         """Create *path* and write its header."""
         self.check_options(options)
         codec = compression_of(self.name, options, self.compressions)
-        layout = CsvLayout.of(options)
+        layout = self._layout(options)
         header = layout.header(schema)
         sink = TextSink(path, codec=codec, level=level_of(options, codec))
         try:
@@ -173,7 +175,10 @@ class CsvFormat(Format):
         """
         self.check_options(options)
         codec = compression_of(self.name, options, self.compressions)
-        return read_csv(path, schema, CsvLayout.of(options), codec=codec)
+        return read_csv(path, schema, self._layout(options), codec=codec)
+
+    def _layout(self, options: FormatOptions) -> CsvLayout:
+        return CsvLayout.of(options, delimiter=self.delimiter)
 
 
 def _floats_within(schema: TableSchema) -> list[Column]:

@@ -7,7 +7,7 @@ from typing import Self
 import polars as pl
 
 from export_assets.formats.base import FormatOptions
-from export_assets.formats.cells import TEXTUAL, to_text
+from export_assets.formats.cells import TEXTUAL, float_texts, to_text
 from export_assets.formats.streams import TextSink
 from export_assets.tables.schema import Column, TableSchema
 
@@ -35,12 +35,12 @@ class CsvLayout:
     guard: bool = False
 
     @classmethod
-    def of(cls, options: FormatOptions) -> Self:
-        """Return the layout *options* ask for."""
+    def of(cls, options: FormatOptions, *, delimiter: str) -> Self:
+        """Return the layout *options* ask for, with *delimiter* where they name none."""
         excel = options.profile == "excel"
         windows = options.profile in {"excel", "legacy"}
         return cls(
-            delimiter=options.delimiter or ",",
+            delimiter=options.delimiter or delimiter,
             line_end="\r\n" if windows else "\n",
             mark=excel,
             guard=excel,
@@ -97,14 +97,8 @@ def _encode_quoted(texts: pl.DataFrame, layout: CsvLayout) -> bytes:
 
 def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
     if dtype.is_float():
-        # The same shortest form that Polars writes into CSV.
-        return pl.col(name).map_batches(_float_texts, return_dtype=pl.String())
+        return pl.col(name).map_batches(float_texts, return_dtype=pl.String())
     return pl.col(name).cast(pl.String)
-
-
-def _float_texts(values: pl.Series) -> pl.Series:
-    text = pl.DataFrame({"v": values}).write_csv(include_header=False)
-    return pl.Series(values.name, text.split("\n")[:-1], dtype=pl.String).replace("", None)
 
 
 def _quoted(cell: pl.Expr, layout: CsvLayout) -> pl.Expr:

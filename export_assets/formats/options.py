@@ -112,3 +112,16 @@ def refuse_directories(name: str, options: FormatOptions) -> None:
 def normal_form(codec: str, level: int | None) -> FormatOptions:
     """Return options that say nothing but the codec and its level."""
     return replace(FormatOptions(), compression=codec, compression_level=level)
+
+
+def check_plain(name: str, options: FormatOptions) -> None:
+    """Refuse for format *name*, whose files are of one kind, whatever belongs to others.
+
+    Raises:
+        UsageError: Something was chosen.
+    """
+    level_of(options, compression_of(name, options, ("none",)))
+    refuse_line_shapes(name, options)
+    refuse_directories(name, options)
+    refuse_delimiter(name, options)
+    refuse_pretty(name, options)

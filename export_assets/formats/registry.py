@@ -3,18 +3,27 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from export_assets.config.rules import ALL_FORMATS
 from export_assets.errors import UsageError
 from export_assets.formats.base import Format
 from export_assets.formats.csv import CsvFormat
+from export_assets.formats.duckdb import DuckDbFormat
 from export_assets.formats.json import JsonFormat
 from export_assets.formats.ndjson import NdjsonFormat
 from export_assets.formats.parquet import ParquetFormat
+from export_assets.formats.sqlite import SqliteFormat
+from export_assets.formats.tsv import TsvFormat
+from export_assets.formats.xlsx import XlsxFormat
 
 FORMATS: dict[str, Format] = {
     "parquet": ParquetFormat(),
     "csv": CsvFormat(),
     "ndjson": NdjsonFormat(),
     "json": JsonFormat(),
+    "tsv": TsvFormat(),
+    "xlsx": XlsxFormat(),
+    "sqlite": SqliteFormat(),
+    "duckdb": DuckDbFormat(),
 }
 
 
@@ -33,7 +42,7 @@ def format_named(name: str) -> Format:
 
 
 def resolve_formats(names: Iterable[str]) -> tuple[Format, ...]:
-    """Return the formats called *names* once each, in the order given; `all` means every one.
+    """Return the formats called *names* once each, in the order given; see `ALL_FORMATS`.
 
     Raises:
         UsageError: There is no such format.
@@ -41,7 +50,7 @@ def resolve_formats(names: Iterable[str]) -> tuple[Format, ...]:
     chosen: dict[str, Format] = {}
     for name in names:
         if name.strip().lower() == "all":
-            chosen.update({fmt.name: chosen.get(fmt.name, fmt) for fmt in FORMATS.values()})
+            chosen.update({one: chosen.get(one, FORMATS[one]) for one in ALL_FORMATS})
         else:
             fmt = format_named(name)
             chosen[fmt.name] = fmt

@@ -100,6 +100,7 @@ _NATURAL: dict[str, Natural] = {
         misfit="{c} >= time '24:00:00'",
         fact="holds 24:00:00",
     ),
+    "TIME_NS": Natural(logical=LogicalType.TIME, dtype=pl.Time()),
     "TIMESTAMP": _timestamp(),
     "TIMESTAMP_S": _timestamp("cast({c} as timestamp)"),
     "TIMESTAMP_MS": _timestamp("cast({c} as timestamp)"),

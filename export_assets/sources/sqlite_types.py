@@ -28,6 +28,10 @@ _NAMED: dict[str, LogicalType] = {
     "VARBINARY": LogicalType.BINARY,
     "BYTEA": LogicalType.BINARY,
     "JSONB": LogicalType.BINARY,
+    # What our own databases declare, see `formats.sqlite_columns`.
+    "NAIVE_TIMESTAMP": LogicalType.NAIVE_TIMESTAMP,
+    "JSON_TEXT": LogicalType.JSON,
+    "UUID_TEXT": LogicalType.UUID,
 }
 _BY_AFFINITY: dict[Affinity, LogicalType] = {
     "integer": LogicalType.INTEGER,
@@ -35,7 +39,7 @@ _BY_AFFINITY: dict[Affinity, LogicalType] = {
     "blob": LogicalType.BINARY,
     "real": LogicalType.FLOAT,
 }
-_DECIMALS = ("DECIMAL", "NUMERIC", "NUMBER", "DEC")
+_DECIMALS = ("DECIMAL", "NUMERIC", "NUMBER", "DEC", "DECIMAL_TEXT")
 _PRECISION_LIMIT = 38
 
 TEMPORAL = frozenset(
@@ -99,6 +103,7 @@ def raw_dtype(column: Column) -> pl.DataType:
     """Return the Polars type raw batches hold *column* as.
 
     SQLite has no decimals: it holds them as reals, or as integers where nothing follows the point.
+    Our own databases hold those of many digits as texts, and declare them so.
     Values that are read by configured rules are delivered as text, whatever they are.
     """
     if column.reading is not None and column.reading.from_text:
@@ -106,6 +111,8 @@ def raw_dtype(column: Column) -> pl.DataType:
     if column.logical in (LogicalType.INTEGER, LogicalType.BOOLEAN):
         return pl.Int64()
     if column.logical is LogicalType.DECIMAL:
+        if affinity(column.declared) == "text" and _split(column.declared)[0] in _DECIMALS:
+            return pl.String()
         return pl.Float64() if column.scale else pl.Int64()
     if column.logical is LogicalType.FLOAT or column.encoding.startswith("epoch"):
         return pl.Float64()

@@ -10,6 +10,7 @@ from export_assets.config.overrides import flag, source_overrides
 from export_assets.config.project import load_project
 from export_assets.errors import ConfigError
 
+KNOWN = "parquet, csv, ndjson, json, tsv, xlsx, sqlite, duckdb"
 SHOP = """\
 source: shop
 url: shop.db
@@ -57,7 +58,7 @@ def mistakes(tmp_path: Path, text: str, environ: Mapping[str, str] | None = None
         ),
         (
             "formats: [parquet, cvs]",
-            "formats.1: must be one of parquet, csv, ndjson, json, not 'cvs', did you mean 'csv'?",
+            f"formats.1: must be one of {KNOWN}, not 'cvs', did you mean 'csv'?",
         ),
         ("formats: []", "formats: must not be empty"),
         ("formats: 5", "formats: must be a list, not 5"),
@@ -129,7 +130,7 @@ def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
         "shop.yaml: description: environment variable UNSET is not set",
         "shop.yaml: source: required key is missing",
         "shop.yaml: url: required key is missing",
-        "shop.yaml: formats.0: must be one of parquet, csv, ndjson, json, not 'xml'",
+        f"shop.yaml: formats.0: must be one of {KNOWN}, not 'xml'",
         "shop.yaml: tables.orders.chekcs: unknown key, did you mean 'checks'?",
         "shop.yaml: sorce: unknown key, did you mean 'source'?",
     ]
@@ -304,7 +305,11 @@ def test_what_a_variable_replaced_no_longer_comes_from_the_file(tmp_path: Path) 
         ("QQ", "1", ": unknown key, valid keys: source, "),
         ("URL__HOST", "x", ": url has no keys of its own"),
         ("BUSY_TIMEOUT", "soon", ": must be a number, not 'soon'"),
-        ("FORMATS", "[csv, xml]", ": 1: must be one of parquet, csv, ndjson, json, not 'xml'"),
+        (
+            "FORMATS",
+            "[csv, xml]",
+            f": 1: must be one of {KNOWN}, not 'xml'",
+        ),
         ("KEEP", "{daily", ": the value is not YAML"),
         ("TABLES__ORDERS__PARTITION_BY", "{every: day}", ": column: required key is missing"),
     ],

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from export_assets.config.format_options import FormatOptionsConfig
 from export_assets.config.models import SourceConfig, TableConfig
 from export_assets.config.rules import (
-    FORMAT_NAMES,
+    ALL_FORMATS,
     ColumnCheck,
     ColumnType,
     EncodingName,
@@ -57,8 +57,9 @@ def test_the_tables_exported_by_default(tables: object, selected: list[str]) -> 
     [
         (None, ("parquet",)),
         ("csv", ("csv",)),
-        ("all", FORMAT_NAMES),
-        (["csv", "all"], FORMAT_NAMES),
+        ("all", ALL_FORMATS),
+        (["csv", "all"], ALL_FORMATS),
+        (["xlsx", "all"], (*ALL_FORMATS, "xlsx")),
         (["json", "csv", "json"], ("json", "csv")),
     ],
 )

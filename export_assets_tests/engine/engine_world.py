@@ -27,6 +27,7 @@ from export_assets.tables.schema import TableSchema
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ALL_FORMATS = ("parquet", "csv", "ndjson", "json")
+REPRODUCIBLE = tuple(name for name, fmt in FORMATS.items() if fmt.reproducible)
 
 SHOP = """
 source: shop
@@ -253,6 +254,8 @@ class FakeFormat(Format):
         self.kind = self.inner.kind
         self.compressions = self.inner.compressions
         self.carries_nonfinite = self.inner.carries_nonfinite
+        self.most_rows = self.inner.most_rows
+        self.reproducible = self.inner.reproducible
 
     def suffix(self, options: FormatOptions) -> str:
         return self.inner.suffix(options)

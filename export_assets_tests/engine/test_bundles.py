@@ -228,6 +228,17 @@ def test_a_table_without_rows_has_its_file_with_a_header(clinic: Bundles) -> Non
         assert list(csv.reader(file)) == [["id", "client_id", "birth_id", "data"]]
 
 
+def test_files_whose_bytes_are_their_own_are_left_as_they_are_too(clinic: Bundles) -> None:
+    formats = ("tsv", "xlsx", "sqlite", "duckdb")
+
+    first = clinic.bundler("clients", "c1", formats=formats).export()
+    before = files(clinic.exports)
+    same = clinic.bundler("clients", "c1", formats=formats).export()
+
+    assert [one.records[0].status for one in (first, same)] == ["success", "unchanged"]
+    assert files(clinic.exports) == before
+
+
 def test_equal_rows_are_left_as_they_are_and_other_ones_replaced(clinic: Bundles) -> None:
     first = clinic.bundler("clients", "c1", formats=("parquet",)).export()
     before = files(clinic.exports)

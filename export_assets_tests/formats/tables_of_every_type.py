@@ -255,6 +255,12 @@ LAYOUTS: dict[str, tuple[str, FormatOptions]] = {
     "json gz": ("json", FormatOptions(compression="gz")),
     "json pretty": ("json", FormatOptions(pretty=True)),
     "json pretty zst": ("json", FormatOptions(pretty=True, compression="zst")),
+    "tsv": ("tsv", FormatOptions()),
+    "tsv gz": ("tsv", FormatOptions(compression="gzip")),
+    "tsv excel": ("tsv", FormatOptions(profile="excel")),
+    "sqlite": ("sqlite", FormatOptions()),
+    "duckdb": ("duckdb", FormatOptions()),
+    "xlsx": ("xlsx", FormatOptions()),
 }
 """Every format in every layout worth a round trip."""
 

@@ -25,6 +25,9 @@ every_layout = pytest.mark.parametrize("name", LAYOUTS)
 every_type = pytest.mark.parametrize("column", VALUES)
 
 
+every_reproducible_layout = pytest.mark.parametrize(
+    "name", [name for name in LAYOUTS if layout(name)[0].reproducible]
+)
 every_strictness = pytest.mark.parametrize("strict", [True, False], ids=["strict", "values only"])
 
 
@@ -80,8 +83,9 @@ def test_a_table_without_rows_is_a_whole_file(name: str, tmp_path: Path) -> None
     write(fmt, never, schema, [], options=options)
     write(fmt, empty, schema, [frame.clear(), frame.clear()], options=options)
 
-    assert never.read_bytes() == empty.read_bytes()
-    assert_frame_equal(read(fmt, never, schema, options=options), frame.clear())
+    assert never.read_bytes() == empty.read_bytes() or not fmt.reproducible
+    for path in (never, empty):
+        assert_frame_equal(read(fmt, path, schema, options=options), frame.clear())
 
 
 @every_layout
@@ -94,7 +98,7 @@ def test_one_row_reads_back(name: str, tmp_path: Path) -> None:
     assert_frame_equal(read(fmt, tmp_path / "one", schema, options=options), frame[:1])
 
 
-@every_layout
+@every_reproducible_layout
 def test_the_bytes_do_not_depend_on_how_rows_are_cut_into_batches(
     name: str, tmp_path: Path
 ) -> None:
@@ -114,7 +118,7 @@ def test_the_bytes_do_not_depend_on_how_rows_are_cut_into_batches(
     assert len(files) == 1
 
 
-@pytest.mark.parametrize("fmt", FORMATS)
+@pytest.mark.parametrize("fmt", [name for name in FORMATS if FORMATS[name].reproducible])
 def test_batches_of_arrow_and_of_polars_give_the_same_file(fmt: str, tmp_path: Path) -> None:
     schema, frame = table_of()
 
@@ -140,7 +144,7 @@ def test_reading_gives_many_batches_of_the_conformed_schema(fmt: str, tmp_path: 
     assert_frame_equal(pl.concat([batch.frame for batch in batches]), frame)
 
 
-@pytest.mark.parametrize("name", ["csv", "csv zst", "csv section sign", "ndjson", "json"])
+@pytest.mark.parametrize("name", [*FORMATS, "csv zst", "csv section sign"])
 def test_a_value_larger_than_a_block_reads_back(name: str, tmp_path: Path) -> None:
     fmt, options = layout(name)
     schema, _ = table_of(["text"])
@@ -182,7 +186,7 @@ def test_garbage_after_the_end_is_refused(name: str, tmp_path: Path) -> None:
         read(fmt, path, schema, options=options)
 
 
-@pytest.mark.parametrize("name", ["parquet", "csv", "ndjson", "json", "json pretty"])
+@pytest.mark.parametrize("name", [*FORMATS, "json pretty"])
 def test_other_columns_are_refused(name: str, tmp_path: Path) -> None:
     fmt, options = layout(name)
     schema, frame = table_of(["integer", "text", "float"])
@@ -197,7 +201,7 @@ def test_other_columns_are_refused(name: str, tmp_path: Path) -> None:
         read(fmt, path, more, options=options)
 
 
-@pytest.mark.parametrize("name", ["parquet", "csv", "ndjson", "json", "json pretty"])
+@pytest.mark.parametrize("name", [*FORMATS, "json pretty"])
 @pytest.mark.parametrize(
     "logical",
     [
@@ -261,7 +265,7 @@ def test_an_aborted_writer_leaves_no_open_handle(name: str, tmp_path: Path) -> N
     writer.abort()
     writer.abort()
 
-    assert during == before + 1
+    assert during > before
     assert len(list(handles.iterdir())) == before
 
 

@@ -34,6 +34,39 @@ assert rows == batches * 50_000, rows
 print(peak_kilobytes())
 """
 
+ROWS_OF_A_KEY = """
+import sys
+from pathlib import Path
+import polars as pl
+from export_assets.formats.base import FormatOptions
+from export_assets.formats.joiners import JOINERS
+from export_assets.formats.joining import part_of
+from export_assets.formats.registry import format_named
+from export_assets.tables.batch import Batch
+from export_assets.tables.schema import Column, LogicalType, TableSchema
+from export_assets_tests.peak_memory import peak_kilobytes
+
+name, home, rows = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+fmt, options = format_named(name), FormatOptions()
+kinds = {"id": LogicalType.INTEGER, "f": LogicalType.FLOAT, "t": LogicalType.TEXT}
+columns = tuple(Column(name=name, logical=kind) for name, kind in kinds.items())
+schema = TableSchema(name="t", columns=columns, primary_key=("id",))
+path = home / f"part{fmt.suffix(options)}"
+writer = fmt.open(path, schema, options, {})
+for start in range(0, rows, 10_000):
+    n = pl.int_range(start, start + 10_000, eager=True)
+    texts = pl.Series([f"{one:0100d}" for one in range(start, start + 10_000)])
+    writer.write(Batch(pl.DataFrame({"id": n, "f": n * 1.1, "t": texts})))
+writer.close()
+part = part_of(fmt, path, schema, options)
+assert part.digest.rows == rows
+if name in JOINERS:
+    whole = home / "whole"
+    JOINERS[name].join(whole, {"t": part}, options, origin=None)
+    JOINERS[name].prove(whole, {"t": part}, options, origin=None)
+print(peak_kilobytes())
+"""
+
 FULL_DISK = """
 import random, resource, signal, sys
 from pathlib import Path
@@ -74,6 +107,20 @@ def run(code: str, *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+@pytest.mark.parametrize("name", ["tsv", "xlsx", "sqlite", "duckdb"])
+def test_ten_times_the_rows_are_written_read_joined_and_proven_in_the_same_memory(
+    name: str, tmp_path: Path
+) -> None:
+    peaks = []
+    for rows in (20_000, 200_000):
+        home = tmp_path / str(rows)
+        home.mkdir()
+        peaks.append(int(run(ROWS_OF_A_KEY, name, str(home), str(rows))))
+
+    # 200,000 rows are 24 MB, and of DuckDB their key is in memory beside them.
+    assert peaks[1] < peaks[0] * 1.3, peaks
 
 
 @pytest.mark.parametrize("name", ["parquet", "csv", "ndjson", "json"])

@@ -35,7 +35,7 @@ def test_an_unknown_codec_is_refused_with_the_list(name: str) -> None:
 @pytest.mark.parametrize(
     ("codec", "level", "range_"), [("gzip", 10, "1 to 9"), ("zstd", 0, "1 to 22")]
 )
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", [name for name in FORMATS if "gzip" in FORMATS[name].compressions])
 def test_a_level_out_of_range_is_refused(name: str, codec: str, level: int, range_: str) -> None:
     options = FormatOptions(compression=codec, compression_level=level)
 

@@ -118,6 +118,10 @@ def new_file() -> Iterator[Path]:
         "ndjson",
         "json",
         "json pretty",
+        "tsv",
+        "xlsx",
+        "sqlite",
+        "duckdb",
     ],
 )
 @bounded
@@ -138,7 +142,7 @@ def test_random_tables_come_back_and_cuts_change_nothing(
 
     assert_frame_equal(back, frame, check_exact=True)
     assert_frame_equal(values, frame, check_exact=True)
-    assert same
+    assert same or not fmt.reproducible
 
 
 @bounded
@@ -174,7 +178,7 @@ def test_every_finite_float_comes_back_bit_for_bit_without_comparing(
 
 @bounded
 @given(value=st.floats(width=64))
-@pytest.mark.parametrize("fmt", ["parquet", "csv"])
+@pytest.mark.parametrize("fmt", ["parquet", "csv", "tsv", "xlsx", "duckdb"])
 def test_every_float_comes_back_bit_for_bit(fmt: str, value: float) -> None:
     schema = TableSchema(name="t", columns=(Column(name="c", logical=LogicalType.FLOAT),))
     frame = pl.DataFrame({"c": [value]}, schema=schema.polars)

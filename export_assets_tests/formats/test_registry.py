@@ -2,7 +2,9 @@
 
 import pytest
 
+from export_assets.config.rules import FORMAT_NAMES, ONE_FILE_FORMATS
 from export_assets.errors import UsageError
+from export_assets.formats.joiners import JOINERS
 from export_assets.formats.registry import FORMATS, format_named, resolve_formats
 
 
@@ -18,7 +20,8 @@ def test_names_are_found_in_any_case_and_with_blanks_around() -> None:
 def test_an_unknown_format_is_refused_with_the_list() -> None:
     with pytest.raises(
         UsageError,
-        match=r"^Unsupported export format: xml; choose one of parquet, csv, ndjson, json$",
+        match=r"^Unsupported export format: xml; choose one of parquet, csv, ndjson, json, tsv, "
+        r"xlsx, sqlite, duckdb$",
     ):
         format_named("xml")
 
@@ -28,10 +31,16 @@ def test_a_misspelt_format_names_the_nearest() -> None:
         format_named("parqet")
 
 
-def test_all_means_every_format_once() -> None:
+def test_the_configuration_knows_every_format() -> None:
+    assert set(FORMATS) == set(FORMAT_NAMES)
+    assert set(JOINERS) == set(ONE_FILE_FORMATS) <= set(FORMAT_NAMES)
+
+
+def test_all_means_the_formats_of_any_number_of_rows_once() -> None:
     names = [fmt.name for fmt in resolve_formats(["json", "all", "csv"])]
 
     assert names == ["json", "parquet", "csv", "ndjson"]
+    assert resolve_formats(["sqlite", "all"])[0].name == "sqlite"
 
 
 def test_formats_keep_the_order_asked_for_and_repeats_are_one() -> None:
