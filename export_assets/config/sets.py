@@ -1,6 +1,6 @@
 """What a source's YAML says of sets: files of one moment that are published in one step."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat
 
@@ -19,6 +19,8 @@ class SetConfig(Model):
     """Its tables; without it every table that is exported by default."""
     formats: Formats = ("parquet",)
     """A file of every table in each of these."""
+    one_file: Literal["sqlite", "duckdb", "xlsx"] | None = None
+    """All tables in one file instead, called as the source: a database, or a workbook."""
     profile: str = ""
     """The layout of its files, where the built-in system knows several."""
     by_default: bool = True

@@ -6,17 +6,16 @@ from pathlib import Path
 
 from export_assets.config.rules import Relation
 from export_assets.engine.destination import Committed, Destination, Kept, Slot
-from export_assets.engine.published import published_schema
+from export_assets.engine.joining import proven_part, references_of
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.tables import TablePlan
 from export_assets.errors import IntegrityError
 from export_assets.formats.base import Format, FormatOptions
 from export_assets.formats.joiners import joiner_of
-from export_assets.formats.joining import Origin, Part, part_of
+from export_assets.formats.joining import Origin
 from export_assets.store.adhoc import DirectoryTarget
 from export_assets.store.manifest import Manifest
-from export_assets.tables.digest import Digest
 from export_assets.tables.schema import ForeignKey
 from export_assets.translate import translating
 
@@ -71,7 +70,7 @@ class OneFileDestination(Destination):
             raise Kept(path)
         part = f"part-{len(self._rooms):05d}{suffix}"
         self._target.discard(part)
-        keys = (*plan.schema.foreign_keys, *self._configured(plan.name))
+        keys = references_of(plan.schema, self._relations)
         self._rooms[plan.name] = _Room(path=self._target.staged(part), keys=keys)
         return OneFileSlot(self, plan.name, path)
 
@@ -113,7 +112,7 @@ class OneFileDestination(Destination):
         rooms = [self._rooms[table] for table in tables]
         manifests = [room.manifest for room in rooms if room.manifest is not None]
         parts = {
-            manifest.table: self._part(room, manifest)
+            manifest.table: proven_part(room.path, manifest, room.keys, self._format, self._options)
             for room, manifest in zip(rooms, manifests, strict=True)
         }
         origin = Origin(
@@ -126,29 +125,6 @@ class OneFileDestination(Destination):
         joiner.join(path, parts, self._options, origin=told)
         joiner.prove(path, parts, self._options, origin=told)
         return sum(part.digest.rows for part in parts.values())
-
-    def _part(self, room: _Room, manifest: Manifest) -> Part:
-        schema = replace(published_schema(manifest), foreign_keys=room.keys)
-        if any(column.fidelity == "lossy" for column in manifest.columns):
-            # What is recorded is of the source, of which the file holds something else.
-            return part_of(self._format, room.path, schema, self._options)
-        digest = Digest(
-            rows=manifest.rows,
-            row_digest=manifest.row_digest,
-            columns={column.name: column.digest for column in manifest.columns},
-        )
-        return Part(path=room.path, schema=schema, digest=digest)
-
-    def _configured(self, table: str) -> list[ForeignKey]:
-        return [
-            ForeignKey(
-                columns=(one.child_column,),
-                ref_table=one.parent_table,
-                ref_columns=(one.parent_column,),
-            )
-            for one in self._relations
-            if one.child_table == table
-        ]
 
     def _left_out(self, record: ExportRecord, first: ExportRecord) -> ExportRecord:
         if record.status in {"failed", "skipped"}:

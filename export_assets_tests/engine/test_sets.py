@@ -313,3 +313,51 @@ def test_a_damaged_manifest_does_not_keep_a_set_from_being_published(tmp_path: P
     report = world.export(tables=("all_of_it",))
     assert not report.failed
     assert verify_partition(place(world)) == []
+
+
+@pytest.mark.parametrize("fmt", ["sqlite", "duckdb", "xlsx"])
+def test_a_whole_source_is_published_as_one_file(tmp_path: Path, fmt: str) -> None:
+    sets = f"sets: {{whole: {{one_file: {fmt}}}}}\n"
+    relations = "relations: [{from: orders.id, to: customers.id}]\n"
+    world = shop(tmp_path, SHOP + sets + relations)
+    (record,) = world.export(tables=("whole",)).records
+    assert record.status == "success", record.error
+    assert record.path is not None
+    assert names(record.path) == {f"shop.{fmt}", "_manifest.json"}
+    manifest = read_if_there(record.path)
+    assert manifest is not None
+    assert [(one.name, one.rows) for one in manifest.set.tables] == [  # type: ignore[union-attr]
+        ("orders", 4),
+        ("customers", 2),
+    ]
+    assert verify_partition(record.path) == []
+    assert differing_content(record.path, manifest) is None
+    (again,) = world.export(tables=("whole",), full=True).records
+    assert again.status == "unchanged"
+    world.sql("update customers set name = 'Eve' where id = 1")
+    (changed,) = world.export(tables=("whole",)).records
+    assert changed.status == "success"
+    other = read_if_there(record.path)
+    assert other is not None
+    assert differing_content(record.path, other) is None
+    assert differing_content(record.path, manifest) is not None  # of the generation before
+
+
+@pytest.mark.parametrize("fmt", ["sqlite", "duckdb"])
+def test_the_one_file_is_a_source_again(tmp_path: Path, fmt: str) -> None:
+    world = shop(tmp_path, f"{SHOP}sets: {{whole: {{one_file: {fmt}}}}}\n")
+    (record,) = world.export(tables=("whole",)).records
+    assert record.path is not None
+    world.export(tables=("orders", "customers"))
+    other = World(tmp_path / "other")
+    other.home.mkdir()
+    other.config(
+        f"source: shop\nurl: {fmt}:///{record.path}/shop.{fmt}\n"
+        "tables: {orders: {}, customers: {}}\n"
+    )
+    assert not other.export().failed
+    again = other.manifest("customers", "parquet", "all")
+    assert again.row_digest == world.manifest("customers", "parquet", "all").row_digest
+    days = [world.manifest("orders", "parquet", f"day=2026-02-{day}") for day in ("08", "09", "10")]
+    total = sum(int(one.row_digest, 16) for one in days) % 2**64
+    assert int(other.manifest("orders", "parquet", "all").row_digest, 16) == total

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from export_assets.engine.published import differing_values
+from export_assets.engine.published import differing_values, published_schema
 from export_assets.engine.run import Exporter
 from export_assets.engine.sets.choosing import sets_of
 from export_assets.engine.sets.documents import recorded_level
@@ -17,6 +17,8 @@ from export_assets.engine.sets.writing import WrittenSet, walk
 from export_assets.engine.tables import define_views
 from export_assets.engine.verification import SourceFinding
 from export_assets.errors import IntegrityError, UsageError
+from export_assets.formats.joiners import joiner_of
+from export_assets.formats.joining import Part, TableJoiner, digest_of
 from export_assets.formats.nesting.layout import Frame
 from export_assets.formats.nesting.read import read_nested
 from export_assets.sources.base import Snapshot
@@ -29,7 +31,7 @@ from export_assets.store.manifest import (
     SetRecord,
 )
 from export_assets.store.tree import scan_partitions
-from export_assets.tables.digest import ALGORITHM
+from export_assets.tables.digest import ALGORITHM, Digest
 
 
 def differing_set(directory: Path, manifest: Manifest, record: SetRecord) -> str | None:
@@ -38,8 +40,15 @@ def differing_set(directory: Path, manifest: Manifest, record: SetRecord) -> str
     Raises:
         IntegrityError: A file cannot be read as the manifest describes it.
     """
+    joined = _joined(record)
+    for path, tables in joined.items():
+        fact = _differing_joined(directory, manifest, record, path, tables)
+        if fact is not None:
+            return fact
     for table in record.tables:
         for fmt, name in table.files.items():
+            if name in joined:
+                continue
             fact = differing_values(directory, _alone(manifest, record, table, fmt))
             if fact is not None:
                 return f"{name} {fact}"
@@ -47,6 +56,48 @@ def differing_set(directory: Path, manifest: Manifest, record: SetRecord) -> str
         fact = _differing_document(directory, document)
         if fact is not None:
             return fact
+    return None
+
+
+def _joined(record: SetRecord) -> dict[str, list[BundledTable]]:
+    """Return, by path, the tables of files that hold several, or one as one of several."""
+    found: dict[str, list[BundledTable]] = {}
+    for table in record.tables:
+        for name in table.files.values():
+            if name not in record.dialects:
+                found.setdefault(name, []).append(table)
+    return found
+
+
+def _differing_joined(
+    directory: Path, manifest: Manifest, record: SetRecord, path: str, tables: list[BundledTable]
+) -> str | None:
+    (fmt,) = {name for name, file in tables[0].files.items() if file == path}
+    joiner = joiner_of(fmt)
+    parts = {
+        table.name: Part(
+            path=directory / path,
+            schema=published_schema(_alone(manifest, record, table, fmt)),
+            digest=Digest(
+                rows=table.rows,
+                row_digest=table.row_digest,
+                columns={column.name: column.digest for column in table.columns},
+            ),
+        )
+        for table in tables
+    }
+    if not isinstance(joiner, TableJoiner):
+        return None
+    for table in tables:
+        found = digest_of(
+            joiner.read(directory / path, parts, table.name), parts[table.name].schema
+        )
+        if found.rows != table.rows:
+            return f"{path} holds {found.rows} rows of {table.name}, recorded are {table.rows}"
+        for column in table.columns:
+            lossy = column.fidelity == "lossy" and column.fidelity_count > 0
+            if not lossy and found.columns[column.name] != column.digest:
+                return f"{path}: values of {table.name} differ from those recorded in {column.name}"
     return None
 
 

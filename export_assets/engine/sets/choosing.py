@@ -6,9 +6,10 @@ from dataclasses import replace
 from export_assets.config.models import SourceConfig
 from export_assets.config.sets import SetConfig
 from export_assets.engine.request import ExportRequest
-from export_assets.engine.sets.spec import ExportSet, SetFile
+from export_assets.engine.sets.spec import ExportSet, SetFile, SetJoined
 from export_assets.engine.system import System
 from export_assets.errors import UsageError
+from export_assets.store.layout import safe_names
 
 _MB = 1_000_000
 
@@ -88,14 +89,22 @@ def _configured(
     if name in present:
         msg = f"sets.{name}: is called as a table is"
         raise UsageError(msg)
+    joined = (
+        (SetJoined(stem=config.source, format=rules.one_file, tables=tuple(tables)),)
+        if rules.one_file
+        else ()
+    )
     return ExportSet(
         name=name,
         description=rules.description,
-        files=tuple(
-            SetFile(stem=table, table=table, format=fmt)
-            for table in tables
+        files=()
+        if joined
+        else tuple(
+            SetFile(stem=stem, table=table, format=fmt)
+            for table, stem in safe_names(tables).items()
             for fmt in rules.formats
         ),
+        joined=joined,
         by_default=rules.by_default,
         most_bytes=None if rules.max_mb is None else int(rules.max_mb * _MB),
     )

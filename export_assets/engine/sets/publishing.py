@@ -142,6 +142,11 @@ def set_hash(one: ExportSet, tables: SetTables | ConfiguredSource) -> str:
     parts = [str(LAYOUT), one.profile, repr(one.split)]
     parts += [f"{name}={view.query}" for name, view in sorted(one.views.items())]
     parts += [repr((document.name, document.root, document.pretty)) for document in one.documents]
+    for joined in one.joined:
+        parts += [repr(joined), repr([str(relation) for relation in config.relations])]
+        parts += [
+            effective_hash(config, table, joined.format, ExportRequest()) for table in joined.tables
+        ]
     for table, fmt, stem, options in _files(one):
         request = ExportRequest(formats=(fmt,), options=options)
         parts.append(f"{stem} {table} {effective_hash(config, table, fmt, request)}")

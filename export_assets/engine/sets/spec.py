@@ -61,6 +61,16 @@ class SetDocument:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SetJoined:
+    """Several tables in one file."""
+
+    stem: str
+    """What the file is called, up to the ending that the format gives it."""
+    format: str
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SetView:
     """A table that exists only for a set."""
 
@@ -80,6 +90,7 @@ class ExportSet:
     description: str = ""
     files: tuple[SetFile, ...] = ()
     documents: tuple[SetDocument, ...] = ()
+    joined: tuple[SetJoined, ...] = ()
     views: Mapping[str, SetView] = field(default_factory=dict)
     split: str | None = None
     """What parts of the one document are called by, where each record of its uppermost level is
@@ -93,6 +104,7 @@ class ExportSet:
     def tables(self) -> list[str]:
         """Return every table it is made of, each once."""
         found = [file.table for file in self.files]
+        found += [table for joined in self.joined for table in joined.tables]
         for document in self.documents:
             found += [level.table for level in document.root.walk()]
             found += [document.summary] if document.summary is not None else []

@@ -1,10 +1,11 @@
 """All files of a set into one directory, and the record of what they hold."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from export_assets.engine.sets.documents import Nester
+from export_assets.engine.sets.joined import bundled, write_joined
 from export_assets.engine.sets.spec import ExportSet, Moment, SetDocument, SetFile
 from export_assets.engine.sets.tables import SetTables
 from export_assets.errors import ContractViolation
@@ -14,7 +15,6 @@ from export_assets.store.manifest import (
     DocumentRecord,
     FileRecord,
     LevelRecord,
-    Manifest,
     SetRecord,
 )
 
@@ -69,12 +69,17 @@ class SetWriter:
                 files += manifest.files
                 dialects[manifest.files[0].path] = dict(manifest.dialect)
             self._refuse_large(files)
-            tables.append(_bundled(table, proven))
+            tables.append(bundled(table, proven))
         documents = []
         for document in self.one.documents:
             path = directory / document.name
             documents.append(self.nester(document).write(path))
             files.append(file_record(path, documents[-1]))
+            self._refuse_large(files)
+        for joined in self.one.joined:
+            file, inside = write_joined(joined, self.tables, self.moment, directory)
+            files.append(file)
+            tables += inside
             self._refuse_large(files)
         record = SetRecord(
             tables=tuple(tables),
@@ -113,16 +118,3 @@ def file_record(path: Path, record: DocumentRecord) -> FileRecord:
     size, sha256 = hash_file(path)
     rows = sum(level.rows for level in walk(record.root))
     return FileRecord(path=record.path, bytes=size, rows=rows, sha256=sha256)
-
-
-def _bundled(table: str, proven: Mapping[str, Manifest]) -> BundledTable:
-    """Return the record of one table from what was proven of its files."""
-    first = next(iter(proven.values()))
-    return BundledTable(
-        name=table,
-        rows=first.rows,
-        row_digest=first.row_digest,
-        columns=first.columns,
-        primary_key=first.primary_key,
-        files={fmt: manifest.files[0].path for fmt, manifest in proven.items()},
-    )
