@@ -175,7 +175,7 @@ class _Step:
             if told.retriable:
                 sources.release(self.table.source)
             raise dg.Failure(one_line(told), allow_retries=told.retriable) from error
-        for warning in (*report.warnings, *report.notes):
+        for warning in (*report.warnings, *report.afterwards, *report.notes):
             self.context.log.warning(warning)
         self.figures.update(report.figures.get(self.table.name, {}))
         return report.records

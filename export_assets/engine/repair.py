@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from export_assets.engine.bundle_repair import plan_bundle_repairs, publish_bundle
+from export_assets.engine.catalog.keeping import keep_current
 from export_assets.engine.computed import with_computed
 from export_assets.engine.damage import Damage, find_damages
 from export_assets.engine.destination import StoreDestination, StoreSlot
@@ -35,6 +36,8 @@ class RepairReport:
 
     plan: Sequence[Repair]
     records: Sequence[ExportRecord] = ()
+    afterwards: Sequence[str] = ()
+    """What went wrong once all was published, as in `ExportReport`."""
 
     @property
     def left(self) -> list[Repair]:
@@ -110,7 +113,8 @@ def repair(
         ]
     wanted = [one for one in sets if one.kept is None]
     records += [record for one in wanted for record in publish_bundle(exporter, one)]
-    return RepairReport(plan=plan, records=records)
+    afterwards = keep_current(exporter.workspace.project.settings, connect=exporter.connect)
+    return RepairReport(plan=plan, records=records, afterwards=afterwards)
 
 
 def _parted(
