@@ -12,13 +12,20 @@ class Placed(Protocol):
     """What of a manifest says where its partition belongs."""
 
     @property
-    def source(self) -> str: ...
+    def source(self) -> str:
+        """True name of the source."""
+
     @property
-    def table(self) -> str: ...
+    def table(self) -> str:
+        """True name of the table."""
+
     @property
-    def format(self) -> str: ...
+    def format(self) -> str:
+        """Name of the format."""
+
     @property
-    def partition(self) -> str: ...
+    def partition(self) -> str:
+        """Key of the partition."""
 
 
 def misplaced(path: Path, manifest: Placed) -> str | None:

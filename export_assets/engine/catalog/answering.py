@@ -36,10 +36,10 @@ def told(error: duckdb.Error, connection: duckdb.DuckDBPyConnection) -> ExportEr
     if isinstance(error, duckdb.OutOfMemoryException):
         return UsageError("query: needs more memory than it may have; see --memory")
     if isinstance(error, duckdb.PermissionException):
-        return UsageError(f"query: {_plainly(text)}")
+        return UsageError(f"query: {plain_message(error)}")
     if isinstance(error, duckdb.IOException | duckdb.InternalException | duckdb.FatalException):
         return translate(error, subject="query", side="destination")
-    return UsageError(f"query: {_plainly(text)}")
+    return UsageError(f"query: {plain_message(error)}")
 
 
 def _nearest(text: str, connection: duckdb.DuckDBPyConnection) -> str:
@@ -58,7 +58,7 @@ def _nearest(text: str, connection: duckdb.DuckDBPyConnection) -> str:
     return "; SHOW ALL TABLES names those there are"
 
 
-def _plainly(text: str) -> str:
+def plain_message(error: duckdb.Error) -> str:
     """Return DuckDB's message without its kind, and without the statement."""
-    shown = _SHOWN.sub("", _KIND.sub("", text.strip()))
+    shown = _SHOWN.sub("", _KIND.sub("", str(error).strip()))
     return one_line(ValueError(shown))

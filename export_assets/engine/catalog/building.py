@@ -10,12 +10,12 @@ from pathlib import Path
 
 import duckdb
 
-from export_assets.engine.catalog.names import CATALOG, quoted
+from export_assets.engine.catalog.answering import plain_message
 from export_assets.engine.catalog.leftovers import staging_of, sweep
+from export_assets.engine.catalog.names import CATALOG, quoted
 from export_assets.engine.catalog.views import View
 from export_assets.store.durable import directory, sync
 from export_assets.store.filesystem import REAL, Filesystem
-from export_assets.translate import one_line
 
 Connect = Callable[[Path], AbstractContextManager[duckdb.DuckDBPyConnection]]
 """Opens a database file for writing, and closes it."""
@@ -42,8 +42,8 @@ def open_file(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
-def write_views(path: Path, views: Sequence[View], *, connect: Connect) -> list[str]:
-    """Make the database *path* of *views*; return what DuckDB has against those it refuses.
+def write_views(path: Path, views: Sequence[View], *, connect: Connect) -> dict[str, str]:
+    """Make the database *path* of *views*; return, by title, why it refuses those it refuses.
 
     Raises:
         duckdb.Error: The database cannot be made.
@@ -54,7 +54,7 @@ def write_views(path: Path, views: Sequence[View], *, connect: Connect) -> list[
         while (failed := _try(connection, views, refused)) is not None:
             refused.update([failed])
         connection.execute("CHECKPOINT")
-    return [f"{views[place].title}: no view, {reason}" for place, reason in refused.items()]
+    return {views[place].title: reason for place, reason in refused.items()}
 
 
 def _try(
@@ -70,18 +70,18 @@ def _try(
             connection.execute(view.statement)
         except duckdb.Error as error:
             connection.execute("ROLLBACK")
-            return place, one_line(error)
+            return place, plain_message(error)
     connection.execute("COMMIT")
     return None
 
 
 def replace_catalog(
     root: Path, views: Sequence[View], *, connect: Connect, filesystem: Filesystem = REAL
-) -> list[str]:
+) -> dict[str, str]:
     """Put a catalogue of *views* in its place below *root*; the caller holds the lock.
 
     Returns:
-        A line for each view that DuckDB refuses.
+        Why DuckDB refuses the views that it refuses, by title.
 
     Raises:
         duckdb.Error: It cannot be made; the old one is as it was.

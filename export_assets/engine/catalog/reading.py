@@ -173,7 +173,9 @@ def _refused_json(shape: Shape, types: list[str]) -> str | None:
         return "its lines are not the rows of the table"
     for (name, *_), kind in zip(shape.columns, types, strict=True):
         if digits_of(kind) > _EXACT_DIGITS:
-            return f"DuckDB would round column {name}, whose numbers may have {digits_of(kind)} digits"
+            return (
+                f"DuckDB would round column {name}, whose numbers may have {digits_of(kind)} digits"
+            )
     deep = _not_plain(shape, types)
     if deep is not None:
         return f"values inside column {deep} are text in it"

@@ -21,6 +21,7 @@ from export_assets.engine.catalog.seen import (
     VERSION,
     CatalogState,
     SeenExport,
+    SeenView,
     is_made_of,
     load_state,
     save_state,
@@ -46,8 +47,9 @@ class Refreshed:
     """The catalogue."""
     written: bool
     """Whether it was made anew; what it said before was still right otherwise."""
-    views: Mapping[str, tuple[str, ...]]
-    """Files that are read, by the export's directory below the root."""
+    fingerprint: str
+    """Equal for catalogues that say the same."""
+    views: tuple[SeenView, ...]
     left_out: tuple[str, ...]
     """What is published and has no view, a line each."""
 
@@ -83,9 +85,9 @@ def refresh(
             root / LOCKS / _LOCK, timeout=timeout, holder="refresh", subject=str(root / CATALOG)
         )
         with lock:
-            # Another refresh may have gone first.
+            # Another refresh may have gone first, and more been published.
             state = load_state(root)
-            seen = look(root, state.exports, thorough=thorough)
+            seen = look(root, seen, thorough=thorough)
             return _brought_up_to_date(root, state, seen, connect)
 
 
@@ -97,20 +99,21 @@ def _brought_up_to_date(
 ) -> Refreshed:
     planned = plan_views(str(root), seen)
     fingerprint = fingerprint_of(root, planned)
-    left_out, same = state.left_out, state.fingerprint == fingerprint and is_made_of(root, state)
+    views, left_out = state.views, state.left_out
+    same = state.fingerprint == fingerprint and is_made_of(root, state)
     if same:
         sweep(root)
     else:
         from export_assets.engine.catalog.building import open_file, replace_catalog
 
         refused = replace_catalog(root, planned.views, connect=connect or open_file)
-        left_out = (*planned.left_out, *refused)
+        views, left_out = planned.made(refused)
     new = CatalogState(
         root=str(root),
         exports=dict(seen),
         fingerprint=fingerprint,
         file=stamp_of(root / CATALOG),
-        views={view.export: view.files for view in planned.views},
+        views=views,
         left_out=left_out,
     )
     if new != state:
@@ -132,5 +135,9 @@ def _is_current(root: Path, state: CatalogState, seen: Mapping[str, SeenExport])
 
 def _told(root: Path, state: CatalogState, *, written: bool) -> Refreshed:
     return Refreshed(
-        path=root / CATALOG, written=written, views=state.views, left_out=state.left_out
+        path=root / CATALOG,
+        written=written,
+        fingerprint=state.fingerprint,
+        views=state.views,
+        left_out=state.left_out,
     )

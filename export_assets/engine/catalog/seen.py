@@ -55,6 +55,27 @@ class SeenExport(msgspec.Struct, frozen=True, array_like=True):
     partitions: tuple[Partition, ...]
 
 
+class SeenView(msgspec.Struct, frozen=True, array_like=True):
+    """One view of a catalogue that was made."""
+
+    schema: str
+    name: str
+    export: str
+    """The directory it reads, below the root."""
+    files: tuple[str, ...]
+    """What it reads there."""
+
+    @property
+    def title(self) -> str:
+        """The view as people write it."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def format(self) -> str:
+        """The format it reads."""
+        return self.export.rpartition("/")[2]
+
+
 class CatalogState(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen, and what the catalogue was made of."""
 
@@ -67,8 +88,7 @@ class CatalogState(msgspec.Struct, frozen=True, kw_only=True):
     """Of the SQL of all views, the root included."""
     file: Stamp | None = None
     """Of the catalogue that was made of it."""
-    views: dict[str, tuple[str, ...]] = {}
-    """Files that views read, by directory of the export."""
+    views: tuple["SeenView", ...] = ()
     left_out: tuple[str, ...] = ()
     """What is published and has no view, a line each."""
 
@@ -105,7 +125,11 @@ def save_state(root: Path, state: CatalogState) -> None:
 
 def is_made_of(root: Path, state: CatalogState) -> bool:
     """Whether the catalogue below *root* is the one that *state* tells of, made there."""
-    return state.root == str(root) and state.file is not None and stamp_of(root / CATALOG) == state.file
+    return (
+        state.root == str(root)
+        and state.file is not None
+        and stamp_of(root / CATALOG) == state.file
+    )
 
 
 def _path(root: Path) -> Path:

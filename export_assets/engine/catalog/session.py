@@ -1,7 +1,7 @@
 """Asking a catalogue: read-only, and locked to the files that manifests vouch for.
 
-    with open_catalog(root) as catalog:
-        catalog.query("select count(*) from shop.orders").fetchall()
+with open_catalog(root) as catalog:
+    catalog.query("select count(*) from shop.orders").fetchall()
 """
 
 import threading
@@ -119,11 +119,9 @@ def open_catalog(
 def _made_aside(root: Path, temp: Path) -> Refreshed:
     planned = plan_views(str(root), look(root, {}))
     refused = write_views(temp / CATALOG, planned.views, connect=open_file)
+    views, left_out = planned.made(refused)
     return Refreshed(
-        path=temp / CATALOG,
-        written=True,
-        views={view.export: view.files for view in planned.views},
-        left_out=(*planned.left_out, *refused),
+        path=temp / CATALOG, written=True, fingerprint="", views=views, left_out=left_out
     )
 
 
@@ -149,9 +147,9 @@ def _lock(
 
 def _regular_files(root: Path, found: Refreshed) -> Iterator[Path]:
     """Yield the files that views read; none that is, or lies behind, a symbolic link."""
-    for export, files in found.views.items():
-        directory = root / export
-        for file in files:
+    for view in found.views:
+        directory = root / view.export
+        for file in view.files:
             path = directory / file
             inner = path.parents[: file.count("/") - 1]
             if not path.is_symlink() and not any(one.is_symlink() for one in inner):

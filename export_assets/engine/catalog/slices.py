@@ -1,7 +1,7 @@
 """The column of a view that names each row's partition, made of the file's path.
 
 It is an expression over the path that DuckDB computes per file before it opens any: a condition on
-it decides which files are read. Not DuckDB's own `hive_partitioning`, which takes every `name=value`
+it decides which files are read. Not DuckDB's own `hive_partitioning`, which takes all `name=value`
 in a path for a column, those of directories above the exports included, and puts them in the place
 of columns of the table.
 """

@@ -18,9 +18,12 @@ from export_assets.engine.catalog.reading import (
     refusal,
     respells,
 )
-from export_assets.engine.catalog.seen import Partition, SeenExport
+from export_assets.engine.catalog.seen import Partition, SeenExport, SeenView
 from export_assets.engine.catalog.slices import Slicing, is_undated, slicing_of
 from export_assets.engine.catalog.types import common_type
+
+_UNNAMED = "unnamed"
+"""What a column is called that has no name, which DuckDB does not allow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,16 @@ class Planned:
 
     views: tuple[View, ...]
     left_out: tuple[str, ...]
+
+    def made(self, refused: Mapping[str, str]) -> tuple[tuple[SeenView, ...], tuple[str, ...]]:
+        """Return the views there are, and what has none, when DuckDB *refused* some by title."""
+        views = tuple(
+            SeenView(schema=one.schema, name=one.name, export=one.export, files=one.files)
+            for one in self.views
+            if one.title not in refused
+        )
+        told = (f"{title}: no view, {reason}" for title, reason in refused.items())
+        return views, (*self.left_out, *told)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +173,8 @@ def _view(root: str, schema: str, name: str, export: _Export) -> View:
             value = export.slicing.value(reading.path, export=export.directory, files=files)
             values.append(f"{value} AS {quoted(path)}")
         listed = _listed(root, export.directory, files)
-        selects.append(f"SELECT {', '.join(values)} FROM {reading.call(listed)}")
+        rows = reading.call(listed)
+        selects.append(f"SELECT {', '.join(values)} FROM {rows}")  # noqa: S608 - all quoted
     if not selects:
         values = [f"cast(NULL AS {kind}) AS {quoted(titles[name])}" for name, kind in types.items()]
         selects.append(f"SELECT {', '.join(values)} WHERE false")
@@ -190,7 +204,7 @@ def _titles(columns: Iterable[str]) -> dict[str, str]:
     """Return what each column is called in a view, where case makes no difference."""
     titles: dict[str, str] = {}
     for column in columns:
-        titles[column] = free_name(column, titles.values())
+        titles[column] = free_name(column or _UNNAMED, titles.values())
     return titles
 
 
