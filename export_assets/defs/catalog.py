@@ -58,7 +58,9 @@ def build_catalog(workspace: Workspace) -> list[dg.AssetsDefinition]:
         except Exception as error:
             told = translate(error, subject=str(root / CATALOG))
             raise dg.Failure(one_line(told), allow_retries=told.retriable) from error
-        return dg.MaterializeResult(metadata=describe_catalog(found))
+        return dg.MaterializeResult(
+            metadata=describe_catalog(found), data_version=dg.DataVersion(found.fingerprint)
+        )
 
     return [catalog]
 
@@ -75,14 +77,13 @@ def tell_of_catalog(context: dg.AssetExecutionContext, workspace: Workspace) -> 
         return
     record = context.instance.get_latest_materialization_event(KEY)
     known = record.asset_materialization if record is not None else None
-    version = found.fingerprint
-    if known is not None and (known.tags or {}).get("export_assets/catalog") == version:
+    tags = {
+        "dagster/data_version": found.fingerprint,
+        "dagster/data_version_is_user_provided": "true",
+    }
+    if known is not None and tags.items() <= (known.tags or {}).items():
         return
-    context.log_event(
-        dg.AssetMaterialization(
-            KEY, metadata=describe_catalog(found), tags={"export_assets/catalog": version}
-        )
-    )
+    context.log_event(dg.AssetMaterialization(KEY, metadata=describe_catalog(found), tags=tags))
 
 
 def describe_catalog(found: Refreshed) -> dict[str, dg.MetadataValue[Any]]:

@@ -1,8 +1,8 @@
 """Looking at what is published: which partitions there are, and how each is read.
 
 A directory of an export whose stamp is the one seen last is not listed again, a partition whose
-stamp is as it was is not read again. A stamp younger than `_SETTLED` when it was taken may stand
-for two states of the directory, and is not believed.
+stamp is as it was is not read again. A stamp that was taken within a tick of the file system's
+clock may stand for two states of the directory, and is not believed.
 """
 
 import os
@@ -22,8 +22,11 @@ from export_assets.store.placement import misplaced
 from export_assets.store.tree import scan_exports
 from export_assets.translate import one_line
 
-_SETTLED = 2_000_000_000
-"""Nanoseconds after which file systems give another change another time."""
+_TICK = 40_000_000
+"""Nanoseconds after which a file system gives another change another time."""
+_COARSE_TICK = 2_000_000_000
+"""The same where it counts in seconds."""
+_SECOND = 1_000_000_000
 
 
 class _Column(msgspec.Struct, frozen=True):
@@ -77,15 +80,27 @@ def look(
     return found
 
 
+def settling(seen: Mapping[str, SeenExport]) -> float:
+    """Return after how many seconds the stamps of what was *seen* would be believed."""
+    missing = (_settled_at(one.stamp) - one.looked_at for one in seen.values())
+    return max((0, *missing)) / _SECOND
+
+
+def _settled_at(stamp: Stamp) -> int:
+    last = max(stamp[1:])
+    return last + (_TICK if last % _SECOND else _COARSE_TICK)
+
+
 def _is_settled(seen: SeenExport) -> bool:
-    return seen.looked_at - max(seen.stamp[1:]) > _SETTLED
+    # Whatever is replaced in the directory changes its own stamp too.
+    return seen.looked_at > _settled_at(seen.stamp)
 
 
 def _listed(path: Path, stamp: Stamp, known: SeenExport | None) -> SeenExport:
     book = _Shapes(list(known.shapes) if known is not None else [])
     before = {one.name: one for one in known.partitions} if known is not None else {}
     looked_at = time.time_ns()
-    believed = known.looked_at - _SETTLED if known is not None else 0
+    believed = known.looked_at if known is not None else 0
     partitions = []
     try:
         with os.scandir(path) as entries:
@@ -95,7 +110,7 @@ def _listed(path: Path, stamp: Stamp, known: SeenExport | None) -> SeenExport:
                 there = entry.stat(follow_symlinks=False)
                 own = (there.st_ino, there.st_mtime_ns, there.st_ctime_ns)
                 old = before.get(entry.name)
-                if old is not None and old.stamp == own and max(own[1:]) < believed:
+                if old is not None and old.stamp == own and _settled_at(own) < believed:
                     partitions.append(old)
                 else:
                     partitions.append(_read(path / entry.name, own, book))

@@ -7,6 +7,7 @@ Whether anything changed is told without DuckDB, from stamps of directories.
 """
 
 import hashlib
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from export_assets.engine.catalog.leftovers import is_swept, sweep
-from export_assets.engine.catalog.looking import look
+from export_assets.engine.catalog.looking import look, settling
 from export_assets.engine.catalog.names import CATALOG
 from export_assets.engine.catalog.seen import (
     VERSION,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 LOCK_TIMEOUT = 30.0
 _LOCK = "_catalog.lock"
+_PATIENCE = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +90,9 @@ def refresh(
             # Another refresh may have gone first, and more been published.
             state = load_state(root)
             seen = look(root, seen, thorough=thorough)
+            # What was published this very moment is looked at again, so that nobody must later.
+            time.sleep(min(settling(seen), _PATIENCE))
+            seen = look(root, seen, thorough=thorough)
             return _brought_up_to_date(root, state, seen, connect)
 
 
@@ -126,7 +131,7 @@ def fingerprint_of(root: Path, planned: Planned) -> str:
     lines = [str(VERSION), str(root), *(view.statement for view in planned.views)]
     lines += planned.left_out
     text = msgspec.json.encode(lines)
-    return hashlib.sha256(text).hexdigest()
+    return hashlib.sha256(text).hexdigest()[:32]
 
 
 def _is_current(root: Path, state: CatalogState, seen: Mapping[str, SeenExport]) -> bool:

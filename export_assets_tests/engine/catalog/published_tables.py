@@ -155,7 +155,7 @@ def _record(path: Path, name: str, rows: int) -> FileRecord:
     return FileRecord(path=name, bytes=path.stat().st_size, rows=rows, sha256=hash_file(path)[1])
 
 
-def _manifest(
+def _manifest(  # noqa: PLR0917 - all there is to say
     source: str,
     schema: TableSchema,
     fmt: str,

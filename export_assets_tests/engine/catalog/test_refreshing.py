@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -34,9 +33,11 @@ def days(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def ids(root: Path) -> list[int]:
-    with open_catalog(root) as catalog:
-        return [row[0] for row in catalog.query("SELECT id FROM shop.numbers ORDER BY 1").fetchall()]
+def ids(root: Path, temp_dir: Path | None = None) -> list[int]:
+    with open_catalog(root, temp_dir=temp_dir) as catalog:
+        return [
+            row[0] for row in catalog.query("SELECT id FROM shop.numbers ORDER BY 1").fetchall()
+        ]
 
 
 def plainly(root: Path, sql: str, *, before: str = "SELECT 1") -> list[tuple[object, ...]]:
@@ -272,6 +273,9 @@ def test_exports_that_may_only_be_read_are_answered_from_all_the_same(days: Path
     (days / CATALOG).unlink()
     for path in (days, *days.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
+    temp = days / "temp"
+    temp.mkdir()
+    temp.chmod(0o777)
     for above in days.parents[:3]:
         above.chmod(0o755)
 
@@ -279,7 +283,7 @@ def test_exports_that_may_only_be_read_are_answered_from_all_the_same(days: Path
         os.seteuid(65534)
         with pytest.raises(DestPermission):
             refresh(days)
-        assert ids(days) == list(range(10))
+        assert ids(days, temp) == list(range(10))
 
     assert not run_child(ask)
 
@@ -288,10 +292,6 @@ def test_a_refresh_of_many_partitions_reads_only_what_is_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Publisher(root=tmp_path).publish_days(NUMBERS, FIRST, 50)
-    for path in (tmp_path / "shop" / "numbers").rglob("*"):
-        # As if they had been published some time ago; ctime cannot be set, so time goes on.
-        os.utime(path, (1, 1))
-    time.sleep(2.1)
     refresh(tmp_path)
     Publisher(root=tmp_path).publish_days(NUMBERS, date(2027, 1, 1), 1)
     read: list[Path] = []
@@ -306,8 +306,7 @@ def test_a_refresh_of_many_partitions_reads_only_what_is_new(
 
     refresh(tmp_path)
 
-    assert [path.parent.name for path in read if "2027" in str(path)] == ["day=2027-01-01"] * 2
-    assert len(read) == 2, "before it has the lock and once more while it holds it"
+    assert {path.parent.name for path in read} == {"day=2027-01-01"}
 
 
 def test_nothing_of_duckdb_is_loaded_where_nothing_changed(days: Path) -> None:
@@ -315,7 +314,8 @@ def test_nothing_of_duckdb_is_loaded_where_nothing_changed(days: Path) -> None:
     code = (
         "import sys; from pathlib import Path;"
         "from export_assets.engine.catalog.refreshing import refresh;"
-        "refresh(Path(sys.argv[1])); sys.exit(bool({'duckdb', 'polars', 'pyarrow'} & {*sys.modules}))"
+        "refresh(Path(sys.argv[1]));"
+        "sys.exit(bool({'duckdb', 'polars', 'pyarrow'} & {*sys.modules}))"
     )
 
     done = subprocess.run([sys.executable, "-c", code, str(days)], check=False, timeout=60)

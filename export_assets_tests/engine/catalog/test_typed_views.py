@@ -82,7 +82,9 @@ def test_text_of_a_json_column_is_the_source_s_own_whether_it_is_json_or_not(
 ) -> None:
     table = TableSchema(name="notes", columns=(Column(name="note", logical=LogicalType.JSON),))
     publisher = Publisher(root=tmp_path)
-    publisher.publish(table, [('{"a" : 1.00}',)], partition="2026-01-01", directory="day=2026-01-01")
+    publisher.publish(
+        table, [('{"a" : 1.00}',)], partition="2026-01-01", directory="day=2026-01-01"
+    )
     publisher.publish(table, [("no json",)], partition="2026-01-02", directory="day=2026-01-02")
 
     assert rows_in(tmp_path, "SELECT note FROM shop.notes ORDER BY day") == [
