@@ -1,6 +1,7 @@
 """What DuckDB says against a query, in this package's own errors and one line each."""
 
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 import duckdb
@@ -9,7 +10,10 @@ from export_assets.errors import ExportError, IntegrityError, UsageError
 from export_assets.translate import one_line, translate
 
 _NO_TABLE = re.compile(r"Table with name (?P<name>.+?) does not exist")
-_GONE = "No files found that match"
+# Where a file is gone DuckDB looks for a directory of that name, which it may not.
+_GONE = re.compile(
+    r'No files found that match the pattern "(.+?)"|"([^"]*/part-\d+[^"/]*)/\*\*/[^"]*"'
+)
 _KIND = re.compile(r"\A[A-Z][\w ]*Error: ")
 # What DuckDB shows of the statement, with a caret below.
 _SHOWN = re.compile(r"\n+LINE \d+: .*", re.DOTALL)
@@ -24,14 +28,23 @@ def is_gone(error: BaseException) -> bool:
     return isinstance(error, IntegrityError) and "is gone" in str(error)
 
 
-def told(error: duckdb.Error, connection: duckdb.DuckDBPyConnection) -> ExportError:
-    """Return what *error* means for the query that was asked over *connection*."""
+def told(
+    error: duckdb.Error, connection: duckdb.DuckDBPyConnection, left_out: Sequence[str] = ()
+) -> ExportError:
+    """Return what *error* means for the query that was asked over *connection*.
+
+    *left_out* are lines about tables without a view, each after its name and a colon.
+    """
     text = str(error)
-    if _GONE in text:
-        name = text.partition('"')[2].partition('"')[0]
-        return IntegrityError(f"query: {name} is gone, though it was published")
+    gone = _GONE.search(text)
+    if gone is not None:
+        return IntegrityError(f"query: {gone[1] or gone[2]} is gone, though it was published")
     missing = _NO_TABLE.search(text)
     if missing is not None:
+        asked = text.replace('"', "")
+        for line in left_out:
+            if line.partition(":")[0] in asked:
+                return UsageError(f"query: {line}")
         return UsageError(f"query: there is no table {missing['name']}{_nearest(text, connection)}")
     if isinstance(error, duckdb.OutOfMemoryException):
         return UsageError("query: needs more memory than it may have; see --memory")

@@ -1,7 +1,7 @@
 """Asking a catalogue: read-only, and locked to the files that manifests vouch for.
 
 with open_catalog(root) as catalog:
-    catalog.query("select count(*) from shop.orders").fetchall()
+    catalog.fetch("SELECT count(*) FROM shop.orders")
 """
 
 import threading
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -42,12 +42,24 @@ class Catalog:
     def query(self, sql: str) -> duckdb.DuckDBPyRelation:
         """Return the rows that *sql* asks for, which are computed as they are fetched.
 
+        What goes wrong while they are fetched is raised by DuckDB as it is, unless `run` does it.
+
         Raises:
             UsageError: It is no statement that reads, or asks for what does not exist.
-            IntegrityError: A published file is gone or damaged.
+            IntegrityError: A published file is gone.
         """
         statement = checked_statement(sql)
         return self.run(lambda: self.connection.sql(statement))
+
+    def fetch(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return all rows that *sql* asks for.
+
+        Raises:
+            UsageError: As `query`; also where it took too long or needs too much memory.
+            IntegrityError: As `query`; also where a published file is damaged.
+        """
+        found = self.query(sql)
+        return self.run(found.fetchall)
 
     def run(self, work: Callable[[], T]) -> T:
         """Return what *work* on the connection returns; a signal ends it, and so does the time.
@@ -74,7 +86,7 @@ class Catalog:
             msg = f"query: took longer than {self.seconds:g} s"
             raise UsageError(msg) from error
         except duckdb.Error as error:
-            raise told(error, self.connection) from error
+            raise told(error, self.connection, self.left_out) from error
         finally:
             if timer is not None:
                 timer.cancel()

@@ -35,9 +35,7 @@ def days(tmp_path: Path) -> Path:
 
 def ids(root: Path, temp_dir: Path | None = None) -> list[int]:
     with open_catalog(root, temp_dir=temp_dir) as catalog:
-        return [
-            row[0] for row in catalog.query("SELECT id FROM shop.numbers ORDER BY 1").fetchall()
-        ]
+        return [row[0] for row in catalog.fetch("SELECT id FROM shop.numbers ORDER BY 1")]
 
 
 def plainly(root: Path, sql: str, *, before: str = "SELECT 1") -> list[tuple[object, ...]]:
@@ -50,7 +48,7 @@ def plainly(root: Path, sql: str, *, before: str = "SELECT 1") -> list[tuple[obj
 def files_read(root: Path, condition: str) -> str:
     with open_catalog(root) as catalog:
         sql = f"EXPLAIN ANALYZE SELECT * FROM shop.numbers WHERE {condition}"
-        text = str(catalog.query(sql).fetchall()[0][1])
+        text = str(catalog.fetch(sql)[0][1])
     return next(line.strip("│ ") for line in text.splitlines() if "Files Read" in line)
 
 
@@ -81,7 +79,7 @@ def test_names_in_the_path_above_the_exports_are_no_columns(tmp_path: Path) -> N
     Publisher(root=root).publish_days(NUMBERS, FIRST, 3)
 
     with open_catalog(root) as catalog:
-        found = catalog.query("FROM shop.numbers ORDER BY id").fetchall()
+        found = catalog.fetch("FROM shop.numbers ORDER BY id")
 
     assert found == [(number, FIRST + timedelta(days=number)) for number in range(3)]
 
@@ -103,7 +101,7 @@ def test_every_way_to_slice_is_a_column(tmp_path: Path, directory: str, value: s
     Publisher(root=tmp_path).publish(NUMBERS, [(1,)], partition=partition, directory=directory)
 
     with open_catalog(tmp_path) as catalog:
-        found = catalog.query(f"SELECT cast({name} AS VARCHAR) FROM shop.numbers").fetchall()
+        found = catalog.fetch(f"SELECT cast({name} AS VARCHAR) FROM shop.numbers")
 
     assert found == [(value,)]
 
@@ -121,7 +119,7 @@ def test_only_what_a_manifest_vouches_for_is_seen(days: Path) -> None:
     (table / "day=2026-04-01").symlink_to(table / "day=2026-01-06")
 
     with open_catalog(days) as catalog:
-        found = catalog.query("SELECT id FROM shop.numbers ORDER BY 1").fetchall()
+        found = catalog.fetch("SELECT id FROM shop.numbers ORDER BY 1")
 
     assert [row[0] for row in found] == [0, 1, 4, 5, 6, 7, 8, 9]
     assert [line.partition("parquet/")[2].partition(":")[0] for line in catalog.left_out] == [
@@ -210,7 +208,7 @@ def test_a_reader_keeps_what_it_opened_and_keeps_nobody_from_refreshing(days: Pa
 
         asked = "SELECT count(*) FROM shop.numbers"
         assert found.written
-        assert reader.execute(asked).fetchall() == other.query(asked).fetchall() == [(10,)]
+        assert reader.execute(asked).fetchall() == other.fetch(asked) == [(10,)]
         assert ids(days) == [0, *range(10)]
 
 

@@ -37,7 +37,7 @@ CASES = [
 
 def rows_in(root: Path, sql: str) -> list[tuple[object, ...]]:
     with open_catalog(root) as catalog:
-        return catalog.query(sql).fetchall()
+        return catalog.fetch(sql)
 
 
 def types_in(root: Path, table: str) -> list[str]:
