@@ -138,10 +138,8 @@ def count_of(world: World) -> int:
 
 def test_pruning_keeps_the_catalogue_current(published: World, cli: Cli) -> None:
     before = count_of(published)
-    published.configure(
-        (published.home / "sources" / "shop.yaml").read_text(encoding="utf-8")
-        + "keep: {yearly: 1}\n"
-    )
+    yaml = (published.home / "sources" / "shop.yaml").read_text(encoding="utf-8")
+    published.configure(yaml + "keep: {yearly: 1}\n")
 
     done = cli("prune", "shop", "--yes", "--json")
 

@@ -255,8 +255,9 @@ def test_a_refresh_that_fails_leaves_the_old_catalogue(days: Path) -> None:
 
     @contextmanager
     def full(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+        with duckdb.connect(str(path)) as connection:
+            yield connection
         raise OSError(28, "No space left on device", str(path))
-        yield
 
     with pytest.raises(ExportError, match="no space left"):
         refresh(days, connect=full)
