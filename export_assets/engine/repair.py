@@ -113,7 +113,9 @@ def repair(
         ]
     wanted = [one for one in sets if one.kept is None]
     records += [record for one in wanted for record in publish_bundle(exporter, one)]
-    afterwards = keep_current(exporter.workspace.project.settings, connect=exporter.connect)
+    afterwards: tuple[str, ...] = ()
+    if any(record.status != "failed" for record in records):
+        afterwards = keep_current(exporter.workspace.project.settings, connect=exporter.connect)
     return RepairReport(plan=plan, records=records, afterwards=afterwards)
 
 
