@@ -80,7 +80,8 @@ def _segments(root: Path, source: str | None) -> Iterator[Checked]:
 
     sources = [source] if source is not None else []
     if source is None and root.is_dir():
-        sources = sorted(path.name for path in root.iterdir() if is_visible(path.name))
+        inside = (path for path in root.iterdir() if is_visible(path.name))
+        sources = sorted(path.name for path in inside if path.is_dir())
     store = LocalStore(root)
     paths = [path for name in sources if name != ARCHIVES for path in segment_paths(store, name)]
     for verdict in verify_partitions(paths):

@@ -64,7 +64,7 @@ def lines_of(report: ExportReport) -> list[Line]:
 def print_reports(output: Output, reports: Sequence[ExportReport]) -> None:
     """Print one table and one summary of all; warnings and failures go to stderr."""
     for report in reports:
-        for warning in report.warnings:
+        for warning in (*report.warnings, *report.afterwards):
             output.note(f"warning: {warning}")
     several = len(reports) > 1
     rows = (
@@ -136,7 +136,7 @@ def document_of(report: ExportReport) -> dict[str, Any]:
         "bytes": report.bytes,
         "seconds": report.seconds,
         "counts": report.counts,
-        "warnings": list(report.warnings),
+        "warnings": [*report.warnings, *report.afterwards],
         "notes": list(report.notes),
         "unread": {name: str(error) for name, error in report.unread.items()},
         "records": [_record(record) for record in report.records],

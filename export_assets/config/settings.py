@@ -47,6 +47,8 @@ class SettingsFile(Model):
     """Where the YAML files of the sources lie; relative to the project's home."""
     temp_dir: Directory | None = None
     """Where snapshots are kept while they are read; the system's own place where not given."""
+    catalog: bool = True
+    """Whether `catalog.duckdb`, views over everything published, is kept beside the exports."""
     log_level: LogLevel = "info"
     """Least serious event that is logged."""
     allow_delete: bool = False

@@ -14,6 +14,7 @@ from dagster._utils.warnings import BetaWarning, PreviewWarning
 from export_assets.defs.archive_jobs import build_archive_jobs
 from export_assets.defs.archives import build_archives
 from export_assets.defs.bundles import BundleRoot, build_bundles, bundle_roots
+from export_assets.defs.catalog import build_catalog, build_catalog_resource
 from export_assets.defs.changes import build_changes_sensor
 from export_assets.defs.elsewhere import build_elsewhere_sensor
 from export_assets.defs.exports import build_exports
@@ -56,6 +57,7 @@ def build_definitions(
     with _knowingly():
         for source in workspace.configured():
             _add_source(parts, workspace, source, retry_seconds)
+        parts.assets += build_catalog(workspace)
         if parts.tables or parts.roots:
             parts.sensors.append(build_elsewhere_sensor(parts.tables, parts.roots, parts.sets))
     return dg.Definitions(
@@ -64,7 +66,10 @@ def build_definitions(
         jobs=parts.jobs,
         schedules=parts.schedules,
         sensors=parts.sensors,
-        resources={"sources": build_sources_resource(workspace)},
+        resources={
+            "sources": build_sources_resource(workspace),
+            "catalog": build_catalog_resource(workspace),
+        },
         # A run is one step per table; processes per step would cost seconds and split the snapshot.
         executor=dg.in_process_executor,
     )

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from export_assets.defs import coverage, privacy
+from export_assets.defs.catalog import connect, tell_of_catalog
 from export_assets.defs.checks import BLOCKING, Subject, check_names, evaluate, severity_of
 from export_assets.defs.event_log import Target, latest, observed, run_id_of, target_of
 from export_assets.defs.findings import Finding
@@ -169,14 +170,16 @@ class _Step:
                 source=sources.source(self.table.source),
                 request=request,
                 run=Run(id=self.context.run.run_id, now=datetime.now(UTC)),
+                connect=connect,
             ).export()
         except Exception as error:
             told = translate(error, subject=self.table.source, side="source")
             if told.retriable:
                 sources.release(self.table.source)
             raise dg.Failure(one_line(told), allow_retries=told.retriable) from error
-        for warning in (*report.warnings, *report.notes):
+        for warning in (*report.warnings, *report.afterwards, *report.notes):
             self.context.log.warning(warning)
+        tell_of_catalog(self.context, sources.workspace)
         self.figures.update(report.figures.get(self.table.name, {}))
         return report.records
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from export_assets.engine.bundle_repair import plan_bundle_repairs, publish_bundle
+from export_assets.engine.catalog.keeping import keep_current
 from export_assets.engine.computed import with_computed
 from export_assets.engine.damage import Damage, find_damages
 from export_assets.engine.destination import StoreDestination, StoreSlot
@@ -36,6 +37,8 @@ class RepairReport:
 
     plan: Sequence[Repair]
     records: Sequence[ExportRecord] = ()
+    afterwards: Sequence[str] = ()
+    """What went wrong once all was published, as in `ExportReport`."""
 
     @property
     def left(self) -> list[Repair]:
@@ -114,7 +117,10 @@ def repair(
         if wrong.kept is None:
             publish = publish_set if wrong.format == SET else publish_bundle
             records += publish(exporter, wrong)
-    return RepairReport(plan=plan, records=records)
+    afterwards: tuple[str, ...] = ()
+    if any(record.status != "failed" for record in records):
+        afterwards = keep_current(exporter.workspace.project.settings, connect=exporter.connect)
+    return RepairReport(plan=plan, records=records, afterwards=afterwards)
 
 
 def _parted(

@@ -71,6 +71,8 @@ class ExportReport:
     warnings: Sequence[str] = field(default_factory=tuple)
     notes: Sequence[str] = ()
     """What a person may want to know, and need not act on."""
+    afterwards: Sequence[str] = ()
+    """What went wrong once all was published: worth a warning, and no part of the verdict."""
     unread: Mapping[str, ExportError] = field(default_factory=dict)
     """Parts of the source that could not be read, by their names; the rest was exported."""
     figures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)

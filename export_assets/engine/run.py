@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from export_assets.engine.capacity import raise_file_limit
+from export_assets.engine.catalog.keeping import keep_current
 from export_assets.engine.choices import Choices
 from export_assets.engine.drift import new_tables, recalled_drift
 from export_assets.engine.memory import PassMemory
@@ -32,6 +34,9 @@ from export_assets.engine.upstream import fetch_latest
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import ConfigError, DestConflict, ExportError, IntegrityError
 
+if TYPE_CHECKING:
+    from export_assets.engine.catalog.building import Connect
+
 
 @dataclass(frozen=True, kw_only=True)
 class Exporter:
@@ -43,6 +48,8 @@ class Exporter:
     run: Run
     progress: Progress = silent
     announce: Announce = unannounced
+    connect: "Connect | None" = None
+    """What opens the catalogue that is made afterwards; DuckDB itself by default."""
 
     def __post_init__(self) -> None:
         """Have the request speak of the moment of the run."""
@@ -85,9 +92,16 @@ class Exporter:
             records=records,
             warnings=warnings,
             notes=tuple(self._notes),
+            afterwards=self._catalogued(records),
             unread=dict(self._unread),
             figures=dict(self._figures),
         )
+
+    def _catalogued(self, records: Sequence[ExportRecord]) -> tuple[str, ...]:
+        """Bring the catalogue up to date; return what a person should know of it."""
+        if self.request.output_dir is not None or all(one.status == "failed" for one in records):
+            return ()
+        return keep_current(self.workspace.project.settings, connect=self.connect)
 
     def _refuse_namesake(self) -> None:
         """Refuse to replace what was published from another database of the same name.

@@ -1,15 +1,34 @@
 """Whether a partition lies where its manifest says it belongs."""
 
 from pathlib import Path
-from typing import cast, get_args
+from typing import Protocol, cast, get_args
 from urllib.parse import unquote
 
 from export_assets.store.layout import ExportKey, hashed_name
-from export_assets.store.manifest import Manifest
 from export_assets.tables.partitions import Every, TimePartitions
 
 
-def misplaced(path: Path, manifest: Manifest) -> str | None:
+class Placed(Protocol):
+    """What of a manifest says where its partition belongs."""
+
+    @property
+    def source(self) -> str:
+        """True name of the source."""
+
+    @property
+    def table(self) -> str:
+        """True name of the table."""
+
+    @property
+    def format(self) -> str:
+        """Name of the format."""
+
+    @property
+    def partition(self) -> str:
+        """Key of the partition."""
+
+
+def misplaced(path: Path, manifest: Placed) -> str | None:
     """Return what is wrong where the partition at *path* holds the manifest of another one."""
     key = ExportKey(manifest.source, manifest.table, manifest.format)
     # Of names that two tables share but for their case, one has a hash added.

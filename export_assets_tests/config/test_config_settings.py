@@ -59,6 +59,7 @@ def test_each_layer_wins_over_the_one_below(tmp_path: Path) -> None:
     assert loaded.origins == {
         "home": "flag",
         "exports_dir": "flag",
+        "catalog": "default",
         "sources_dir": "environment",
         "temp_dir": "file",
         "log_level": "file",

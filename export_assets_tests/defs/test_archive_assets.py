@@ -181,9 +181,7 @@ def test_the_yaml_alone_is_no_permission(project: RangeProject) -> None:
 
 def test_a_run_has_no_configuration_that_could_permit_anything(project: RangeProject) -> None:
     for asset in (MATCHES, OFFLOADED):
-        job = project.definitions.resolve_implicit_job_def_def_for_assets([asset])
-        assert job is not None
-        node = next(iter(job.nodes_in_topological_order)).definition
+        node = project.definitions.resolve_assets_def(asset).node_def
         assert isinstance(node, dg.OpDefinition)
         assert not node.config_schema.as_field().config_type.fields  # type: ignore[attr-defined]
 

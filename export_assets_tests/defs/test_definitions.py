@@ -73,7 +73,7 @@ def test_everything_that_was_promised_loads(shop: Shop) -> None:
 def test_every_built_in_system_has_assets(shop: Shop) -> None:
     groups = {name.partition("/")[0] for name in asset_names(shop.definitions)}
 
-    assert groups == {"shop", *SYSTEMS}
+    assert groups == {"shop", "catalog", *SYSTEMS}
 
 
 def test_assets_say_what_they_are(shop: Shop) -> None:

@@ -163,11 +163,11 @@ def tree(root: Path, *, published: bool = False) -> dict[str, tuple[int, str]]:
 
 
 def contents(root: Path) -> dict[str, str]:
-    """Hash of every data file below *root*, manifests left out."""
+    """Hash of every data file below *root*, without manifests and the catalogue of all."""
     return {
         name: digest
         for name, (_, digest) in tree(root, published=True).items()
-        if (root / name).is_file() and not name.endswith("_manifest.json")
+        if (root / name).is_file() and not name.endswith(("_manifest.json", "catalog.duckdb"))
     }
 
 

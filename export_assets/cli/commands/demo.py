@@ -82,6 +82,7 @@ def _say_what_is_next(output: Output, options: DemoOptions) -> None:
     for text, what in (
         ("dev", "open the Dagster UI on http://127.0.0.1:3000"),
         ("list", "everything published"),
+        ("query 'SHOW ALL TABLES'", "ask it in SQL"),
         ("verify", "every file against its manifest"),
         ("inspect tandem", "what the source holds"),
         ("watch leadville", "follow event logs while they are written"),

@@ -43,6 +43,7 @@ def prune_source(output: Output, options: PruneOptions) -> int:
     import os
 
     from export_assets.cli.project import run_identity
+    from export_assets.engine.catalog.keeping import keep_current
     from export_assets.errors import UsageError
     from export_assets.store.catalogue import Published, list_published
     from export_assets.store.local import LocalStore
@@ -72,6 +73,8 @@ def prune_source(output: Output, options: PruneOptions) -> int:
             output.problem(f"{one}: {error}")
             failed.append({"partition": str(one), "error": str(error)})
             code = 4 if removed or code not in {0, error.exit_code} else error.exit_code
+        for warning in keep_current(project.settings) if removed else ():
+            output.note(f"warning: {warning}")
         output.line(f"deleted {len(removed)} of {len(plan.remove)}")
     elif plan.remove:
         output.line("nothing was deleted; add --yes to delete it")

@@ -165,6 +165,8 @@ def _repair(
             ),
             agree=agree,
         )
+    for warning in report.afterwards:
+        output.note(f"warning: {warning}")
     if report.records:
         published = len(report.records) - len(report.failed)
         output.line(f"{source.name}: {published} of {len(report.records)} published again")

@@ -125,7 +125,8 @@ def _tell(output: Output, seen: "Seen", told: set[str]) -> int:
         return code
     report = seen.report
     # What grows while it is followed ("3 of 812 lines") is no news each time.
-    warnings = {warning.partition(" of ")[0]: warning for warning in report.warnings}
+    said = (*report.warnings, *report.afterwards)
+    warnings = {warning.partition(" of ")[0]: warning for warning in said}
     for subject in warnings.keys() - told:
         output.note(f"{moment} warning: {warnings[subject]}")
     told.clear()
@@ -162,7 +163,7 @@ def _document(report: "ExportReport") -> dict[str, object]:
         "run_id": report.run_id,
         "exit_code": report.exit_code,
         "seconds": report.seconds,
-        "warnings": list(report.warnings),
+        "warnings": [*report.warnings, *report.afterwards],
         "published": [
             {
                 "table": record.table,

@@ -24,7 +24,7 @@ def tables_of(definitions: dg.Definitions) -> set[str]:
 
 def bundles_of(definitions: dg.Definitions) -> set[str]:
     graph = definitions.resolve_asset_graph()
-    return {asset.path[2] for asset in graph.get_all_asset_keys() if asset.path[1] == "bundles"}
+    return {one.path[2] for one in graph.get_all_asset_keys() if one.path[1:2] == ["bundles"]}
 
 
 def test_a_client_and_a_chart_are_offered_as_bundles_where_there_are_any(
