@@ -99,7 +99,8 @@ class Exporter:
 
     def _catalogued(self, records: Sequence[ExportRecord]) -> tuple[str, ...]:
         """Bring the catalogue up to date; return what a person should know of it."""
-        if self.request.output_dir is not None or all(one.status == "failed" for one in records):
+        elsewhere = self.request.output_dir or self.request.export_dir
+        if elsewhere is not None or all(one.status == "failed" for one in records):
             return ()
         return keep_current(self.workspace.project.settings, connect=self.connect)
 
