@@ -9,6 +9,7 @@ failed is asked for again, later and later, and a lost cursor costs a look.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -48,49 +49,14 @@ def build_changes_sensor(
     It is off until somebody switches it on, or `monitor: {enabled: true}` does: a database that is
     written all day would be exported all day, and only its owner knows whether that is wanted.
     """
-    monitor = source.config.monitor
-    chosen = default_tables(tables)
+    monitor, chosen = source.config.monitor, default_tables(tables)
     keys = [key for table in chosen for key in table.keys]
-    observed = [source_table_key(source.name, name) for name in observed_tables(source, shapes)]
     checks = following_checks(source, chosen)
+    observed = [source_table_key(source.name, name) for name in observed_tables(source, shapes)]
+    looking = _Looking(source=source, tables=chosen, sets=sets, observed=observed, checks=checks)
 
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        now = datetime.now(UTC)
-        if not source.config.enabled:
-            return dg.SkipReason(f"{source.name}: enabled is false, as configured")
-        try:
-            fingerprint = source.source.fingerprint()
-        except ExportError as error:
-            return dg.SkipReason(str(error))
-        if fingerprint == read_cursor(context.cursor):
-            return dg.SkipReason(f"{source.name}: unchanged")
-        if not monitor.export:
-            return dg.SensorResult(
-                asset_events=_observations(observed, fingerprint),
-                cursor=write_cursor(fingerprint),
-                skip_reason=f"{source.name}: changed; monitor.export is false, as configured",
-            )
-        if is_exported(source, chosen, fingerprint, now=now):
-            return dg.SensorResult(
-                # Checks of several tables and of the clock speak of what is published by now.
-                run_requests=[dg.RunRequest(asset_selection=[], asset_check_keys=checks)]
-                if checks
-                else [],
-                asset_events=_observations(observed, fingerprint),
-                cursor=write_cursor(fingerprint),
-            )
-        reason = why_wait(context.instance, source.name, fingerprint, now=now)
-        if reason is not None:
-            return dg.SkipReason(f"{source.name}: changed, {reason}")
-        tags = {_TAG: source.name, _AT: _tag_value(fingerprint)}
-        wanted = {table.name: [ALL] for table in chosen}
-        return dg.SensorResult(
-            # Without run keys: a request made twice changes nothing, one dropped as already made
-            # would lose a change that was undone and done again.
-            run_requests=list(requests_for(wanted, chosen, [*step_keys(source), *sets], tags=tags)),
-            asset_events=_observations(observed, fingerprint),
-            cursor=context.cursor,
-        )
+        return looking.look(context)
 
     return dg.SensorDefinition(
         name=f"{source.name}_changes",
@@ -104,6 +70,58 @@ def build_changes_sensor(
         description=f"Exports what changed in {source.name}: every table is read once, and the "
         "partitions that differ are published.",
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Looking:
+    """What the sensor of one source looks at, and asks for."""
+
+    source: ConfiguredSource
+    tables: Sequence[TableExport]
+    sets: Sequence[dg.AssetKey]
+    observed: Sequence[dg.AssetKey]
+    checks: Sequence[dg.AssetCheckKey]
+
+    def look(self, context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        """Look once; see the module."""
+        now, source = datetime.now(UTC), self.source
+        if not source.config.enabled:
+            return dg.SkipReason(f"{source.name}: enabled is false, as configured")
+        try:
+            fingerprint = source.source.fingerprint()
+        except ExportError as error:
+            return dg.SkipReason(str(error))
+        if fingerprint == read_cursor(context.cursor):
+            return dg.SkipReason(f"{source.name}: unchanged")
+        if not source.config.monitor.export:
+            return dg.SensorResult(
+                asset_events=_observations(self.observed, fingerprint),
+                cursor=write_cursor(fingerprint),
+                skip_reason=f"{source.name}: changed; monitor.export is false, as configured",
+            )
+        if is_exported(source, self.tables, fingerprint, now=now):
+            checks = list(self.checks)
+            return dg.SensorResult(
+                # Checks of several tables and of the clock speak of what is published by now.
+                run_requests=[dg.RunRequest(asset_selection=[], asset_check_keys=checks)]
+                if checks
+                else [],
+                asset_events=_observations(self.observed, fingerprint),
+                cursor=write_cursor(fingerprint),
+            )
+        reason = why_wait(context.instance, source.name, fingerprint, now=now)
+        if reason is not None:
+            return dg.SkipReason(f"{source.name}: changed, {reason}")
+        tags = {_TAG: source.name, _AT: _tag_value(fingerprint)}
+        wanted = {table.name: [ALL] for table in self.tables}
+        first = [*step_keys(source), *self.sets]
+        return dg.SensorResult(
+            # Without run keys: a request made twice changes nothing, one dropped as already made
+            # would lose a change that was undone and done again.
+            run_requests=list(requests_for(wanted, self.tables, first, tags=tags)),
+            asset_events=_observations(self.observed, fingerprint),
+            cursor=context.cursor,
+        )
 
 
 def following_checks(

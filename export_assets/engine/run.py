@@ -14,6 +14,7 @@ from export_assets.engine.drift import new_tables, recalled_drift
 from export_assets.engine.memory import PassMemory
 from export_assets.engine.outlet import open_outlet
 from export_assets.engine.privacy import review_plans, review_records
+from export_assets.engine.references import dangling_notes
 from export_assets.engine.report import ExportRecord, ExportReport, broken_rules
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.scope import other_slicings
@@ -195,6 +196,7 @@ class Exporter:
                     records += self.tables.failed(name, error)
                 records = opened.finish(records)
             made = self.sets.export(snapshot, columns_of)
+            self._notes.extend(dangling_notes(snapshot, config, snapshot.tables()))
             fingerprint = snapshot.info.id
             remarks = snapshot.remarks()
         warnings += remarks.warnings

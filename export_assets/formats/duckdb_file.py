@@ -26,8 +26,7 @@ class DuckDbFile:
         self._spill = path.with_name(f".{path.name}.spill")
         self._connection = connect(self._spill)
         try:
-            with self._told():
-                self.execute(f"attach {text(str(path))} as {MADE}")
+            self.execute(f"attach {text(str(path))} as {MADE}")
         except BaseException:
             self.abort()
             raise

@@ -44,7 +44,8 @@ class SqliteFile:
         path.open("xb").close()
         self._connection = adbc.connect(_uri(path, "rw"), autocommit=True)
         self._cursor = self._connection.cursor()
-        self._closed = False
+        self.closed = False
+        """Whether it was finished, or given up."""
         for pragma in _PRAGMAS:
             self._cursor.execute(f"pragma {pragma}")
         self._connection.adbc_connection.set_autocommit(False)
@@ -90,7 +91,7 @@ class SqliteFile:
         Raises:
             OSError: The disk refused.
         """
-        if self._closed:
+        if self.closed:
             return
         try:
             with self._told():
@@ -102,7 +103,7 @@ class SqliteFile:
 
     def abort(self) -> None:
         """Close the file without finishing it."""
-        if not self._closed:
+        if not self.closed:
             with suppress(adbc_driver_manager.Error, OSError):
                 self._connection.adbc_connection.rollback()
             self._let_go()
@@ -115,7 +116,7 @@ class SqliteFile:
             self._connection.adbc_connection.set_autocommit(False)
 
     def _let_go(self) -> None:
-        self._closed = True
+        self.closed = True
         for handle in (self._cursor, self._connection):
             with suppress(adbc_driver_manager.Error, OSError):
                 handle.close()

@@ -48,13 +48,12 @@ class SqliteWriter(FormatWriter):
 
     def close(self) -> None:
         """Finish the file, which then stands alone."""
-        if self._rows is None:
+        if self._rows is None and not self._file.closed:
             self._make()
         self._file.close()
 
     def abort(self) -> None:
         """Close the file without finishing it."""
-        self._rows = self._rows or 0
         self._file.abort()
         self._aside.unlink(missing_ok=True)
 

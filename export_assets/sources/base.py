@@ -12,7 +12,7 @@ A scan delivers *raw* values: the schema of every batch is the same, fixed by `s
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -114,6 +114,8 @@ class Snapshot(ABC):
     """One consistent moment of a source. Valid inside the `with` that opened it."""
 
     info: SnapshotInfo
+    _views: dict[str, str]
+    """The derived tables, of a source that has such."""
     keeps_time_order = False
     """Whether scans with a time column come exactly in the order of its conformed values."""
 
@@ -146,6 +148,21 @@ class Snapshot(ABC):
         A view may carry the name of a physical table, which it then hides for `tables`,
         `describe` and `scan`; inside the statement the name still means the physical table.
         """
+
+    @contextmanager
+    def defining(self, views: Mapping[str, str]) -> Iterator[None]:
+        """Have derived tables while the block runs, of which nobody hears afterwards.
+
+        Raises:
+            UsageError: A statement is no SELECT that works on this source.
+        """
+        before = dict(self._views)
+        self.define(views)
+        try:
+            yield
+        finally:
+            self._views.clear()
+            self._views.update(before)
 
     def add_functions(self, functions: Mapping[str, Callable[[object], int | None]]) -> None:
         """Add functions of one value, by name, that statements of derived tables may use.

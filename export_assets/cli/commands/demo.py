@@ -1,4 +1,4 @@
-"""`export-assets demo`: sample data of every built-in system, exported in several formats."""
+"""`export-assets demo`: sample data of every built-in system, exported in four formats."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(output: Output, options: DemoOptions) -> int:
-    """Make sample data, export all of it in several formats, and say what to look at next."""
+    """Make sample data, export all of it in four formats, and say what to look at next."""
     from export_assets.cli.limits import raise_file_limit
     from export_assets.cli.progress import progress_bar
     from export_assets.cli.project import new_run, workspace_of

@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -42,7 +42,7 @@ class SetExporter:
         """Export one set; whatever goes wrong is in the records."""
         started, whole = time.perf_counter(), "*" if one.split else ALL
         try:
-            with private_directory(self.source.temp_dir) as spool:
+            with private_directory(self.source.temp_dir) as spool, _views(one, snapshot):
                 records = list(self._exported(one, snapshot, spool))
         except SetFailed as error:
             failed = replace(error.record, table=one.name, format=SET, partition=whole, path=None)
@@ -61,7 +61,7 @@ class SetExporter:
         Raises:
             ExportError: It cannot be made.
         """
-        with private_directory(self.source.temp_dir) as spool:
+        with private_directory(self.source.temp_dir) as spool, _views(one, snapshot):
             writer = self._writer(one, snapshot, spool)
             if one.split is None:
                 directory = spool / SET
@@ -191,6 +191,13 @@ def _moving(one: ExportSet, path: Path, record: DocumentRecord) -> Callable[[Pat
         return share_of(one, placed, record)
 
     return write
+
+
+def _views(one: ExportSet, snapshot: Snapshot) -> AbstractContextManager[None]:
+    """Have the views of *one* while the block runs."""
+    if not one.views:
+        return nullcontext()
+    return snapshot.defining({name: view.query for name, view in one.views.items()})
 
 
 def partition_directory(one: ExportSet, name: str) -> str:

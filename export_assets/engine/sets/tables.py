@@ -58,13 +58,7 @@ class SetTables:
         spool: Path,
         progress: Progress,
     ) -> "SetTables":
-        """Add the views of *one* to *snapshot*, and return what writes its tables.
-
-        Raises:
-            UsageError: A view does not work on this source.
-        """
-        if one.views:
-            snapshot.define({name: view.query for name, view in one.views.items()})
+        """Return what writes the tables of *one*, whose views *snapshot* has while it does."""
         shown = replace(source, config=with_views(source.config, one.views))
         return cls(
             workspace=workspace,
