@@ -24,7 +24,12 @@ from export_assets.defs.log_assets import is_log_source
 from export_assets.defs.log_sensor import build_log_sensor
 from export_assets.defs.pools import RETRY_SECONDS
 from export_assets.defs.relations import build_relation_checks
-from export_assets.defs.schedules import build_freshness_schedule, build_job, build_schedule
+from export_assets.defs.schedules import (
+    build_freshness_schedule,
+    build_job,
+    build_schedule,
+    build_set_job,
+)
 from export_assets.defs.sets import SetAsset, build_set, set_assets
 from export_assets.defs.shapes import known_tables
 from export_assets.defs.source_tables import build_source_tables
@@ -106,14 +111,19 @@ def _add_source(
     parts.checks += build_relation_checks(tables, source.config.relations)
     parts.checks += build_freshness_checks(tables)
     if any(table.by_default for table in tables):
-        keys = [one.key for one in sets if one.one.by_default]
+        chosen = [one for one in sets if one.one.by_default]
+        # A job holds assets of one kind of partitions.
+        keys = [one.key for one in chosen if one.partitions_def is None]
+        split = [one.key for one in chosen if one.partitions_def is not None]
         job = build_job(source, tables, keys)
         parts.jobs.append(job)
         parts.schedules.append(build_schedule(source, tables, job, keys))
+        for one in split:
+            parts.jobs.append(build_set_job(source, one))
         if is_log_source(source):
             parts.sensors.append(build_log_sensor(source, tables))
         elif source.config.monitor.enabled is not False:
-            parts.sensors.append(build_changes_sensor(source, tables, shapes, keys))
+            parts.sensors.append(build_changes_sensor(source, tables, shapes, keys, split))
     if is_log_source(source):
         parts.assets += build_archives(source, retry_seconds=retry_seconds)
         archives = build_archive_jobs(source)

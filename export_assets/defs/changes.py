@@ -43,6 +43,7 @@ def build_changes_sensor(
     tables: Sequence[TableExport],
     shapes: Sequence[TableShape],
     sets: Sequence[dg.AssetKey] = (),
+    split: Sequence[dg.AssetKey] = (),
 ) -> dg.SensorDefinition:
     """Return the sensor `<source>_changes`.
 
@@ -53,7 +54,9 @@ def build_changes_sensor(
     keys = [key for table in chosen for key in table.keys]
     checks = following_checks(source, chosen)
     observed = [source_table_key(source.name, name) for name in observed_tables(source, shapes)]
-    looking = _Looking(source=source, tables=chosen, sets=sets, observed=observed, checks=checks)
+    looking = _Looking(
+        source=source, tables=chosen, sets=sets, split=split, observed=observed, checks=checks
+    )
 
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         return looking.look(context)
@@ -61,7 +64,7 @@ def build_changes_sensor(
     return dg.SensorDefinition(
         name=f"{source.name}_changes",
         evaluation_fn=look,
-        asset_selection=dg.AssetSelection.assets(*keys, *sets, *step_keys(source))
+        asset_selection=dg.AssetSelection.assets(*keys, *sets, *split, *step_keys(source))
         | dg.AssetSelection.checks(*checks),
         minimum_interval_seconds=max(int(monitor.every or SECONDS), 1),
         default_status=dg.DefaultSensorStatus.RUNNING
@@ -79,6 +82,8 @@ class _Looking:
     source: ConfiguredSource
     tables: Sequence[TableExport]
     sets: Sequence[dg.AssetKey]
+    split: Sequence[dg.AssetKey]
+    """Sets with a partition for each record, which have a run of their own."""
     observed: Sequence[dg.AssetKey]
     checks: Sequence[dg.AssetCheckKey]
 
@@ -118,7 +123,10 @@ class _Looking:
         return dg.SensorResult(
             # Without run keys: a request made twice changes nothing, one dropped as already made
             # would lose a change that was undone and done again.
-            run_requests=list(requests_for(wanted, self.tables, first, tags=tags)),
+            run_requests=[
+                *requests_for(wanted, self.tables, first, tags=tags),
+                *(dg.RunRequest(asset_selection=[key], tags=tags) for key in self.split),
+            ],
             asset_events=_observations(self.observed, fingerprint),
             cursor=context.cursor,
         )

@@ -12,6 +12,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 from export_assets.config.models import SourceConfig
 from export_assets.defs.freshness import fresh_tables
 from export_assets.defs.log_assets import is_log_source
+from export_assets.defs.names import op_part
 from export_assets.defs.partitions import keys_between
 from export_assets.defs.runs import requests_for
 from export_assets.defs.source_tables import upstream_keys
@@ -39,6 +40,16 @@ def build_job(
         f"export_{source.name}",
         selection=dg.AssetSelection.assets(*keys, *sets, *upstream_keys(source)),
         description=f"Export every table of {source.name} in every configured format.",
+        tags={"export_assets/source": source.name},
+    )
+
+
+def build_set_job(source: ConfiguredSource, key: dg.AssetKey) -> UnresolvedAssetJobDefinition:
+    """Return the job that exports a set with a partition for each record, all of them at once."""
+    return dg.define_asset_job(
+        f"export_{'_'.join(op_part(one) for one in key.path[:-1])}",
+        selection=dg.AssetSelection.assets(key),
+        description=f"Export {key.path[1]} of {source.name}, every record that changed.",
         tags={"export_assets/source": source.name},
     )
 
