@@ -1,8 +1,8 @@
 """What a source's YAML says of sets: files of one moment that are published in one step."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, model_validator
 
 from export_assets.config.base import Model
 from export_assets.config.rules import Formats
@@ -29,3 +29,10 @@ class SetConfig(Model):
     """Where a copy of what is published is kept, always whole; relative to the project."""
     max_mb: PositiveFloat | None = None
     """Size of all files together, in MB, from which the set is refused."""
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Self:
+        if self.one_file is not None and "formats" in self.model_fields_set:
+            msg = "one_file and formats: give one of them"
+            raise ValueError(msg)
+        return self

@@ -17,7 +17,7 @@ from threading import Event, Lock, Thread
 from export_assets.engine.report import ExportReport
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.run import Exporter
-from export_assets.engine.watching import LONGEST_WAIT, Seen, Watch
+from export_assets.engine.watching import LONGEST_WAIT, Seen, Watch, next_wait
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import ExportError
 from export_assets.translate import one_line
@@ -82,10 +82,14 @@ class Monitor:
             reason = self._rules.reason or "monitor.enabled is false"
             self._told(f"{self._source.name}: not monitored: {reason}")
             return False
-        if not self._rules.background or self.running:
-            return self.running
-        self._stopping.clear()
-        self._thread = Thread(target=self._run, name=f"{self._source.name}-monitor", daemon=True)
+        if not self._rules.background:
+            return False
+        if self.running and not self._stopping.is_set():
+            return True
+        # One that is still ending has an event of its own.
+        self._stopping = stopping = Event()
+        name = f"{self._source.name}-monitor"
+        self._thread = Thread(target=self._run, args=(stopping,), name=name, daemon=True)
         self._thread.start()
         return True
 
@@ -129,17 +133,16 @@ class Monitor:
                 run=_new_run(),
             ).export()
 
-    def _run(self) -> None:
+    def _run(self, stopping: Event) -> None:
         wait = every = self._rules.every or SECONDS
-        while not self._stopping.wait(0.0):
+        while not stopping.is_set():
             try:
                 seen = self.check()
             except Exception as error:  # noqa: BLE001 - the program around must not hear of it
                 self._told(f"{self._source.name}: {one_line(error)}")
                 seen = None
-            failed = seen is not None and seen.failed
-            wait = min(wait * 2, max(LONGEST_WAIT, every)) if failed else every
-            if self._stopping.wait(wait):
+            wait = next_wait(wait, every, failed=seen is not None and seen.failed)
+            if stopping.wait(wait):
                 return
 
     def _watch(self) -> Watch:

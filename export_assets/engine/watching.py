@@ -22,6 +22,11 @@ LONGEST_WAIT = 60.0
 """Seconds between attempts of what keeps failing, at most."""
 
 
+def next_wait(last: float, interval: float, *, failed: bool) -> float:
+    """Return the seconds to the next look after one that came *last* seconds after its own."""
+    return min(last * 2, max(LONGEST_WAIT, interval)) if failed else interval
+
+
 @dataclass(frozen=True, kw_only=True)
 class Seen:
     """One look that found something to do."""
@@ -76,7 +81,7 @@ class Watch:
             if seen is not None:
                 yield seen
                 done = done if seen.failed else stamp
-            wait = self.interval if seen is None or not seen.failed else min(wait * 2, LONGEST_WAIT)
+            wait = next_wait(wait, self.interval, failed=seen is not None and seen.failed)
             left = None if self.seconds is None else self.seconds - (self.monotonic() - started)
             if left is not None and left <= 0:
                 return

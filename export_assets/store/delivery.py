@@ -24,7 +24,7 @@ from export_assets.store.local import read_if_there
 from export_assets.store.lock import partition_lock
 from export_assets.store.manifest import MANIFEST_NAME, Manifest
 from export_assets.store.recovery import recover
-from export_assets.store.staging import Staging, walk
+from export_assets.store.staging import PRIVATE, SHARED, Staging, walk
 from export_assets.translate import translating
 
 LOCK = "lock"
@@ -38,6 +38,7 @@ def stage_directory(
     *,
     timeout: float = 0.0,
     overwrite: bool = False,
+    private: bool = False,
     filesystem: Filesystem = REAL,
 ) -> Iterator[Staging]:
     """Lock *target*, put it right after a crash, and give a directory to write its next content in.
@@ -49,10 +50,12 @@ def stage_directory(
         DestPermission: It cannot be written, or is no directory.
     """
     target = target.absolute()
-    check_partition(target.name)
-    if target.is_symlink() or (target.exists() and not target.is_dir()):
-        msg = f"{target}: is no directory"
+    if not target.name or target.is_symlink() or (target.exists() and not target.is_dir()):
+        msg = f"{target}: is no directory that can be replaced"
         raise DestPermission(msg)
+    check_partition(target.name)
+    with translating(str(target)):
+        _previous(target, key, overwrite=overwrite)  # before anything is made beside it
     beside = _beside(target)
     with ExitStack() as stack:
         with translating(str(target)):
@@ -75,6 +78,7 @@ def stage_directory(
                 run_id=run_id,
                 previous=previous,
                 filesystem=filesystem,
+                modes=PRIVATE if private else SHARED,
             )
         try:
             yield staging
@@ -83,9 +87,17 @@ def stage_directory(
 
 
 def deliver(
-    published: Path, target: Path, run_id: str, *, timeout: float = 0.0, overwrite: bool = False
+    published: Path,
+    target: Path,
+    run_id: str,
+    *,
+    timeout: float = 0.0,
+    overwrite: bool = False,
+    private: bool = False,
 ) -> bool:
     """Make *target* a copy of the set *published* in the store; False where it is one already.
+
+    With *overwrite* it is copied again in any case, whatever its files hold.
 
     Raises:
         IntegrityError: What is published is not what its manifest says.
@@ -95,11 +107,14 @@ def deliver(
     if manifest is None:
         msg = f"{published}: was published and is gone"
         raise IntegrityError(msg)
-    if is_settled(target, manifest):
+    if not overwrite and is_settled(target, manifest):
         return False
     key = ExportKey(manifest.source, manifest.table, manifest.format)
-    with stage_directory(target, key, run_id, timeout=timeout, overwrite=overwrite) as staging:
-        if is_copy(target, manifest):
+    staged = stage_directory(
+        target, key, run_id, timeout=timeout, overwrite=overwrite, private=private
+    )
+    with staged as staging:
+        if not overwrite and is_copy(target, manifest):
             return False  # what a dead run left beside it is swept by now
         for file in manifest.files:
             copied = staging.path / file.path

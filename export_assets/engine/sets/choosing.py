@@ -31,6 +31,9 @@ def wanted_sets(config: SourceConfig, request: ExportRequest) -> list[str]:
     chooses = bool(request.tables) or bool(request.partitions) or request.window.bounded
     by_default = [] if chooses else [name for name, one in config.sets.items() if one.by_default]
     wanted = [name for name in dict.fromkeys((*by_default, *named)) if name not in request.exclude]
+    if named and not wanted and tables_besides(request, config) is None:
+        msg = f"{config.source}: no set is left to export"
+        raise UsageError(msg)
     if request.export_dir is not None and not wanted:
         msg = f"export-dir: {config.source} has no set to put there"
         raise UsageError(msg)
@@ -71,8 +74,16 @@ def sets_of(
         UsageError: A set has a table that the source lacks, or there is no such layout.
     """
     own = system.sets(columns_of, config, profile=profile) if system is not None else ()
+    for one in own:
+        hidden = sorted(one.views.keys() & columns_of.keys())
+        if hidden:
+            msg = f"{one.name}: source has a table {hidden[0]}, which the set makes itself"
+            raise UsageError(msg)
     found = {one.name: one for one in own}
     for name, rules in config.sets.items():
+        if name in columns_of:
+            msg = f"sets.{name}: is called as a table is; exclude that, or export it by a query"
+            raise UsageError(msg)
         if name not in found:
             found[name] = _configured(name, rules, list(columns_of), config)
     return found
@@ -86,8 +97,8 @@ def _configured(
         if table not in present:
             msg = f"sets.{name}: source has no table {table}"
             raise UsageError(msg)
-    if name in present:
-        msg = f"sets.{name}: is called as a table is"
+    if rules.profile:
+        msg = f"sets.{name}.profile: the files of this set have one layout"
         raise UsageError(msg)
     joined = (
         (SetJoined(stem=config.source, format=rules.one_file, tables=tuple(tables)),)

@@ -10,11 +10,12 @@ import msgspec
 
 from export_assets.engine.sets.spec import Moment, SetDocument, SetFile
 from export_assets.engine.sets.tables import SetTables
-from export_assets.errors import IntegrityError
+from export_assets.errors import ContractViolation, IntegrityError
 from export_assets.formats.nesting.layout import Frame, Level, check_level
 from export_assets.formats.nesting.lines import LevelLines
 from export_assets.formats.nesting.read import Content, read_nested
 from export_assets.formats.nesting.write import DocumentWriter
+from export_assets.store.layout import safe_name
 from export_assets.store.manifest import DocumentRecord, LevelRecord
 from export_assets.translate import translating
 
@@ -52,15 +53,29 @@ class Nester:
         """
         with self._levels() as (lines, moment):
             writer = DocumentWriter(self.document.root, lines, self._frame)
-            number, before = 0, _content(lines)
+            number, before, known = 0, _content(lines), set[str]()
             while writer.more:
-                path, name = placing(number), lines[self.document.root.table].peek("id")
+                path, name = placing(number), self._name(lines, known)
                 with translating(path.name), path.open("xb") as file:
                     self._document(writer, file, moment, most=1)
                 after = _content(lines)
-                yield str(name), self._proven(path, _difference(after, before))
+                yield name, self._proven(path, _difference(after, before))
                 number, before = number + 1, after
             writer.finish()
+
+    def _name(self, lines: Mapping[str, LevelLines], known: set[str]) -> str:
+        """Return the `id` of the next record, and add it to those *known*.
+
+        Raises:
+            ContractViolation: It has none to be called by, or another has the same.
+        """
+        name = lines[self.document.root.table].peek("id")
+        if name is None or str(name) in known:
+            what = "a record has no id" if name is None else f"two records have the id {name}"
+            msg = f"{self.document.root.name}: {what}, and a partition is called by it"
+            raise ContractViolation(msg)
+        known.add(str(name))
+        return str(name)
 
     def write_none(self, path: Path) -> DocumentRecord:
         """Write the document of a record that is gone: its list is empty."""
@@ -109,12 +124,13 @@ class Nester:
     def lines_of(self, table: str, level: Level | None) -> Path:
         """Return the rows of *table* as lines in the spool."""
         directory = self.tables.spool
-        path = directory / f"{table}.{LINES}"
+        stem = safe_name(table)
+        path = directory / f"{stem}.{LINES}"
         if not path.exists():
             if level is not None:
                 names = self.tables.plan(table).exported
                 check_level(level, names, root=level is self.document.root)
-            self.tables.write(table, [SetFile(stem=table, table=table, format=LINES)], directory)
+            self.tables.write(table, [SetFile(stem=stem, table=table, format=LINES)], directory)
         return path
 
     def _proven(self, path: Path, expected: Content) -> DocumentRecord:

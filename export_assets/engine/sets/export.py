@@ -118,28 +118,43 @@ class SetExporter:
     def _stage(self, key: ExportKey, directory: str) -> AbstractContextManager[Staging]:
         request = self.request
         if request.export_dir is not None:
+            self._refuse_inside(request.export_dir)
             return stage_directory(
                 request.export_dir,
                 key,
                 self.run.id,
                 timeout=request.lock_timeout,
                 overwrite=request.overwrite,
+                private=self.workspace.store.is_private(key.source),
             )
         return self.workspace.store.stage(
             key, directory, self.run.id, timeout=request.lock_timeout, replace_damaged=True
         )
+
+    def _refuse_inside(self, directory: Path) -> None:
+        """Refuse a directory among those of the store, which are published otherwise.
+
+        Raises:
+            UsageError: It is one, or holds them.
+        """
+        root, there = self.workspace.store.root, directory.resolve()
+        if there == root or there.is_relative_to(root) or root.is_relative_to(there):
+            msg = f"{directory}: lies among the exports, which a set is published in anyway"
+            raise UsageError(msg)
 
     def _delivered(self, one: ExportSet, record: ExportRecord) -> ExportRecord:
         """Keep the copy of a published set as it is published."""
         directory = self.source.set_directory(one.name)
         if directory is None or self.request.export_dir is not None or record.path is None:
             return record
+        self._refuse_inside(directory)
         deliver(
             record.path,
             directory,
             self.run.id,
             timeout=self.request.lock_timeout,
             overwrite=self.request.overwrite,
+            private=self.workspace.store.is_private(self.source.name),
         )
         return record
 
@@ -172,7 +187,11 @@ class SetExporter:
                 )
 
     def _gone(self, one: ExportSet, seen: set[str]) -> list[str]:
-        """Return the records that are published and not there any more, or were asked for."""
+        """Return the records that are published and not there any more.
+
+        Raises:
+            UsageError: One was asked for that is neither.
+        """
         key = ExportKey(self.source.name, one.name, SET)
         published = {
             unquote(path.name.partition("=")[2])
@@ -181,7 +200,11 @@ class SetExporter:
             )
             if path.name.startswith(f"{one.split}=")
         }
-        return sorted((published | set(self.request.partitions)) - seen)
+        for name in self.request.partitions:
+            if name not in published and name not in seen:
+                msg = f"{one.name}: {one.split} {name}: there is no such record"
+                raise UsageError(msg)
+        return sorted(published - seen)
 
 
 def _moving(one: ExportSet, path: Path, record: DocumentRecord) -> Callable[[Path], WrittenSet]:

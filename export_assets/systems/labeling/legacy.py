@@ -21,10 +21,10 @@ from export_assets.systems.labeling.sql import (
     summary,
 )
 
-CSV: Final = {table: f"legacy_{table}" for table in (PROJECTS, DATASETS, IMAGES, ANNOTATIONS)}
+CSV: Final = {table: f"legacy:{table}" for table in (PROJECTS, DATASETS, IMAGES, ANNOTATIONS)}
 """The views of the CSVs, by what they show."""
-DOCUMENT: Final = {table: f"nested_{table}" for table in (PROJECTS, DATASETS, IMAGES)}
-SUMMARY: Final = "nested_summary"
+DOCUMENT: Final = {table: f"nested:{table}" for table in (PROJECTS, DATASETS, IMAGES)}
+SUMMARY: Final = "nested:summary"
 FILE: Final = "database_export.json"
 
 _COUNTS: Final = [*(name for name, _ in LABELED), "annotations"]
@@ -180,29 +180,26 @@ def _annotations(has: Entities) -> tuple[list[Shown], str]:
 
 
 def _nested_projects(has: Entities) -> tuple[list[Shown], str]:
+    places, source = has.placed(PROJECTS)
     columns = [
-        *has.places(PROJECTS),
+        *places,
         *(has.column(PROJECTS, name) for name in ("id", "name", "description", "project_type")),
         *(has.column(PROJECTS, name) for name in ("created_at", "updated_at")),
         *counted("d", [("n", "statistics.datasets")]),
         *counted("i", _MEMBERS),
     ]
-    return columns, (
-        f"from projects t join ({has.ranked(PROJECTS)}) r on r._id = t.id {_joined_to_project()}"
-    )
+    return columns, f"{source} {_joined_to_project()}"
 
 
 def _nested_datasets(has: Entities) -> tuple[list[Shown], str]:
     names = ("id", "name", "description", "created_at", "updated_at")
+    places, source = has.placed(DATASETS)
     columns = [
-        *has.places(DATASETS),
+        *places,
         *(has.column(DATASETS, name) for name in names),
         *counted("i", _MEMBERS),
     ]
-    return columns, (
-        f"from datasets t join ({has.ranked(DATASETS)}) r on r._id = t.id "
-        f"left join ({_BY_DATASET}) i on i.key = t.id"
-    )
+    return columns, f"{source} left join ({_BY_DATASET}) i on i.key = t.id"
 
 
 def _nested_images(has: Entities) -> tuple[list[Shown], str]:

@@ -11,19 +11,23 @@ from export_assets.systems.labeling.settings import MEDIA_ROOT
 FUNCTION: Final = "export_assets_file_exists"
 
 
+def named_root(config: SourceConfig) -> Path | None:
+    """Return the directory that paths of images start at, None where none is configured."""
+    named = config.options.get(MEDIA_ROOT)
+    return None if named is None else Path(str(named)).resolve()
+
+
 def media_root(config: SourceConfig) -> Path | None:
     """Return the directory that paths of images start at, None where there is none.
 
     Raises:
         ConfigError: It is no directory.
     """
-    named = config.options.get(MEDIA_ROOT)
-    if named is None:
-        return None
-    if not Path(str(named)).is_dir():
-        msg = f"{config.source}: options.{MEDIA_ROOT}: {named} is no directory"
+    root = named_root(config)
+    if root is not None and not root.is_dir():
+        msg = f"{config.source}: options.{MEDIA_ROOT}: {root} is no directory"
         raise ConfigError(msg)
-    return Path(str(named)).resolve()
+    return root
 
 
 def file_exists(root: Path) -> Callable[[object], int | None]:

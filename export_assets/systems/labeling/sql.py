@@ -65,8 +65,7 @@ class Entities:
     def flag(self, table: str, name: str, shown: str | None = None) -> Shown:
         """Return a column as 1, 0 or null."""
         one = self.column(table, name, shown)
-        sql = f"case when {one.sql} then 1 when not {one.sql} then 0 end"
-        return Shown(sql=f"cast({sql} as integer)", name=one.name, origin=one.origin)
+        return Shown(sql=f"cast({truth(one.sql)} as integer)", name=one.name, origin=one.origin)
 
     def word(self, table: str, name: str, shown: str) -> Shown:
         """Return a column as `Yes`, `No` or null."""
@@ -92,24 +91,44 @@ class Entities:
         """Return a statement of the rows of *table* that hang on a project, with their places."""
         if table == PROJECTS:
             over = f"row_number() over (order by {self.order(table)})"
-            return f"select t.id as _id, {over} as {POSITION}, null as {PARENT} from {table} t"
+            places = f"select t.id as _id, {over} as {POSITION}, null as {PARENT} from {table} t"
+        else:
+            above, reference = ABOVE[table]
+            over = f"row_number() over (order by p.{POSITION}, {self.order(table)})"
+            places = (
+                f"select t.id as _id, {over} as {POSITION}, p.{POSITION} as {PARENT} "
+                f"from {table} t join ({self.ranked(above)}) p on p._id = t.{reference}"
+            )
+        # Of rows with the same id the first one has what belongs to them.
+        first = f"min({POSITION}) as {POSITION}, {PARENT}"
+        return f"select _id, {first} from ({places}) where _id is not null group by _id"
+
+    def placed(self, table: str) -> tuple[list[Shown], str]:
+        """Return the columns that place the rows of *table* `t`, and where they come from."""
+        if table == PROJECTS:
+            over = f"row_number() over (order by {self.order(table)})"
+            return [Shown(sql=f"cast({over} as integer)", name=POSITION)], f"from {table} t"
         above, reference = ABOVE[table]
         over = f"row_number() over (order by p.{POSITION}, {self.order(table)})"
-        return (
-            f"select t.id as _id, {over} as {POSITION}, p.{POSITION} as {PARENT} "
-            f"from {table} t join ({self.ranked(above)}) p on p._id = t.{reference}"
-        )
+        shown = [
+            Shown(sql=f"cast({over} as integer)", name=POSITION),
+            Shown(sql=f"cast(p.{POSITION} as integer)", name=PARENT),
+        ]
+        return shown, f"from {table} t join ({self.ranked(above)}) p on p._id = t.{reference}"
 
-    def places(self, table: str, *, leaf: bool = False) -> list[Shown]:
-        """Return the columns that place a row of *table* in a document, of `r`, its rank."""
-        names = [POSITION] * (not leaf) + [PARENT] * (table != PROJECTS)
-        return [Shown(sql=f"cast(r.{name} as integer)", name=name) for name in names]
+
+def truth(sql: str) -> str:
+    """Return whether a stored flag is set, as 1, 0 or null: of a text, whether it says so."""
+    no = "'', '0', 'false', 'f', 'no', 'n', 'off'"
+    said = f"typeof({sql}) = 'text' and lower(trim({sql})) in ({no})"
+    number = f"when typeof({sql}) = 'text' then 1 when {sql} then 1 else 0"
+    return f"case when {sql} is null then null when {said} then 0 {number} end"
 
 
 LABELED = (
     ("total_images", "count(*)"),
-    ("labeled_images", "sum(case when t.is_labeled then 1 else 0 end)"),
-    ("unlabeled_images", "sum(case when not t.is_labeled then 1 else 0 end)"),
+    ("labeled_images", f"sum(case {truth('t.is_labeled')} when 1 then 1 else 0 end)"),
+    ("unlabeled_images", f"sum(case {truth('t.is_labeled')} when 0 then 1 else 0 end)"),
 )
 """What is counted of images; a null counts as neither."""
 

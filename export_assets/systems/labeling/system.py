@@ -57,9 +57,9 @@ class LabelingSystem(System):
 
     def functions(self, config: SourceConfig) -> Mapping[str, Callable[[object], int | None]]:
         """Return what looks for the files of images, where their directory is configured."""
-        from export_assets.systems.labeling.media import FUNCTION, file_exists, media_root
+        from export_assets.systems.labeling.media import FUNCTION, file_exists, named_root
 
-        root = media_root(config)
+        root = named_root(config)
         return {} if root is None else {FUNCTION: file_exists(root)}
 
     def profiles(self) -> Sequence[str]:

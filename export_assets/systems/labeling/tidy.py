@@ -23,10 +23,10 @@ LAYOUT: Final = 1
 """Told in `export_info`; raised when members change their names or meanings."""
 
 _VIEWS: Final = {
-    name: f"tidy_{name}"
+    name: f"tidy:{name}"
     for name in (PROJECTS, LABELS, DATASETS, CLASSIFICATIONS, IMAGES, ANNOTATIONS)
 }
-SUMMARY: Final = "tidy_summary"
+SUMMARY: Final = "tidy:summary"
 
 
 def views(entities: Entities) -> dict[str, SetView]:
@@ -65,8 +65,8 @@ def _head(moment: Moment) -> Mapping[str, Any]:
 
 
 def _entity(has: Entities, table: str) -> SetView:
-    shown = [*has.places(table), *has.every(table)]
-    rest = f"from {table} t join ({has.ranked(table)}) r on r._id = t.id"
+    places, rest = has.placed(table)
+    shown = [*places, *has.every(table)]
     return SetView(query=select(shown, rest), order_by=("_position",), origins=origins(shown))
 
 
