@@ -22,7 +22,7 @@ from export_assets.engine.repair_options import computed_exports, options_of
 from export_assets.engine.repair_plan import Repair, Thoroughness, plan_repairs
 from export_assets.engine.report import EXIT_PARTIAL, ExportRecord
 from export_assets.engine.run import Exporter
-from export_assets.engine.sets.repair import plan_set_repairs, publish_set
+from export_assets.engine.sets.repair import plan_copy_repairs, plan_set_repairs, publish_set
 from export_assets.engine.tables import TablePlan, plan_table
 from export_assets.engine.verification import lost_exports, prepare, published_exports
 from export_assets.errors import DestConflict, ExportError, IntegrityError
@@ -83,7 +83,8 @@ def repair(
     """
     store, name, tables = exporter.workspace.store, exporter.source.name, exporter.request.tables
     damages = find_damages(store.root, name, tables=tables, deep=how.deep)
-    if not damages and not how.against_source:
+    copies = plan_copy_repairs(exporter, damages)
+    if not damages and not copies and not how.against_source:
         if agree(()):
             store.sweep(name)
         return RepairReport(plan=())
@@ -91,7 +92,8 @@ def repair(
     bundles = [damage for damage in damages if damage.format == BUNDLE]
     broken = [damage for damage in damages if damage.format == SET]
     damages = [damage for damage in damages if damage.format not in {BUNDLE, SET}]
-    others = plan_bundle_repairs(exporter, bundles, how) + plan_set_repairs(exporter, broken, how)
+    others = plan_bundle_repairs(exporter, bundles, how) + copies
+    others += plan_set_repairs(exporter, broken, how)
     with ExitStack() as snapshots:
         parts: list[tuple[Exporter, Snapshot, list[Repair]]] = []
         for one, exports, found in _parted(exporter, damages):

@@ -51,7 +51,7 @@ class ExportRecord:
     @property
     def changed(self) -> list[ColumnRecord]:
         """Columns with values that the format could not carry as they are."""
-        columns = self.manifest.columns if self.manifest is not None else ()
+        columns = self.manifest.described if self.manifest is not None else ()
         return [
             column
             for column in columns

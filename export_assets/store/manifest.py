@@ -4,6 +4,7 @@ The JSON form is specified in docs/on-disk-format.md; `json_schema` gives its JS
 """
 
 import hashlib
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -143,7 +144,15 @@ class LevelRecord(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     digest: str
     """Of the records' own members: the sum of the BLAKE2b-64 of their compact JSON, in hex."""
+    columns: tuple[ColumnRecord, ...] = ()
+    """Of the table."""
     children: "tuple[LevelRecord, ...]" = ()
+
+    def walk(self) -> "Iterator[LevelRecord]":
+        """Yield this level and all below it."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
 
 
 class DocumentRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -241,6 +250,20 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     run_id: str
     checksum: str = ""
     """Of all other fields; `encode_manifest` computes it."""
+
+    @property
+    def described(self) -> tuple[ColumnRecord, ...]:
+        """The columns; of a set those of all its tables and documents, by table and name."""
+        if not isinstance(self.set, SetRecord):
+            return self.columns
+        levels = [level for one in self.set.documents for level in one.root.walk()]
+        tables = [(one.name, one.columns) for one in self.set.tables]
+        tables += [(one.table, one.columns) for one in levels]
+        return tuple(
+            msgspec.structs.replace(column, name=f"{table}.{column.name}")
+            for table, columns in dict(tables).items()
+            for column in columns
+        )
 
     @property
     def listed(self) -> tuple[FileRecord, ...]:

@@ -99,6 +99,7 @@ def test_a_set_that_one_table_cannot_be_in_is_not_published(tmp_path: Path) -> N
     [
         ("x: {tables: [nothing]}", "sets.x: source has no table nothing"),
         ("orders: {}", "sets.orders: is called as a table is"),
+        ("x: {profile: tidy}", "the files of this set have one layout"),
     ],
 )
 def test_a_set_that_cannot_be_is_refused(tmp_path: Path, sets: str, fact: str) -> None:
@@ -361,3 +362,65 @@ def test_the_one_file_is_a_source_again(tmp_path: Path, fmt: str) -> None:
     days = [world.manifest("orders", "parquet", f"day=2026-02-{day}") for day in ("08", "09", "10")]
     total = sum(int(one.row_digest, 16) for one in days) % 2**64
     assert int(other.manifest("orders", "parquet", "all").row_digest, 16) == total
+
+
+def test_a_copy_of_which_a_bit_flipped_is_mended(tmp_path: Path) -> None:
+    world = shop(tmp_path, YAML)
+    world.export()
+    path = world.home / "out" / "orders.csv"
+    for mend in ("repair", "overwrite"):
+        data = bytearray(path.read_bytes())
+        data[-3] ^= 1
+        path.write_bytes(data)
+        assert verify_partition(world.home / "out")
+        if mend == "repair":
+            report = repair(world.exporter(), Thoroughness(), agree=lambda plan: len(plan) == 1)
+            assert report.exit_code == 0
+        else:
+            assert not world.export(tables=("all_of_it",), overwrite=True).failed
+        assert verify_partition(world.home / "out") == []
+    report = repair(world.exporter(), Thoroughness(), agree=lambda plan: not plan)
+    assert report.exit_code == 0
+
+
+def test_what_is_private_is_so_in_the_copy_too(tmp_path: Path) -> None:
+    world = shop(tmp_path, f"private: true\n{YAML}")
+    assert world.workspace().store.is_private("shop")
+    assert not world.export().failed
+    for top in (world.home / "out", place(world)):
+        assert top.stat().st_mode & 0o777 == 0o700
+        assert {path.stat().st_mode & 0o777 for path in top.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize("where", [".", "exports/shop", "exports"])
+def test_a_set_is_not_written_over_the_exports(tmp_path: Path, where: str) -> None:
+    world = shop(tmp_path, YAML)
+    world.export(tables=("orders",))
+    before = sorted(tmp_path.rglob("*"))
+    (record,) = world.export(tables=("all_of_it",), export_dir=tmp_path / where).records
+    assert record.status == "failed"
+    assert "lies among the exports" in (record.error or "")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_means_nothing_to_a_set_is_refused(tmp_path: Path) -> None:
+    world = shop(tmp_path, YAML)
+    for request, fact in (
+        ({"formats": ("csv",)}, "format: all_of_it is a set"),
+        ({"partitions": ("zzz",)}, "is one partition"),
+        ({"exclude": ("all_of_it",)}, "no set is left"),
+        ({"profile": "tidy"}, "has no set in such a layout"),
+    ):
+        with pytest.raises(UsageError, match=fact):
+            world.export(tables=("all_of_it",), **request)
+    other = tmp_path / "x"
+    other.mkdir()
+    with pytest.raises(ConfigError, match="give one of them"):
+        shop(other, f"{SHOP}sets: {{x: {{one_file: xlsx, formats: [csv]}}}}\n").export()
+
+
+def test_values_that_are_not_carried_as_they_are_are_told(tmp_path: Path) -> None:
+    world = shop(tmp_path, f"{SHOP}sets: {{some: {{tables: [customers], formats: [csv]}}}}\n")
+    world.sql("update customers set name = x'fffe' where id = 1")
+    (record,) = world.export(tables=("some",)).records
+    assert [column.name for column in record.changed] == ["customers.name"]

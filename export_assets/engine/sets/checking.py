@@ -13,7 +13,7 @@ from export_assets.engine.sets.documents import recorded_level
 from export_assets.engine.sets.export import SetExporter
 from export_assets.engine.sets.publishing import content_of
 from export_assets.engine.sets.set_run import exported_columns
-from export_assets.engine.sets.writing import WrittenSet, walk
+from export_assets.engine.sets.writing import WrittenSet
 from export_assets.engine.tables import define_views
 from export_assets.engine.verification import SourceFinding
 from export_assets.errors import IntegrityError, UsageError
@@ -121,7 +121,7 @@ def _differing_document(directory: Path, document: DocumentRecord) -> str | None
     found = read_nested(
         directory / document.path, recorded_level(document.root), Frame(pretty=document.pretty)
     )
-    for level in walk(document.root):
+    for level in document.root.walk():
         rows, digest = found.rows[level.table], f"{found.totals[level.table]:016x}"
         if rows != level.rows:
             return f"{document.path} holds {rows} {level.name}, recorded are {level.rows}"

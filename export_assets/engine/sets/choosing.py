@@ -30,6 +30,10 @@ def wanted_sets(config: SourceConfig, request: ExportRequest) -> list[str]:
         return []
     chooses = bool(request.tables) or bool(request.partitions) or request.window.bounded
     by_default = [] if chooses else [name for name, one in config.sets.items() if one.by_default]
+    if request.export_dir is not None:
+        # One directory holds one of them: that which has a place of its own, else the first.
+        kept = [name for name in by_default if config.sets[name].directory is not None]
+        by_default = kept or by_default[:1]
     wanted = [name for name in dict.fromkeys((*by_default, *named)) if name not in request.exclude]
     if named and not wanted and tables_besides(request, config) is None:
         msg = f"{config.source}: no set is left to export"

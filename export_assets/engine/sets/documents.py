@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,7 +16,7 @@ from export_assets.formats.nesting.lines import LevelLines
 from export_assets.formats.nesting.read import Content, read_nested
 from export_assets.formats.nesting.write import DocumentWriter
 from export_assets.store.layout import safe_name
-from export_assets.store.manifest import DocumentRecord, LevelRecord
+from export_assets.store.manifest import ColumnRecord, DocumentRecord, LevelRecord
 from export_assets.translate import translating
 
 LINES = "ndjson"
@@ -29,6 +29,7 @@ class Nester:
     document: SetDocument
     tables: SetTables
     moment: Moment
+    _columns: dict[str, tuple[ColumnRecord, ...]] = field(default_factory=dict)
 
     def write(self, path: Path) -> DocumentRecord:
         """Write all of the document to *path*.
@@ -130,7 +131,8 @@ class Nester:
             if level is not None:
                 names = self.tables.plan(table).exported
                 check_level(level, names, root=level is self.document.root)
-            self.tables.write(table, [SetFile(stem=stem, table=table, format=LINES)], directory)
+            file = SetFile(stem=stem, table=table, format=LINES)
+            self._columns[table] = self.tables.write(table, [file], directory)[LINES].columns
         return path
 
     def _proven(self, path: Path, expected: Content) -> DocumentRecord:
@@ -144,9 +146,8 @@ class Nester:
             if found.totals[level.table] != expected.totals[level.table]:
                 msg = f"{path.name}: records of {level.table} differ from the snapshot"
                 raise IntegrityError(msg)
-        return DocumentRecord(
-            path=path.name, root=level_record(root, found), pretty=self.document.pretty
-        )
+        record = level_record(root, found, self._columns)
+        return DocumentRecord(path=path.name, root=record, pretty=self.document.pretty)
 
 
 def _content(lines: Mapping[str, LevelLines]) -> Content:
@@ -165,14 +166,17 @@ def _difference(after: Content, before: Content) -> Content:
     )
 
 
-def level_record(level: Level, content: Content) -> LevelRecord:
-    """Return what a manifest says of *level* and all below it."""
+def level_record(
+    level: Level, content: Content, columns: Mapping[str, tuple[ColumnRecord, ...]]
+) -> LevelRecord:
+    """Return what a manifest says of *level* and all below it; *columns* are by table."""
     return LevelRecord(
         name=level.name,
         table=level.table,
         rows=content.rows[level.table],
         digest=f"{content.totals[level.table]:016x}",
-        children=tuple(level_record(child, content) for child in level.children),
+        columns=columns.get(level.table, ()),
+        children=tuple(level_record(child, content, columns) for child in level.children),
     )
 
 

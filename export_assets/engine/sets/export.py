@@ -162,9 +162,6 @@ class SetExporter:
         self, one: ExportSet, writer: SetWriter, publisher: SetPublisher
     ) -> Iterator[ExportRecord]:
         """Publish a document for each record; of a record that is gone, one without any."""
-        if self.request.export_dir is not None:
-            msg = f"{one.name}: has a partition for each record, which no one directory can hold"
-            raise UsageError(msg)
         (document,) = one.documents
         nester, wanted = writer.nester(document), set(self.request.partitions)
         seen: set[str] = set()

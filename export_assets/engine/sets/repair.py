@@ -6,12 +6,18 @@ from pathlib import Path
 
 from export_assets.engine.damage import Damage
 from export_assets.engine.repair_plan import Repair, Thoroughness, last_copy
-from export_assets.engine.report import ExportRecord
+from export_assets.engine.report import ExportRecord, failure
 from export_assets.engine.run import Exporter
 from export_assets.engine.sets.checking import compare_sets
 from export_assets.engine.verification import WRONG, SourceFinding
+from export_assets.errors import ExportError
+from export_assets.store.delivery import deliver
+from export_assets.store.layout import ExportKey
+from export_assets.store.local import read_if_there
 from export_assets.store.manifest import SET
 from export_assets.store.tree import scan_partitions
+from export_assets.store.verify import verify_partition
+from export_assets.tables.partitions import ALL
 
 
 def plan_set_repairs(
@@ -42,6 +48,23 @@ def plan_set_repairs(
     ]
 
 
+def plan_copy_repairs(exporter: Exporter, damages: Sequence[Damage]) -> list[Repair]:
+    """Return the copies of sound sets that do not hold what their own record says."""
+    store, source = exporter.workspace.store, exporter.source
+    damaged, found = {damage.path for damage in damages}, []
+    for name in source.config.sets:
+        place, key = source.set_directory(name), ExportKey(source.name, name, SET)
+        wanted = not exporter.request.tables or name in exporter.request.tables
+        if place is None or not wanted or not place.is_dir():
+            continue
+        if store.partition_path(key, ALL) in damaged:
+            continue  # what is published again is copied again
+        facts = [finding.message for finding in verify_partition(place)]
+        if facts and read_if_there(store.partition_path(key, ALL)) is not None:
+            found.append(Repair(table=name, format=SET, partition=ALL, path=place, facts=facts))
+    return found
+
+
 def _decided(
     path: Path,
     damage: Damage | None,
@@ -69,8 +92,10 @@ def _decided(
 
 
 def publish_set(exporter: Exporter, wrong: Repair) -> list[ExportRecord]:
-    """Make one partition of a set again; whatever goes wrong is in the record."""
-    split = wrong.partition != "all"
+    """Make one partition of a set, or a copy, again; whatever goes wrong is in the record."""
+    if wrong.path == exporter.source.set_directory(wrong.table):
+        return [_copied(exporter, wrong)]
+    split = wrong.partition != ALL
     request = replace(
         exporter.request,
         tables=(wrong.table,),
@@ -80,3 +105,32 @@ def publish_set(exporter: Exporter, wrong: Repair) -> list[ExportRecord]:
         overwrite=True,
     )
     return list(replace(exporter, request=request).export().records)
+
+
+def _copied(exporter: Exporter, wrong: Repair) -> ExportRecord:
+    store, name = exporter.workspace.store, exporter.source.name
+    published = store.partition_path(ExportKey(name, wrong.table, SET), ALL)
+    manifest = None
+    try:
+        manifest = read_if_there(published)
+        deliver(
+            published,
+            wrong.path,
+            exporter.run.id,
+            timeout=exporter.request.lock_timeout,
+            overwrite=True,
+            private=store.is_private(name),
+        )
+    except ExportError as error:
+        return failure(name, wrong.table, SET, ALL, error)
+    return ExportRecord(
+        source=name,
+        table=wrong.table,
+        format=SET,
+        partition=ALL,
+        status="success",
+        rows=manifest.rows if manifest is not None else 0,
+        bytes=manifest.bytes if manifest is not None else 0,
+        path=wrong.path,
+        manifest=manifest,
+    )

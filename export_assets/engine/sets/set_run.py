@@ -6,7 +6,7 @@ from functools import cached_property
 
 from export_assets.engine.report import ExportRecord, failure
 from export_assets.engine.request import ExportRequest, Run
-from export_assets.engine.sets.choosing import sets_of, wanted_sets
+from export_assets.engine.sets.choosing import sets_of, tables_besides, wanted_sets
 from export_assets.engine.sets.export import SetExporter
 from export_assets.engine.sets.memory import SetMemory
 from export_assets.engine.sets.spec import ExportSet
@@ -50,6 +50,25 @@ class SetRun:
         if self.names and self.request.filters:
             msg = f"{self.request.filters[0]}: chooses rows or columns, and a set is complete"
             raise UsageError(msg)
+        if self.names and tables_besides(self.request, self.source.config) is None:
+            self._refuse_idle_options()
+
+    def _refuse_idle_options(self) -> None:
+        """Refuse what says nothing of sets where nothing else is exported.
+
+        Raises:
+            UsageError: Such an option was given.
+        """
+        request = self.request
+        given = {
+            "format": request.formats,
+            "compression and other options of files": request.options,
+            "date range": request.window.bounded,
+        }
+        for option, value in given.items():
+            if value:
+                msg = f"{option}: {self.names[0]} is a set, whose files are those configured"
+                raise UsageError(msg)
 
     def recalled(self, fingerprint: str) -> list[ExportRecord] | None:
         """Return the records of sets that need not be made again; None where one must be."""
@@ -88,11 +107,17 @@ class SetRun:
             run=self.run,
             progress=self.progress,
         )
-        records: list[ExportRecord] = []
+        self._refuse_partitions(sets)
+        return [record for name in self.names for record in exporter.export(sets[name], snapshot)]
+
+    def _refuse_partitions(self, sets: Mapping[str, ExportSet]) -> None:
         for name in self.names:
-            if self.request.export_dir is None or sets[name].split is None:
-                records += exporter.export(sets[name], snapshot)
-        return records
+            if sets[name].split is None and self.request.partitions not in {(), (ALL,)}:
+                msg = f"{name}: is one partition, which is called {ALL}"
+                raise UsageError(msg)
+            if sets[name].split is not None and self.request.export_dir is not None:
+                msg = f"{name}: has a partition for each record, which no one directory can hold"
+                raise UsageError(msg)
 
     def keep(self, records: Sequence[ExportRecord], fingerprint: str) -> None:
         """Remember what was made; called once the snapshot has proven sound."""

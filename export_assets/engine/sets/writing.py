@@ -1,6 +1,5 @@
 """All files of a set into one directory, and the record of what they hold."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from export_assets.store.manifest import (
     BundledTable,
     DocumentRecord,
     FileRecord,
-    LevelRecord,
     SetRecord,
 )
 
@@ -33,15 +31,8 @@ class WrittenSet:
         """The sum of the digests of all it holds: equal for equal content."""
         parts = [int(table.row_digest, 16) for table in self.record.tables]
         for document in self.record.documents:
-            parts += [int(level.digest, 16) for level in walk(document.root)]
+            parts += [int(level.digest, 16) for level in document.root.walk()]
         return f"{sum(parts) % 2**64:016x}"
-
-
-def walk(level: LevelRecord) -> Iterator[LevelRecord]:
-    """Yield *level* and all below it."""
-    yield level
-    for child in level.children:
-        yield from walk(child)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,5 +107,5 @@ def share_of(one: ExportSet, path: Path, record: DocumentRecord) -> WrittenSet:
 def file_record(path: Path, record: DocumentRecord) -> FileRecord:
     """Return the entry of the document at *path* for a manifest."""
     size, sha256 = hash_file(path)
-    rows = sum(level.rows for level in walk(record.root))
+    rows = sum(level.rows for level in record.root.walk())
     return FileRecord(path=record.path, bytes=size, rows=rows, sha256=sha256)

@@ -7,8 +7,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
+from export_assets.errors import UsageError
 from export_assets.formats.registry import FORMATS
 from export_assets.store.verify import verify_partition
 from export_assets.systems.labeling.sample import make_sample
@@ -171,3 +173,72 @@ def test_password_hashes_are_in_no_byte(project: Project) -> None:
         if path.is_file():
             data = path.read_bytes()
             assert not any(one in data for one in hashes), path
+
+
+@pytest.mark.parametrize("rule", ["redact: [id]", "exclude_columns: [id]"])
+def test_a_project_that_has_no_id_to_show_is_not_published_as_another(
+    project: Project, rule: str
+) -> None:
+    project.configure(f"tables: {{projects: {{{rule}}}, '*': {{}}}}\n")
+    report = project.exporter(tables=("project_documents",)).export()
+    (failed,) = report.failed
+    assert "a record has no id, and a partition is called by it" in (failed.error or "")
+    assert not (project.home / "exports" / "labeling").exists()
+
+
+def test_a_partition_of_no_project_is_refused(project: Project) -> None:
+    project.export(tables=("project_documents",))
+    report = project.exporter(2, tables=("project_documents",), partitions=("99",)).export()
+    assert "project_id 99: there is no such record" in (report.failed[0].error or "")
+    assert not list(project.home.glob("exports/labeling/*/set/project_id=99"))
+
+
+def test_a_table_is_not_shown_as_what_the_set_makes(project: Project) -> None:
+    with closing(sqlite3.connect(project.database)) as connection:
+        connection.executescript("""
+            create table legacy_projects(a, b);
+            insert into legacy_projects values (1, 2);
+        """)
+    project.export(tables=("database_export",))
+    frame = pl.read_parquet(project.set / "legacy_projects.parquet")
+    assert frame.rows() == [("1", "2")] or frame.rows() == [(1, 2)]
+    with closing(sqlite3.connect(project.database)) as connection:
+        connection.executescript('create table "legacy:projects"(a)')
+    with pytest.raises(UsageError, match="which the set makes itself"):
+        project.exporter(2, tables=("database_export",)).export()
+
+
+def test_rows_without_an_id_or_with_that_of_another_are_each_shown_once(project: Project) -> None:
+    with closing(sqlite3.connect(project.database)) as connection:
+        connection.executescript("""
+            create table p as select * from projects;
+            insert into p select * from projects limit 1;
+            insert into p(id, name) values (null, 'nobody');
+            drop table projects;
+            alter table p rename to projects;
+        """)
+    project.export(tables=("database_export",))
+    shown = document(project.set)["projects"]
+    with oracle.opened(project.database) as connection:
+        assert len(shown) == len(oracle.rows(connection, "select * from projects"))
+    ids = Counter(dataset["id"] for one in shown for dataset in one["datasets"])
+    assert set(ids.values()) == {1}
+
+
+def test_a_flag_that_is_a_text_is_what_it_says(project: Project) -> None:
+    with closing(sqlite3.connect(project.database)) as connection:
+        ids = [key for (key,) in connection.execute("select id from images order by id limit 4")]
+        for key, text in zip(ids, ("true", "false", "no", "yes"), strict=True):
+            connection.execute("update images set is_labeled = ? where id = ?", (text, key))
+        connection.commit()
+    project.export(tables=("database_export",))
+    header, *lines = parse_csv((project.set / "images.csv").read_text(encoding="utf-8"))
+    shown = {line[0]: line[header.index("Is Labeled")] for line in lines}
+    assert [shown[key] for key in ids] == ["Yes", "No", "No", "Yes"]
+
+
+def test_a_table_called_as_the_set_is_no_set(project: Project) -> None:
+    with closing(sqlite3.connect(project.database)) as connection:
+        connection.executescript("create table database_export(a)")
+    with pytest.raises(UsageError, match="is called as a table is"):
+        project.exporter(tables=("database_export",)).export()

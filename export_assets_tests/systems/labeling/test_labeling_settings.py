@@ -1,5 +1,6 @@
 """Every setting of the application has the effect its name says."""
 
+import time
 from pathlib import Path
 from threading import Event
 
@@ -180,3 +181,19 @@ def test_watch_follows_the_database_without_dagster(project: Project) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert_legacy(place, project.database)
+
+
+def test_a_monitor_that_is_ending_can_be_started_again(project: Project) -> None:
+    monitor = monitored(project, DB_EXPORT_CHECK_INTERVAL="0.2")
+    assert monitor.start()
+    monitor.stop(0.0)
+    assert monitor.start()
+    assert monitor.running
+    with Editor(project.database, older=project.home / "older") as editor:
+        editor.edit("insert")
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and monitor.last is None:
+        time.sleep(0.05)
+    assert monitor.last is not None
+    assert monitor.running
+    assert monitor.stop(60)
