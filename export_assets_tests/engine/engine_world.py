@@ -3,7 +3,7 @@
 import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -192,8 +192,10 @@ class FakeSnapshot(Snapshot):
     def define(self, views: Mapping[str, str]) -> None:
         self.inner.define(views)
 
-    def defining(self, views: Mapping[str, str]) -> AbstractContextManager[None]:
-        return self.inner.defining(views)
+    @contextmanager
+    def defining(self, views: Mapping[str, str]) -> Iterator[None]:
+        with self.inner.defining(views):
+            yield
 
     def tables(self) -> Sequence[str]:
         return self.inner.tables()
