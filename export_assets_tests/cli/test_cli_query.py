@@ -66,7 +66,7 @@ def test_rows_are_saved_whole_and_replace_nothing_unasked(
     assert (first.code, second.code, third.code) == (0, 23, 0)
     assert first.out.startswith("300 rows, ")
     assert second.err == f"error: {name}: exists already; --overwrite replaces it\n"
-    assert path.stat().st_mode & 0o007 == 0
+    assert path.stat().st_mode & 0o777 == 0o600
     assert not leftovers(published.home)
     if name.endswith(".parquet"):
         assert pl.read_parquet(path).height == 300

@@ -39,7 +39,7 @@ class DumpOptions(CommonOptions):
     ] = None
     format: Annotated[
         str | None,
-        typer.Option(help="csv, parquet, ndjson or json; else what the file's ending says."),
+        typer.Option(help="Any file format; what the file's ending says if not given, else csv."),
     ] = None
     profile: Annotated[
         str, typer.Option(help="default: every column in full; legacy: eight, as they were.")

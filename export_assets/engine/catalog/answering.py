@@ -29,9 +29,12 @@ def is_gone(error: BaseException) -> bool:
 
 
 def told(
-    error: duckdb.Error, connection: duckdb.DuckDBPyConnection, left_out: Sequence[str] = ()
+    error: duckdb.Error,
+    connection: duckdb.DuckDBPyConnection,
+    left_out: Sequence[str] = (),
+    statement: str = "",
 ) -> ExportError:
-    """Return what *error* means for the query that was asked over *connection*.
+    """Return what *error* means for the *statement* that was asked over *connection*.
 
     *left_out* are lines about tables without a view, each after its name and a colon.
     """
@@ -41,9 +44,11 @@ def told(
         return IntegrityError(f"query: {gone[1] or gone[2]} is gone, though it was published")
     missing = _NO_TABLE.search(text)
     if missing is not None:
-        asked = text.replace('"', "")
+        # DuckDB shows the statement only where it knows no table of a similar name.
+        asked = f"{text}\n{statement}".replace('"', "")
         for line in left_out:
-            if line.partition(":")[0] in asked:
+            title = re.escape(line.partition(":")[0])
+            if re.search(rf"(?<!\w){title}(?!\w)", asked, re.IGNORECASE):
                 return UsageError(f"query: {line}")
         return UsageError(f"query: there is no table {missing['name']}{_nearest(text, connection)}")
     if isinstance(error, duckdb.OutOfMemoryException):

@@ -46,7 +46,6 @@ class _Head(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[FileRecord, ...]
     created_at: datetime
     dialect: dict[str, str] = {}
-    bundle: dict[str, Any] | None = None
     segment: dict[str, Any] | None = None
 
 
@@ -158,7 +157,7 @@ def _read(path: Path, stamp: Stamp, book: _Shapes) -> Partition:
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         remark = f"{path / MANIFEST_NAME}: {one_line(error)}"
         return msgspec.structs.replace(nothing, remark=remark)
-    if head.bundle is not None or head.segment is not None:
+    if head.segment is not None:
         return nothing
     wrong = misplaced(path, head)
     if wrong is not None:

@@ -13,7 +13,8 @@ from export_assets.store.durable import directory, sync
 from export_assets.store.filesystem import REAL
 from export_assets.translate import translating
 
-_MODE = 0o640
+_MODE = 0o600
+"""Whatever was published for its owner alone may be among the rows."""
 
 
 def write_rows(rows: Rows, path: Path, fmt: Format) -> int:
@@ -40,7 +41,9 @@ def write_rows(rows: Rows, path: Path, fmt: Format) -> int:
 
 
 def save_rows(rows: Rows, target: Path, fmt: Format, *, overwrite: bool) -> int:
-    """Write *rows* to *target* in one step, durably; return how many they were.
+    """Write *rows* to *target*, for its owner alone; return how many they were.
+
+    It appears in one step, durably.
 
     Raises:
         DestConflict: There is such a file, and it may not be replaced.

@@ -12,7 +12,7 @@ from export_assets.engine.catalog.names import CATALOG
 from export_assets.errors import ExportError
 from export_assets.store.durable import write_durably
 
-VERSION = 1
+VERSION = 2
 """Raised when views are written otherwise, so that catalogues are made anew."""
 
 Stamp = tuple[int, int, int]

@@ -49,7 +49,7 @@ class Catalog:
             IntegrityError: A published file is gone.
         """
         statement = checked_statement(sql)
-        return self.run(lambda: self.connection.sql(statement))
+        return self.run(lambda: self.connection.sql(statement), statement=statement)
 
     def fetch(self, sql: str) -> list[tuple[Any, ...]]:
         """Return all rows that *sql* asks for.
@@ -61,8 +61,10 @@ class Catalog:
         found = self.query(sql)
         return self.run(found.fetchall)
 
-    def run(self, work: Callable[[], T]) -> T:
+    def run(self, work: Callable[[], T], *, statement: str = "") -> T:
         """Return what *work* on the connection returns; a signal ends it, and so does the time.
+
+        The *statement* it is about helps to say what is wrong with it.
 
         Raises:
             UsageError: It took too long, needs too much memory, or asks for what does not exist.
@@ -86,7 +88,7 @@ class Catalog:
             msg = f"query: took longer than {self.seconds:g} s"
             raise UsageError(msg) from error
         except duckdb.Error as error:
-            raise told(error, self.connection, self.left_out) from error
+            raise told(error, self.connection, self.left_out, statement) from error
         finally:
             if timer is not None:
                 timer.cancel()

@@ -21,7 +21,13 @@ from export_assets.engine.catalog.reading import (
 from export_assets.engine.catalog.seen import Partition, SeenExport, SeenView
 from export_assets.engine.catalog.slices import Slicing, is_undated, slicing_of
 from export_assets.engine.catalog.types import common_type
+from export_assets.store.manifest import BUNDLE, SET
 
+_NO_TABLES = {
+    BUNDLE: "bundles are rows of several tables",
+    SET: "a set is files of one moment and no table",
+}
+"""Why what is published in place of a format is not read."""
 _UNNAMED = "unnamed"
 """What a column is called that has no name, which DuckDB does not allow."""
 
@@ -77,6 +83,17 @@ class _Export:
     slicing: Slicing
 
     @property
+    def table(self) -> str:
+        """The table's directory."""
+        return self.directory.rpartition("/")[0]
+
+    @property
+    def title(self) -> str:
+        """The table as people write it."""
+        shape = self.seen.shapes[0]
+        return f"{schema_name(shape.source)}.{shape.table}"
+
+    @property
     def format(self) -> str:
         return self.seen.shapes[0].format
 
@@ -94,11 +111,14 @@ class _Export:
 def plan_views(root: str, seen: Mapping[str, SeenExport]) -> Planned:
     """Decide which views there are over what was *seen*, with the *root* they read by default."""
     tables: dict[str, list[_Export]] = {}
+    others: list[_Export] = []
     left_out = [one.remark for export in seen.values() for one in export.partitions if one.remark]
     for directory, export in seen.items():
         chosen = _newest_slicing(directory, export)
         if chosen is not None and is_readable(chosen.format):
-            tables.setdefault(directory.rpartition("/")[0], []).append(chosen)
+            tables.setdefault(chosen.table, []).append(chosen)
+        elif chosen is not None and chosen.format in _NO_TABLES:
+            others.append(chosen)
     views: list[View] = []
     for exports in tables.values():
         best, reasons = _best(exports)
@@ -112,6 +132,11 @@ def plan_views(root: str, seen: Mapping[str, SeenExport]) -> Planned:
         if name.casefold() in {one.casefold() for one in taken}:
             name = free_name(best.directory.split("/")[1], taken)
         views.append(_view(root, schema, name, best))
+    left_out += [
+        f"{one.title}: no view, {_NO_TABLES[one.format]}"
+        for one in others
+        if one.table not in tables
+    ]
     return Planned(views=tuple(views), left_out=tuple(left_out))
 
 

@@ -33,8 +33,7 @@ def read_state(name: bytes, *, dir_fd: int, longest: int) -> bytes | None:
     finally:
         os.close(descriptor)
     if len(content) > longest:
-        size = max(status.st_size, len(content))
-        msg = f"{size:,} bytes, {longest:,} are read at most"
+        msg = f"longer than the {longest:,} bytes that are read at most"
         raise Unreadable(msg, reason="too-long")
     if not content:
         msg = "holds nothing"

@@ -16,13 +16,13 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from export_assets.errors import UsageError
 from export_assets.formats.base import FormatOptions
 from export_assets.formats.registry import format_named
 from export_assets.sources.states.quarantine import QUARANTINE
+from export_assets.systems.weights.dump_target import check_place, format_of
 from export_assets.systems.weights.legacy import legacy_lines
 from export_assets.systems.weights.output_file import output_file, refuse_existing
-from export_assets.systems.weights.tables import STATES
+from export_assets.systems.weights.tables import STATES, TELLING
 from export_assets.systems.weights.taken import States, opened
 from export_assets.tables.batch import Batch
 from export_assets.tables.redaction import Redactor
@@ -31,8 +31,6 @@ from export_assets.translate import translating
 
 Profile = Literal["default", "legacy"]
 MAX_FILE_BYTES = 16_777_216
-_FORMATS = {".csv": "csv", ".parquet": "parquet", ".ndjson": "ndjson", ".json": "json"}
-_HIDDEN = frozenset({"file", "content_base64"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +39,7 @@ class Dump:
 
     profile: Profile = "default"
     format: str | None = None
-    """Name of a format; None for that of the output's ending, or CSV."""
+    """Name of a format; None for that of the output's ending, CSV where it has none."""
     anonymize_key: bytes | None = field(default=None, repr=False)
     anonymize: bool = False
     overwrite: bool = False
@@ -76,13 +74,16 @@ def dump_states(
 
     Args:
         states: States by user id, with NumPy arrays or lists; or the directory of their files.
-        output: The file to make, readable by its owner alone; what is there is not replaced.
+        output: The file to make, readable by its owner alone; what is there is not replaced. Its
+            ending says the format.
         profile: `default`, every column in full, or `legacy`, the first eight as they were.
 
     Raises:
         SourceMissing: There is no such directory.
         DestConflict: *output* exists already.
-        UsageError: *profile* is none, or has no such format.
+        DestPermission: The directory of *output* does not exist, or cannot be written.
+        UsageError: *profile* is none or has no such format, the ending of *output* names no format,
+            or it lies in the directory of *states*.
     """
     return dump(states, Path(output), Dump(profile=profile)).users
 
@@ -94,7 +95,8 @@ def dump(states: States, output: Path, how: Dump | None = None) -> Dumped:
         ConfigError: User ids are to be replaced, and there is no key.
     """
     how = how or Dump()
-    name = _format_of(how, output)
+    name = format_of(output, given=how.format, profile=how.profile)
+    check_place(output, states)
     beside = output.with_name(f"{output.name}.quarantine.ndjson")
     for path in (output, beside):
         refuse_existing(path, overwrite=how.overwrite)
@@ -147,27 +149,10 @@ def _write(name: str, path: Path, schema: TableSchema, frames: Iterable[pl.DataF
 
 def _redactor(schema: TableSchema, how: Dump) -> Redactor:
     """Return what hides user ids, where they are to be hidden, and what would tell them."""
-    hidden = _HIDDEN if how.anonymize else frozenset[str]()
+    hidden = TELLING if how.anonymize else ()
     return Redactor(
         schema,
         redacts=lambda column: column in hidden,
         anonymizes=("user_id",) if how.anonymize else (),
         key=how.anonymize_key,
     )
-
-
-def _format_of(how: Dump, output: Path) -> str:
-    """Return the name of the format to write.
-
-    Raises:
-        UsageError: It does not exist, or the profile is none of it.
-    """
-    if how.profile not in ("default", "legacy"):
-        msg = f"profile: must be default or legacy, not {how.profile!r}"
-        raise UsageError(msg)
-    name = how.format or _FORMATS.get(output.suffix.lower(), "csv")
-    format_named(name)
-    if how.profile == "legacy" and name != "csv":
-        msg = f"profile: legacy is CSV, not {name}"
-        raise UsageError(msg)
-    return name

@@ -24,7 +24,6 @@ _PLACES = {MEASUREMENTS: ("measurements",), RESULTS: ("results.csv", "results.js
 """What is looked for beside the directory of states where an option says so."""
 
 _IDENTIFIED = ("states", "measurements", "covariances", "resets", "acceptance", "weights_raw")
-_QUARANTINED = ("file", "content_base64")
 
 
 class WeightsSystem(System):
@@ -90,14 +89,16 @@ class WeightsSystem(System):
 def anonymized(config: SourceConfig) -> SourceConfig:
     """Return *config* with a pseudonym for every user, and nothing that would tell who it is.
 
-    The quarantine of a state has its file's name, and its content: both are left out.
+    The quarantine of a state has what tells which file it was: that is left out.
     """
+    from export_assets.systems.weights.tables import TELLING
+
     tables = dict(config.tables)
     for name in (*_IDENTIFIED, "quarantine"):
         table = config.table(name)
         more = {"anonymize": tuple(dict.fromkeys((*table.anonymize, "user_id")))}
         if name == "quarantine":
-            more["redact"] = tuple(dict.fromkeys((*table.redact, *_QUARANTINED)))
+            more["redact"] = tuple(dict.fromkeys((*table.redact, *TELLING)))
         tables[name] = table.model_copy(update=more)
     return config.model_copy(update={"tables": tables})
 

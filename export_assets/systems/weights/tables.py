@@ -174,3 +174,6 @@ TABLES: Final = (
     WEIGHTS_RAW,
     QUARANTINE,
 )
+
+TELLING: Final = ("file", "length", "sha256", "content_base64")
+"""Columns of `quarantine` by which whoever has the files finds the one that is meant."""

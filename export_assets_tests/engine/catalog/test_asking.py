@@ -6,12 +6,17 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from export_assets.engine.catalog.names import CATALOG
 from export_assets.engine.catalog.rows import rows_of
 from export_assets.engine.catalog.session import open_catalog
 from export_assets.errors import ExportError, IntegrityError, UsageError
+from export_assets.store.local import read_if_there
+from export_assets.store.manifest import BundleRecord, encode_manifest
 from export_assets_tests.engine.catalog.published_tables import NUMBERS, Publisher
+from export_assets_tests.engine.engine_world import SHOP, shop
 
 ENDLESS = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b"
 
@@ -165,6 +170,37 @@ def test_a_table_without_a_view_says_why(root: Path) -> None:
 
     with open_catalog(root) as catalog, pytest.raises(UsageError, match="are not the rows of"):
         catalog.query("FROM lab.numbers")
+
+
+def test_sets_and_bundles_have_no_view_and_say_so(tmp_path: Path) -> None:
+    world = shop(tmp_path, f"{SHOP}sets: {{orders_all: {{}}}}\n")
+    world.export()
+    root = world.exports
+    manifest = read_if_there(root / "shop" / "orders_all" / "set" / "all")
+    assert manifest is not None
+    bundle = {"format": "bundle", "partition": "id=1", "set": UNSET}
+    for table in ("customers", "orders_tied"):
+        made = replace(
+            manifest, table=table, **bundle, bundle=BundleRecord(key=("id",), ids=("1",))
+        )
+        place = root / "shop" / table / "bundle" / "id=1"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "_manifest.json").write_bytes(encode_manifest(made))
+
+    with open_catalog(root) as catalog:
+        for asked in ("shop.orders_all", 'Shop."ORDERS_ALL"'):
+            with pytest.raises(
+                UsageError, match=r"^query: shop.orders_all: no view, a set is files"
+            ):
+                catalog.query(f"FROM {asked}")
+        with pytest.raises(
+            UsageError, match=r"^query: shop.orders_tied: no view, bundles are rows"
+        ):
+            catalog.query("FROM shop.orders_tied")
+        with pytest.raises(UsageError, match=r"did you mean shop\.orders\?"):
+            catalog.query("FROM shop.orders_")
+        assert catalog.fetch("SELECT count(*) FROM shop.customers") == [(2,)]
+        assert len(catalog.left_out) == 2
 
 
 def test_a_part_that_is_gone_is_told_as_damage(root: Path) -> None:

@@ -137,6 +137,19 @@ def test_nothing_is_replaced_and_nothing_is_left_behind(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["dump.csv"]
 
 
+def test_a_store_is_never_written_into(tmp_path: Path) -> None:
+    store = tmp_path / "states"
+    (store / "inner").mkdir(parents=True)
+    (store / "u-1.json").write_text(json.dumps(EXAMPLE))
+    (tmp_path / "link").symlink_to(store)
+    for out in (store / "out.json", store / "inner" / "d.csv", tmp_path / "link" / "d.csv"):
+        for given in (store, str(tmp_path / "link")):
+            with pytest.raises(UsageError, match=r"lies in the store that is dumped"):
+                dump_states(given, out)
+    assert sorted(path.name for path in store.iterdir()) == ["inner", "u-1.json"]
+    assert dump_states({}, store / "inner" / "d.csv") == 0  # of memory, it may lie anywhere
+
+
 def test_without_numpy(tmp_path: Path) -> None:
     class Vector:
         """What looks like an array, and has no truth."""
@@ -201,6 +214,66 @@ def test_the_command_reads_another_store_and_writes_other_formats(store: Store, 
     assert (store.home / "l.csv").read_bytes().count(b"\r\n") == 2
     code, _, err = cli("dump-db", "--source", "other", "--profile", "legacy", "-o", "l.parquet")
     assert (code, err) == (2, "error: profile: legacy is CSV, not parquet\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "start"),
+    [
+        ("tsv", 0, b"user_id\t"),
+        ("xlsx", 0, b"PK\x03\x04"),
+        ("sqlite", 0, b"SQLite format 3"),
+        ("duckdb", 8, b"DUCK"),
+        ("json", 0, b"["),
+    ],
+)
+def test_an_ending_that_names_a_format_chooses_it(
+    store: Store, cli: Cli, name: str, place: int, start: bytes
+) -> None:
+    store.put("u-1", EXAMPLE)
+    assert cli("dump-db", "-o", f"one.{name.upper()}")[0] == 0
+    assert cli("dump-db", "-o", "other", "--format", name)[0] == 0
+    for made in (f"one.{name.upper()}", "other"):
+        assert (store.home / made).read_bytes()[place:].startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ("-o", "x.foo"),
+            "x.foo: its ending names no format; say --format, or end it in one of .parquet",
+        ),
+        (("-o", "x.csv.gz"), "x.csv.gz: its ending names no format"),
+        (("-o", "x.foo", "--profile", "legacy"), "x.foo: its ending names no format"),
+        (
+            ("-o", "d.xlsx", "--format", "csv"),
+            "d.xlsx: its ending says xlsx, and the format is csv",
+        ),
+        (("-o", "d.CSV", "--format", "json"), "d.CSV: its ending says csv, and the format is json"),
+        (("-o", "data/weights/states/o.json"), "data/weights/states/o.json: lies in the store"),
+        (("-o", "data/weights/states"), "lies in the store"),
+        (("--source", ".", "--overwrite"), "lies in the store"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_line(
+    store: Store, cli: Cli, arguments: tuple[str, ...], line: str
+) -> None:
+    store.put("u-1", EXAMPLE)
+    before = sorted(store.home.rglob("*"))
+
+    code, out, err = cli("dump-db", *arguments)
+
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert line in err
+    assert sorted(store.home.rglob("*")) == before
+
+
+def test_a_directory_that_is_missing_is_named(store: Store, cli: Cli) -> None:
+    (store.home / "file").write_bytes(b"")
+    for parent in ("nodir", "file"):
+        code, _, err = cli("dump-db", "-o", f"{parent}/k.csv")
+        place = store.home / parent
+        assert (code, err) == (20, f"error: {place}/k.csv: there is no directory {place}\n")
 
 
 def test_an_empty_store_is_a_header_and_a_missing_one_is_told(store: Store, cli: Cli) -> None:
@@ -288,6 +361,8 @@ def test_pseudonyms_need_a_key_and_hide_the_broken_ones_too(
         (store.home / name).read_text().splitlines()[1].split(",")[0] for name in ("d.csv", "e.csv")
     )
     assert first == other
+    told = json.loads((store.home / "d.csv.quarantine.ndjson").read_text())
+    assert (told["sha256"], told["length"], told["reason"]) == (None, None, "json")
     store.environ["EXPORT_ASSETS_ANONYMIZE_KEY"] = KEY
     store.config("source: weights\noptions: {anonymize: true}\n")
     store.export()
@@ -384,6 +459,17 @@ def test_a_dump_that_fails_leaves_the_run_as_it_was(
     for store_of, output in ((store.states, None), ({"a": {}}, store.home / "no" / "where.csv")):
         assert dump_after_run(store_of, output) is None
     assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+
+
+def test_a_run_does_not_dump_its_store_into_itself(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.put("u-1", {})
+    for output in (store.states, store.states / "d.json"):
+        assert dump_after_run(store.states, output) is None
+    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+    assert "lies in the store that is dumped" in caplog.text
+    assert [path.name for path in store.states.iterdir()] == ["u-1.json"]
 
 
 def test_two_dumps_in_one_second_are_two_files(store: Store) -> None:
