@@ -27,8 +27,9 @@ from export_assets.engine.bundles.naming import bundle_directory, pseudonyms
 from export_assets.engine.request import Run
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import ExportError
+from export_assets.store.contents import BundleRecord
 from export_assets.store.layout import ExportKey, safe_name
-from export_assets.store.manifest import BUNDLE, BundleRecord, Manifest
+from export_assets.store.manifest import BUNDLE, Manifest
 from export_assets.store.verify import verify_partition
 from export_assets.translate import one_line, translate
 

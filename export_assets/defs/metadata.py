@@ -11,7 +11,8 @@ from export_assets.defs.shapes import TableShape
 from export_assets.defs.table import TableExport
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.stamped import INPUTS
-from export_assets.store.manifest import ColumnRecord, Manifest
+from export_assets.store.contents import ColumnRecord
+from export_assets.store.manifest import Manifest
 
 Metadata = dict[str, dg.MetadataValue]
 

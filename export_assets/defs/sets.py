@@ -23,8 +23,9 @@ from export_assets.engine.sets.export import partition_directory
 from export_assets.engine.sets.spec import ExportSet
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import ExportError
+from export_assets.store.contents import SetRecord
 from export_assets.store.layout import ExportKey
-from export_assets.store.manifest import SET, Manifest, SetRecord
+from export_assets.store.manifest import SET, Manifest
 from export_assets.store.verify import verify_partition
 from export_assets.tables.partitions import ALL
 from export_assets.translate import one_line, translate

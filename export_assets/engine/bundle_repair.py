@@ -13,8 +13,9 @@ from export_assets.engine.run import Exporter
 from export_assets.engine.verification import WRONG
 from export_assets.errors import ExportError, IntegrityError
 from export_assets.sources.base import Snapshot
+from export_assets.store.contents import BundleRecord
 from export_assets.store.local import read_if_there
-from export_assets.store.manifest import BUNDLE, BundleRecord
+from export_assets.store.manifest import BUNDLE
 from export_assets.store.tree import scan_partitions
 
 

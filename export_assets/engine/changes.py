@@ -13,9 +13,10 @@ from export_assets.engine.scope import published_keys
 from export_assets.engine.table_pass import PartitionFacts
 from export_assets.engine.tables import TablePlan
 from export_assets.errors import ExportError, IntegrityError
+from export_assets.store.contents import ColumnRecord
 from export_assets.store.layout import ExportKey
 from export_assets.store.local import LocalStore
-from export_assets.store.manifest import FORMAT_VERSION, ColumnRecord, Manifest
+from export_assets.store.manifest import FORMAT_VERSION, Manifest
 from export_assets.tables.digest import ALGORITHM
 from export_assets.tables.partitions import UNDATED
 from export_assets.tables.schema import VERDICTS, TableSchema

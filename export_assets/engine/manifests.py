@@ -20,13 +20,8 @@ from export_assets.formats.base import FormatOptions
 from export_assets.formats.registry import format_named
 from export_assets.formats.schema_header import has_header
 from export_assets.sources.base import SnapshotInfo
-from export_assets.store.manifest import (
-    ColumnRecord,
-    Counters,
-    Manifest,
-    SnapshotRecord,
-    WindowRecord,
-)
+from export_assets.store.contents import ColumnRecord
+from export_assets.store.manifest import Counters, Manifest, SnapshotRecord, WindowRecord
 from export_assets.tables.digest import ALGORITHM
 from export_assets.tables.partitions import UNDATED, NoPartitions
 from export_assets.tables.schema import VERDICTS, Column, Fidelity, TableSchema

@@ -11,7 +11,8 @@ import polars as pl
 from export_assets.errors import IntegrityError
 from export_assets.formats.base import FormatOptions
 from export_assets.formats.registry import format_named
-from export_assets.store.manifest import ColumnRecord, Manifest
+from export_assets.store.contents import ColumnRecord
+from export_assets.store.manifest import Manifest
 from export_assets.tables.batch import Batch
 from export_assets.tables.digest import ALGORITHM, DigestBuilder
 from export_assets.tables.schema import Column, LogicalType, TableSchema

@@ -9,7 +9,8 @@ from typing import Literal
 
 from export_assets.errors import ExportError
 from export_assets.formats.findings import FINDINGS, NOT_IN_LINES
-from export_assets.store.manifest import ColumnRecord, Manifest
+from export_assets.store.contents import ColumnRecord
+from export_assets.store.manifest import Manifest
 from export_assets.tables.contract import CheckOutcome
 
 Status = Literal["success", "empty", "unchanged", "skipped", "failed"]

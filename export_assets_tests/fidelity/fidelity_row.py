@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from export_assets.store.manifest import ColumnRecord
+from export_assets.store.contents import ColumnRecord
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal
 from pathlib import Path
 
-from export_assets.store.manifest import ColumnRecord
+from export_assets.store.contents import ColumnRecord
 from export_assets_tests.fidelity.readback import Promise, microseconds, nanoseconds
 
 _UNITS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000}

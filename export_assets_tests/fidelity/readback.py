@@ -24,7 +24,7 @@ import pyarrow.csv as arrow_csv
 import pyarrow.json as arrow_json
 import pyarrow.parquet as arrow_parquet
 
-from export_assets.store.manifest import ColumnRecord
+from export_assets.store.contents import ColumnRecord
 
 Row = tuple[object, ...]
 Convert = Callable[[Any], object]

@@ -11,7 +11,7 @@ import pytest
 from export_assets.config.rules import ColumnType
 from export_assets.engine.inspection import inspect_source
 from export_assets.errors import ContractViolation, UsageError
-from export_assets.store.manifest import ColumnRecord
+from export_assets.store.contents import ColumnRecord
 from export_assets_tests.engine.engine_world import World
 from export_assets_tests.fidelity.trial import export_all
 

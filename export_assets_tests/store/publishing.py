@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from export_assets.store.contents import ColumnRecord
 from export_assets.store.filesystem import Filesystem
 from export_assets.store.layout import ExportKey
 from export_assets.store.local import LocalStore
 from export_assets.store.manifest import (
-    ColumnRecord,
     Counters,
     FileRecord,
     Manifest,

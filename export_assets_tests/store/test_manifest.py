@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export_assets.errors import IntegrityError
+from export_assets.store.contents import ColumnRecord
 from export_assets.store.manifest import (
-    ColumnRecord,
     Counters,
     FileRecord,
     Manifest,

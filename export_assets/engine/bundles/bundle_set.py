@@ -19,8 +19,9 @@ from export_assets.errors import IntegrityError
 from export_assets.formats.json_values import decode_json
 from export_assets.formats.records import RecordEncoder
 from export_assets.formats.registry import resolve_formats
+from export_assets.store.contents import BundleRecord
 from export_assets.store.hashing import hash_file
-from export_assets.store.manifest import TREE, BundleRecord, FileRecord
+from export_assets.store.manifest import TREE, FileRecord
 from export_assets.tables.schema import Fidelity
 
 Placing = Callable[[str, str], Path]

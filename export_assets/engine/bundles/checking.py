@@ -15,15 +15,9 @@ from export_assets.engine.verification import SourceFinding, Verdict
 from export_assets.errors import IntegrityError, UsageError
 from export_assets.sources.base import Snapshot
 from export_assets.sources.private_temp import private_directory
+from export_assets.store.contents import BundledTable, BundleRecord, SetRecord
 from export_assets.store.local import read_if_there
-from export_assets.store.manifest import (
-    BUNDLE,
-    TREE,
-    BundledTable,
-    BundleRecord,
-    Manifest,
-    SetRecord,
-)
+from export_assets.store.manifest import BUNDLE, TREE, Manifest
 from export_assets.store.tree import scan_partitions
 from export_assets.tables.digest import ALGORITHM
 

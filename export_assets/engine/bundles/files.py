@@ -7,8 +7,9 @@ from export_assets.engine.bundles.rows import BundleRows
 from export_assets.engine.manifests import column_record
 from export_assets.errors import IntegrityError
 from export_assets.formats.base import Format, FormatOptions
+from export_assets.store.contents import BundledTable
 from export_assets.store.layout import hashed_name, safe_names
-from export_assets.store.manifest import TREE, BundledTable
+from export_assets.store.manifest import TREE
 from export_assets.tables.digest import DigestBuilder
 from export_assets.tables.schema import Fidelity
 from export_assets.translate import translating

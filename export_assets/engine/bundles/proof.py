@@ -14,7 +14,7 @@ from export_assets.engine.bundles.names import CONTINUED, root_name
 from export_assets.engine.bundles.tree import REFERENCE
 from export_assets.errors import IntegrityError
 from export_assets.formats.json_values import decode_json
-from export_assets.store.manifest import BundleRecord
+from export_assets.store.contents import BundleRecord
 
 
 @dataclass(kw_only=True)

@@ -15,15 +15,9 @@ from export_assets.engine.request import Run
 from export_assets.errors import DestConflict
 from export_assets.formats.registry import format_named
 from export_assets.store.adhoc import DirectoryTarget
+from export_assets.store.contents import BundleRecord
 from export_assets.store.layout import ExportKey
-from export_assets.store.manifest import (
-    BUNDLE,
-    TREE,
-    BundleRecord,
-    Counters,
-    Manifest,
-    SnapshotRecord,
-)
+from export_assets.store.manifest import BUNDLE, TREE, Counters, Manifest, SnapshotRecord
 from export_assets.tables.digest import ALGORITHM
 
 TREE_LAYOUT = 1

@@ -13,7 +13,8 @@ from export_assets.formats.parquet_writer import RowGroups
 from export_assets.formats.registry import format_named
 from export_assets.sources.logs.quarantine import Quarantined
 from export_assets.sources.logs.quarantine_rows import QUARANTINE, quarantine_frame
-from export_assets.store.manifest import ColumnRecord, FileRecord
+from export_assets.store.contents import ColumnRecord
+from export_assets.store.manifest import FileRecord
 from export_assets.store.staging import Staging
 from export_assets.tables.batch import Batch
 from export_assets.tables.schema import LogicalType, TableSchema

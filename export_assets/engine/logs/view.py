@@ -12,8 +12,9 @@ import polars as pl
 
 from export_assets.engine.ingest.segments import SEGMENTS, TIME, Segment
 from export_assets.errors import IntegrityError
+from export_assets.store.contents import ColumnRecord
 from export_assets.store.hashing import hash_file
-from export_assets.store.manifest import ColumnRecord, SegmentRecord
+from export_assets.store.manifest import SegmentRecord
 from export_assets.tables.partitions import Window
 
 CHUNK_ROWS: Final = 32_768

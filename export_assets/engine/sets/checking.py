@@ -22,14 +22,9 @@ from export_assets.formats.joining import Part, TableJoiner, digest_of
 from export_assets.formats.nesting.layout import Frame
 from export_assets.formats.nesting.read import read_nested
 from export_assets.sources.base import Snapshot
+from export_assets.store.contents import BundledTable, DocumentRecord, SetRecord
 from export_assets.store.local import read_if_there
-from export_assets.store.manifest import (
-    SET,
-    BundledTable,
-    DocumentRecord,
-    Manifest,
-    SetRecord,
-)
+from export_assets.store.manifest import SET, Manifest
 from export_assets.store.tree import scan_partitions
 from export_assets.tables.digest import ALGORITHM, Digest
 

@@ -15,8 +15,8 @@ from export_assets.formats.nesting.layout import Frame, Level, check_level
 from export_assets.formats.nesting.lines import LevelLines
 from export_assets.formats.nesting.read import Content, read_nested
 from export_assets.formats.nesting.write import DocumentWriter
+from export_assets.store.contents import ColumnRecord, DocumentRecord, LevelRecord
 from export_assets.store.layout import safe_name
-from export_assets.store.manifest import ColumnRecord, DocumentRecord, LevelRecord
 from export_assets.translate import translating
 
 LINES = "ndjson"

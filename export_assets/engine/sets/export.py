@@ -19,9 +19,10 @@ from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import UsageError
 from export_assets.sources.base import Snapshot
 from export_assets.sources.private_temp import private_directory
+from export_assets.store.contents import DocumentRecord
 from export_assets.store.delivery import deliver, stage_directory
 from export_assets.store.layout import ExportKey
-from export_assets.store.manifest import SET, DocumentRecord
+from export_assets.store.manifest import SET
 from export_assets.store.staging import Staging
 from export_assets.store.tree import scan_partitions
 from export_assets.tables.partitions import ALL

@@ -12,9 +12,10 @@ from export_assets.formats.base import FormatOptions
 from export_assets.formats.joiners import joiner_of
 from export_assets.formats.joining import Origin
 from export_assets.formats.registry import format_named
+from export_assets.store.contents import BundledTable
 from export_assets.store.hashing import hash_file
 from export_assets.store.layout import safe_names
-from export_assets.store.manifest import BundledTable, FileRecord, Manifest
+from export_assets.store.manifest import FileRecord, Manifest
 
 
 def write_joined(

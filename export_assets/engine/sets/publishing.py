@@ -19,8 +19,9 @@ from export_assets.engine.sets.writing import WrittenSet
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import DestConflict
 from export_assets.sources.base import SnapshotInfo
+from export_assets.store.contents import SetRecord
 from export_assets.store.layout import ExportKey
-from export_assets.store.manifest import SET, Counters, Manifest, SetRecord, SnapshotRecord
+from export_assets.store.manifest import SET, Counters, Manifest, SnapshotRecord
 from export_assets.store.staging import Staging
 from export_assets.tables.digest import ALGORITHM
 

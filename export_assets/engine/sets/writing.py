@@ -8,13 +8,9 @@ from export_assets.engine.sets.joined import bundled, write_joined
 from export_assets.engine.sets.spec import ExportSet, Moment, SetDocument, SetFile
 from export_assets.engine.sets.tables import SetTables
 from export_assets.errors import ContractViolation
+from export_assets.store.contents import BundledTable, DocumentRecord, SetRecord
 from export_assets.store.hashing import hash_file
-from export_assets.store.manifest import (
-    BundledTable,
-    DocumentRecord,
-    FileRecord,
-    SetRecord,
-)
+from export_assets.store.manifest import FileRecord
 
 _MB = 1_000_000
 

@@ -11,16 +11,11 @@ import polars as pl
 
 from export_assets.formats.base import FormatOptions
 from export_assets.formats.registry import FORMATS
+from export_assets.store.contents import ColumnRecord
 from export_assets.store.hashing import hash_file
 from export_assets.store.layout import ExportKey
 from export_assets.store.local import LocalStore
-from export_assets.store.manifest import (
-    ColumnRecord,
-    Counters,
-    FileRecord,
-    Manifest,
-    SnapshotRecord,
-)
+from export_assets.store.manifest import Counters, FileRecord, Manifest, SnapshotRecord
 from export_assets.tables.batch import Batch
 from export_assets.tables.schema import Column, LogicalType, TableSchema
 

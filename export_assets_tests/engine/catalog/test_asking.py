@@ -13,8 +13,9 @@ from export_assets.engine.catalog.names import CATALOG
 from export_assets.engine.catalog.rows import rows_of
 from export_assets.engine.catalog.session import open_catalog
 from export_assets.errors import ExportError, IntegrityError, UsageError
+from export_assets.store.contents import BundleRecord
 from export_assets.store.local import read_if_there
-from export_assets.store.manifest import BundleRecord, encode_manifest
+from export_assets.store.manifest import encode_manifest
 from export_assets_tests.engine.catalog.published_tables import NUMBERS, Publisher
 from export_assets_tests.engine.engine_world import SHOP, shop
 
