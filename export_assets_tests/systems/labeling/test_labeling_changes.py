@@ -140,7 +140,7 @@ def test_what_an_edit_touches_is_published_again(edited: tuple[Project, Editor])
     project, editor = edited
     looking = ticks(project)
     next(looking)
-    for kind in ("edit_annotation", "move_image", "insert", "bulk_delete"):
+    for kind in ("move_image", "bulk_delete"):
         edit = editor.edit(kind)
         published = written(next(looking))
         assert published["tables"] == edit.tables, edit
@@ -171,7 +171,9 @@ def test_a_failed_export_stays_to_be_done(project: Project) -> None:
     assert_legacy(project.copy, project.database)
 
 
-def test_an_older_file_put_back_is_noticed_by_its_content(project: Project, tmp_path: Path) -> None:
+def test_an_older_file_put_back_is_noticed_by_its_content(tmp_path: Path) -> None:
+    project = Project(tmp_path / "home")
+    make_sample(project.database, projects=1, images=2)
     project.export()
     with Editor(project.database, older=tmp_path / "older") as editor:
         editor.edit("insert")
