@@ -63,6 +63,8 @@ def dev(output: Output, options: DevOptions) -> int:
     environment = os.environ | {
         "DAGSTER_HOME": str(prepare(settings.home)),
         "EXPORT_ASSETS_HOME": str(settings.home.resolve()),
+        # What `dagster dev` sets: code that does not load is told once, without our frames.
+        "DAGSTER_IS_DEV_CLI": "1",
     }
     shown = f"[{options.host}]" if ":" in options.host else options.host
     output.line(f"http://{shown}:{options.port}  (Ctrl-C ends it)")

@@ -1,7 +1,7 @@
 """Dagster's web server behind the guard, with the daemon and the code server it works with.
 
 As `dagster dev` does it, but in this process: no port leads past the guard. The code server listens
-on a socket in a directory of its owner.
+on a socket of the file system that only its owner may write to.
 """
 
 import socket
@@ -32,6 +32,8 @@ _POLL_MILLISECONDS = 2000
 """How often a page asks for what is new, as with `dagster dev`."""
 _PATIENCE = 10
 """Seconds requests, and then the daemon, are given to end."""
+_BY_ITSELF = 2
+"""Seconds in which the daemon ends where the signal that ended us reached it too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +119,7 @@ def _daemon(workspace: Path, server: uvicorn.Server) -> Iterator[None]:
     try:
         yield
     finally:
+        watching.join(_BY_ITSELF)
         daemon.terminate()
         watching.join(_PATIENCE)
         daemon.kill()
