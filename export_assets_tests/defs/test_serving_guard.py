@@ -79,7 +79,7 @@ def test_a_body_that_is_too_long_is_refused_before_it_is_all_read() -> None:
 def test_who_goes_away_before_the_end_is_not_answered() -> None:
     echo = Echo()
     scope = {"type": "http", "method": "POST", "path": "/graphql", "headers": JSON}
-    messages = [
+    messages: list[Message] = [
         {"type": "http.request", "body": b"{", "more_body": True},
         {"type": "http.disconnect"},
     ]

@@ -151,9 +151,16 @@ def test_other_methods_are_refused(method: str) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "application/jsonx",
-     "text/plain; application/json", "application/graphql"],
-)  # fmt: skip
+    [
+        "text/plain",
+        "text/plain; application/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "application/graphql",
+        "application/jsonx",
+        "",
+    ],
+)
 def test_a_post_is_json(kind: str) -> None:
     assert status(head(OWN | {"content-type": kind}, "POST", "/graphql")) == 415
     assert status(head(OWN, "POST", "/graphql")) == 415

@@ -1,7 +1,9 @@
 """The served UI: pages and programs of this machine are answered, nobody else is."""
 
+import base64
 import json
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -11,6 +13,14 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from export_assets_tests.end_to_end.proxies import (
+    PASSWORD,
+    PROXIES,
+    USER,
+    Proxy,
+    can_run,
+    proxy,
+)
 from export_assets_tests.end_to_end.ui import Ui, members, serving
 from export_assets_tests.end_to_end.world import DAILY, World
 
@@ -122,14 +132,14 @@ def test_nothing_is_done_by_get_nor_by_forms(ui: Ui) -> None:
 
 def test_a_subscription_comes_through_the_web_socket(ui: Ui) -> None:
     query = "subscription { locationStateChangeEvents { event { message } } }"
-    with opened(ui, Origin=f"http://127.0.0.1:{ui.port}") as socket:
-        socket.send(json.dumps({"type": "connection_init"}))
-        acknowledged = json.loads(socket.recv(timeout=10))
+    with opened(ui, Origin=f"http://127.0.0.1:{ui.port}") as talking:
+        talking.send(json.dumps({"type": "connection_init"}))
+        acknowledged = json.loads(talking.recv(timeout=10))
         unknown = 'subscription { pipelineRunLogs(runId: "none") { __typename } }'
         for number, text in enumerate((query, unknown)):
             message = {"type": "start", "id": str(number), "payload": {"query": text}}
-            socket.send(json.dumps(message))
-        answer = json.loads(socket.recv(timeout=10))
+            talking.send(json.dumps(message))
+        answer = json.loads(talking.recv(timeout=10))
 
     assert acknowledged["type"] == "connection_ack"
     assert answer["id"] == "1"
@@ -147,11 +157,11 @@ def test_web_sockets_of_foreign_pages_are_refused(ui: Ui, headers: dict[str, str
 
 
 def test_a_web_socket_takes_subscriptions_only(ui: Ui) -> None:
-    with opened(ui) as socket:
+    with opened(ui) as talking:
         message = {"type": "start", "id": "1", "payload": {"query": MUTATION}}
-        socket.send(json.dumps(message))
+        talking.send(json.dumps(message))
         with pytest.raises(ConnectionClosed) as closed:
-            socket.recv(timeout=10)
+            talking.recv(timeout=10)
 
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1008
@@ -169,6 +179,51 @@ def test_nothing_but_the_guarded_port_listens(ui: Ui) -> None:
     listening = listening_ports(ui.home)
 
     assert listening == {ui.port}
+
+
+@pytest.fixture(params=list(PROXIES))
+def proxied(ui: Ui, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Proxy]:
+    if not can_run(request.param):
+        pytest.skip(f"needs {request.param}, curl and openssl")
+    with proxy(request.param, tmp_path, ui.port) as running:
+        yield running
+
+
+def test_the_proxies_of_the_page_ask_for_a_login_and_pass_the_rest_on(
+    ui: Ui, proxied: Proxy
+) -> None:
+    own = f"https://{proxied.authority}"
+    json_body = ("-H", "Content-Type: application/json", "-d", json.dumps({"query": MUTATION}))
+
+    assert proxied.curl("/", user=None) == 401
+    assert proxied.curl("/graphql", *json_body, user="alice:wrong") == 401
+    assert proxied.curl("/assets") == 200
+    assert proxied.curl("/assets", "-H", "Host: evil.example") != 200
+    assert proxied.curl("/graphql", *json_body, "-H", f"Origin: {EVIL}") == 403
+    assert proxied.curl(f"/graphql?query={quote(MUTATION)}") == 405
+    assert not is_paused(ui)
+    assert proxied.curl("/graphql", *json_body, "-H", f"Origin: {own}") == 200
+    assert is_paused(ui)
+    ui.ask(MUTATION.replace("true", "false"))
+    for origin, opens in ((own, True), (EVIL, False)):
+        assert opens_through(proxied, origin) == opens
+
+
+def opens_through(proxied: Proxy, origin: str) -> bool:
+    """Whether a WebSocket of a page of *origin* is opened by the proxy and the UI behind it."""
+    login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    try:
+        with connect(
+            f"wss://{proxied.authority}/graphql",
+            sock=socket.create_connection(("127.0.0.1", proxied.port)),
+            ssl=proxied.context(),
+            subprotocols=[Subprotocol("graphql-ws")],
+            additional_headers={"Authorization": f"Basic {login}", "Origin": origin},
+        ) as opened_one:
+            opened_one.send(json.dumps({"type": "connection_init"}))
+            return bool(json.loads(opened_one.recv(timeout=10))["type"] == "connection_ack")
+    except InvalidStatus:
+        return False
 
 
 def listening_ports(home: Path) -> set[int]:
