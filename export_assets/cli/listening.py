@@ -48,5 +48,5 @@ def host_names(texts: Iterable[str]) -> list[str]:
     try:
         return sorted({host_name(text) for text in texts})
     except ValueError as error:
-        msg = f"--allow-host: {error}"
+        msg = f"allowed hosts: {error}"
         raise UsageError(msg) from None

@@ -1,5 +1,6 @@
 """Proxies with the configurations the page about them shows, in front of a UI."""
 
+import os
 import re
 import shutil
 import socket
@@ -43,10 +44,10 @@ class Proxy:
         return ssl.create_default_context(cafile=str(self.certificate))
 
 
-def shown(marker: str) -> str:
-    """Return the configuration below *marker* of the page."""
+def shown(kind: str) -> str:
+    """Return the configuration of this *kind* on the page."""
     text = PAGE.read_text(encoding="utf-8")
-    [block] = re.findall(rf"<!-- {marker} -->\n```\w+\n(.*?)```", text, re.S)
+    [block] = re.findall(rf"^```{kind}\n(.*?)^```", text, re.M | re.S)
     return str(block)
 
 
@@ -64,8 +65,10 @@ def _nginx(directory: Path, port: int, upstream: int) -> list[str]:
     )
     places = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = "".join(f"{place}_temp_path {directory}/{place};\n" for place in places)
+    # Workers of root become nobody, who may not read the directory of a test.
+    user = "user root; " if os.geteuid() == 0 else ""
     (directory / "nginx.conf").write_text(
-        f"daemon off; pid {directory}/pid; events {{}}\n"
+        f"{user}daemon off; pid {directory}/pid; events {{}}\n"
         f"http {{\naccess_log off;\n{temporary}{block}\n}}\n",
         encoding="utf-8",
     )

@@ -1,6 +1,7 @@
 """The UI for viewing: everything can be looked at, nothing changed."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,6 +80,7 @@ def test_events_are_not_reported_past_graphql(ui: Ui) -> None:
         assert reply.status == 403
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_no_daemon_runs_schedules_beside_it(ui: Ui) -> None:
     commands = [
         Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ") for pid in members(ui.home)

@@ -3,6 +3,7 @@
 An ASGI application around another: what it refuses, the other never sees.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -57,7 +58,8 @@ class Guard:
             body = await _body(receive)
             if body is None:
                 return
-            refusal = self._refuse_body(body)
+            # Reading a document may take a while, in which others are answered.
+            refusal = await asyncio.to_thread(self._refuse_body, body)
             receive = _replay(body, receive)
         if refusal is None:
             await self.app(scope, receive, send)
@@ -82,7 +84,7 @@ class Guard:
             message = await receive()
             if message["type"] != "websocket.receive":
                 return message
-            refusal = refuse_message(message.get("text"))
+            refusal = await asyncio.to_thread(refuse_message, message.get("text"))
             if refusal is None:
                 return message
             closed = True

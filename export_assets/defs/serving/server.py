@@ -4,6 +4,7 @@ As `dagster dev` does it, but in this process: no port leads past the guard. The
 on a socket of the file system that only its owner may write to.
 """
 
+import os
 import socket
 import subprocess
 import sys
@@ -85,7 +86,8 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((address, port), family=family)
     except OSError as error:
-        msg = f"port {port}: {error.strerror or error}; choose another with --port"
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        msg = f"port {port}: {reason}; choose another with --port"
         raise DestLocked(msg) from error
 
 
