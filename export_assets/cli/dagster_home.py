@@ -33,9 +33,16 @@ def prepare(home: Path) -> Path:
     with translating(str(directory)):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         directory.chmod(0o700)
-        (directory / SETTINGS).write_bytes(settings)
-        (directory / "workspace.yaml").write_text(_WORKSPACE, encoding="utf-8")
+        _write(directory / SETTINGS, settings)
+        _write(directory / "workspace.yaml", _WORKSPACE.encode())
     return directory
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file for its owner only, as settings may hold the password of a database."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_bytes(data)
 
 
 def settings_of(home: Path) -> bytes:

@@ -2,7 +2,9 @@
 
 import ipaddress
 import socket
+from collections.abc import Iterable
 
+from export_assets.defs.serving.rules import host_name
 from export_assets.errors import DestLocked, UsageError
 
 
@@ -35,3 +37,16 @@ def need_free_port(host: str, port: int) -> None:
         return
     msg = f"port {port}: another program listens there; choose one with --port"
     raise DestLocked(msg)
+
+
+def host_names(texts: Iterable[str]) -> list[str]:
+    """Return *texts* as names of hosts, each once.
+
+    Raises:
+        UsageError: One is none.
+    """
+    try:
+        return sorted({host_name(text) for text in texts})
+    except ValueError as error:
+        msg = f"allowed hosts: {error}"
+        raise UsageError(msg) from None

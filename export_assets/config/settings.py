@@ -49,6 +49,9 @@ class SettingsFile(Model):
     """Where snapshots are kept while they are read; the system's own place where not given."""
     catalog: bool = True
     """Whether `catalog.duckdb`, views over everything published, is kept beside the exports."""
+    allow_hosts: tuple[str, ...] = ()
+    """Names, with or without a port, by which the Dagster UI is reached through a proxy, besides
+    `localhost`."""
     log_level: LogLevel = "info"
     """Least serious event that is logged."""
     allow_delete: bool = False

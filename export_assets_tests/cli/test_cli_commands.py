@@ -35,6 +35,7 @@ def published(daily: World, cli: Cli) -> World:
         ("prune", "shop"),
         ("export", "nothing_of_that_name"),
         ("dev", "--host", "0.0.0.0"),
+        ("dev", "--allow-host", "https://a.example"),
         ("no_such_command",),
     ],
     ids=" ".join,

@@ -11,7 +11,7 @@ import pytest
 
 from export_assets.cli.dagster_home import prepare
 from export_assets.cli.family import run_family
-from export_assets.cli.listening import need_free_port, need_loopback
+from export_assets.cli.listening import host_names, need_free_port, need_loopback
 from export_assets.errors import DestLocked, UsageError
 
 # A leader with a child that ignores the polite signals, as a code server may.
@@ -127,9 +127,24 @@ def test_a_port_in_use_is_refused() -> None:
 
 def test_the_dagster_home_is_for_its_owner_and_holds_the_project_settings(tmp_path: Path) -> None:
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
+    before = tmp_path / ".dagster"
+    before.mkdir(mode=0o755)
+    (before / "dagster.yaml").write_text("left by another\n", encoding="utf-8")
+    (before / "dagster.yaml").chmod(0o644)
 
     home = prepare(tmp_path)
 
     assert home.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in home.iterdir()} == {0o600}
     assert (home / "dagster.yaml").read_text(encoding="utf-8") == "telemetry: {enabled: false}\n"
     assert "export_assets.definitions" in (home / "workspace.yaml").read_text(encoding="utf-8")
+
+
+def test_names_of_hosts_are_taken_once_and_others_refused() -> None:
+    assert host_names(["B.example", "a.example:8443", "b.example"]) == [
+        "a.example:8443",
+        "b.example",
+    ]
+
+    with pytest.raises(UsageError, match="is no name of a host"):
+        host_names(["https://a.example"])

@@ -46,6 +46,7 @@ def test_each_layer_wins_over_the_one_below(tmp_path: Path) -> None:
         EXPORT_ASSETS_EXPORTS_DIR="e",
         EXPORT_ASSETS_SOURCES_DIR="/e",
         EXPORT_ASSETS_ALLOW_DELETE="true",
+        EXPORT_ASSETS_ALLOW_HOSTS="[a.example, b.example:8443]",
         exports_dir=Path("flag"),
         log_level=None,
     )
@@ -56,7 +57,9 @@ def test_each_layer_wins_over_the_one_below(tmp_path: Path) -> None:
     assert settings.temp_dir == home / "f"
     assert settings.log_level == "debug"
     assert settings.allow_delete is True
+    assert settings.allow_hosts == ("a.example", "b.example:8443")
     assert loaded.origins == {
+        "allow_hosts": "environment",
         "home": "flag",
         "exports_dir": "flag",
         "catalog": "default",

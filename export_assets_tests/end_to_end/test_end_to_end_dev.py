@@ -1,56 +1,16 @@
 """The Dagster UI as `export-assets dev` starts it, and ends it."""
 
-import ctypes
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from pathlib import Path
 
 import pytest
 
+from export_assets_tests.end_to_end.ui import answers, end_with_the_tests, free_port, members
 from export_assets_tests.end_to_end.world import World
 
 PATIENCE = 120
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def answers(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/server_info", timeout=5) as reply:
-            return bool(reply.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def members(home: Path) -> list[int]:
-    """Processes that work for the Dagster home of *home*."""
-    wanted = f"DAGSTER_HOME={home / '.dagster'}".encode()
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                environment = (entry / "environ").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if wanted in environment:
-                found.append(int(entry.name))
-    return found
-
-
-def end_with_the_tests() -> None:
-    """Have Linux end the command when the process that runs this test is killed."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM, 0, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,20 @@ class DevOptions(CommonOptions):
     host: Annotated[str, typer.Option(help="Address to listen on; only this machine's own.")] = (
         "127.0.0.1"
     )
+    viewer: Annotated[
+        bool,
+        typer.Option(
+            "--viewer", help="Refuse whatever would change something; start no sensor or schedule."
+        ),
+    ] = False
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Name by which a proxy passes requests on; may be repeated. Those of "
+            "`allow_hosts` in the settings hold too.",
+            show_default=False,
+        ),
+    ] = None
 
 
 def register(app: typer.Typer) -> None:
@@ -30,31 +44,35 @@ def register(app: typer.Typer) -> None:
 def dev(output: Output, options: DevOptions) -> int:
     """Open the Dagster UI of the project on this machine, until Ctrl-C.
 
-    Dagster keeps its runs and events in `.dagster` of the project. The UI has no login, so it is
-    never offered to other machines: put a proxy with a login in front of it for that.
+    Dagster keeps its runs and events in `.dagster` of the project, for you alone. The UI has no
+    login, so it is never offered to other machines: put a proxy with a login in front of it for
+    that. Requests that pages of other sites have a browser send are refused.
     """
     import sys
 
     from export_assets.cli.dagster_home import prepare
     from export_assets.cli.family import run_family
-    from export_assets.cli.listening import need_free_port, need_loopback
+    from export_assets.cli.listening import host_names, need_free_port, need_loopback
     from export_assets.cli.project import settings_of
     from export_assets.cli.signals import answer
 
     need_loopback(options.host)
     settings = settings_of(options.home)
+    names = host_names((*settings.allow_hosts, *(options.allow_host or ())))
     need_free_port(options.host, options.port)
-    dagster_home = prepare(settings.home)
     environment = os.environ | {
-        "DAGSTER_HOME": str(dagster_home),
+        "DAGSTER_HOME": str(prepare(settings.home)),
         "EXPORT_ASSETS_HOME": str(settings.home.resolve()),
+        # What `dagster dev` sets: code that does not load is told once, without our frames.
+        "DAGSTER_IS_DEV_CLI": "1",
     }
     shown = f"[{options.host}]" if ":" in options.host else options.host
     output.line(f"http://{shown}:{options.port}  (Ctrl-C ends it)")
     sys.stdout.flush()
-    arguments = [sys.executable, "-W", "ignore:Command `dagster dev` is superseded"]
-    arguments += ["-m", "dagster", "dev", "-w", str(dagster_home / "workspace.yaml")]
-    arguments += ["-h", options.host, "-p", str(options.port)]
+    arguments = [sys.executable, "-m", "export_assets.defs.serving"]
+    arguments += ["--host", options.host, "--port", str(options.port)]
+    arguments += [f"--allow-host={name}" for name in names]
+    arguments += ["--viewer"] if options.viewer else []
     try:
         code = run_family(arguments, environment=environment)
     except KeyboardInterrupt:
