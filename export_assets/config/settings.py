@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, SecretStr, ValidationError
 
 from export_assets.config.base import Model
 from export_assets.config.keypath import KeyPath, nearest
+from export_assets.config.notify import NotifyTarget, literal_secrets
 from export_assets.config.overrides import NEST, PREFIX, Origin, parse_text
 from export_assets.config.problems import Problem, problems_of
 from export_assets.config.references import expand, without_references
@@ -59,6 +60,8 @@ class SettingsFile(Model):
     anonymize_key_file: Directory | None = None
     """File that holds this key instead, readable by its owner alone; relative to the project's
     home."""
+    notify: tuple[NotifyTarget, ...] = ()
+    """Who is told of exports that fail and of those that go well again."""
 
 
 class Settings(SettingsFile):
@@ -146,8 +149,9 @@ def _settle(
     temp_dir, key_file = settings.temp_dir, settings.anonymize_key_file
     effective = Settings(
         **settings.model_dump(
-            exclude={"exports_dir", "sources_dir", "temp_dir", "anonymize_key_file"}
+            exclude={"exports_dir", "sources_dir", "temp_dir", "anonymize_key_file", "notify"}
         ),
+        notify=settings.notify,
         home=home,
         exports_dir=home / settings.exports_dir.expanduser(),
         sources_dir=home / settings.sources_dir.expanduser(),
@@ -195,6 +199,7 @@ def _read_file(
     if isinstance(key, str) and without_references(key):
         text = "holds a secret; put it into an environment variable and write ${NAME} for it"
         problems.append(Problem(path=("anonymize_key",), text=text))
+    problems += literal_secrets(raw.get("notify"))
     wrong = {problem.path[0] for problem in problems}
     values = expanded.value if isinstance(expanded.value, dict) else {}
     right = {name: value for name, value in values.items() if name not in wrong}
