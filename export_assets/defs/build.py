@@ -22,6 +22,7 @@ from export_assets.defs.freshness import build_freshness_checks
 from export_assets.defs.held import build_sources_resource
 from export_assets.defs.log_assets import is_log_source
 from export_assets.defs.log_sensor import build_log_sensor
+from export_assets.defs.notifications import build_notification_sensors
 from export_assets.defs.pools import RETRY_SECONDS
 from export_assets.defs.relations import build_relation_checks
 from export_assets.defs.schedules import (
@@ -65,6 +66,7 @@ def build_definitions(
         parts.assets += build_catalog(workspace)
         if parts.tables or parts.roots:
             parts.sensors.append(build_elsewhere_sensor(parts.tables, parts.roots, parts.sets))
+        parts.sensors += build_notification_sensors(workspace.project.settings.notify)
     return dg.Definitions(
         assets=parts.assets,
         asset_checks=parts.checks,

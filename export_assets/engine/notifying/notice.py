@@ -14,7 +14,7 @@ FORMAT = 1
 """Version of the document; a key is added without a new one."""
 _NAMED = 8
 _LONGEST = 400
-_MOMENT = re.compile(r"\d{4}(-[0-9W]\d*)*(T\d\d([:-]?\d\d)*)?Z?|all")
+_MOMENT = re.compile(r"(19|20)\d\d(-W?\d\d){0,2}([T-]\d\d([:-]?\d\d){0,2})?Z?")
 _WORDS: dict[Occasion, str] = {
     "failure": "export failed",
     "recovery": "exports well again",
@@ -33,7 +33,8 @@ class Notice:
     tables: tuple[str, ...] = ()
     """Tables concerned; empty where it is the source as a whole."""
     partitions: tuple[str, ...] = ()
-    """Keys of partitions, as `safe_partition` gives them; empty where it is all of them."""
+    """Keys of partitions, as `safe_partition` gives them; empty where it is all of them. Of a
+    recovery those that failed and are still to be exported."""
     checks: tuple[str, ...] = ()
     """Checks that failed: `shop/orders/csv: contract`."""
     error: str = ""
@@ -60,7 +61,10 @@ class Notice:
             ("error", _shortened(self.error)),
             ("checks", _listed(self.checks)),
             ("failed before", times if self.failures else ""),
-            ("partitions", _listed(self.partitions)),
+            (
+                "still to be exported" if self.occasion == "recovery" else "partitions",
+                _listed(self.partitions),
+            ),
             ("job", self.job),
             ("run", self.path or self.run_id),
             ("at", self.at.isoformat(timespec="seconds")),
@@ -86,7 +90,7 @@ class Notice:
 
 
 def safe_partition(key: str) -> str | None:
-    """Return *key* where it is a moment, or all; None where it may be a value of the data."""
+    """Return *key* where it is a moment; None where it may be a value of the data."""
     return key if _MOMENT.fullmatch(key) else None
 
 
