@@ -24,6 +24,11 @@ _WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (smtplib.SMTPServerDisconnected, "the mail server hung up"),
     (HTTPException, "the answer is not HTTP"),
 )
+_REFUSED = (
+    ssl.SSLCertVerificationError,
+    smtplib.SMTPNotSupportedError,
+    smtplib.SMTPRecipientsRefused,
+)
 
 
 def reason(error: BaseException) -> str:
@@ -46,7 +51,8 @@ def may_pass(error: BaseException) -> bool:
     """Whether a second attempt may help: not where the first was understood and refused."""
     if isinstance(error, HTTPError):
         return error.code >= _SERVER_ERROR or error.code in _TRY_LATER
-    if isinstance(error, smtplib.SMTPNotSupportedError | smtplib.SMTPRecipientsRefused):
+    cause = error.reason if isinstance(error, URLError) else error
+    if isinstance(cause, _REFUSED):
         return False
     if isinstance(error, smtplib.SMTPResponseException):
         return error.smtp_code < _SERVER_ERROR

@@ -76,64 +76,70 @@ class MailServer:
     port: int = 0
 
 
+class _Conversation(socketserver.BaseRequestHandler):
+    """What a mail server says to one client."""
+
+    state: MailServer
+
+    def setup(self) -> None:
+        self.opened: list[ssl.SSLSocket | BinaryIO] = []
+        self.secure = False
+
+    def handle(self) -> None:
+        try:
+            if self.state.implicit:
+                self.start_tls()
+            self.read_from_here()
+            self.say("220 here")
+            while line := self.line():
+                self.state.said.append(line)
+                self.answer(line, line.split()[0].upper())
+        except OSError:
+            return
+        finally:
+            for one in self.opened:
+                one.close()
+
+    def answer(self, line: str, word: str) -> None:
+        if word == "EHLO":
+            offers_tls = self.state.context is not None and not self.secure
+            self.say("250-here", "250 STARTTLS" if offers_tls else "250 AUTH PLAIN LOGIN")
+        elif word == "STARTTLS":
+            self.say("220 go on")
+            self.start_tls()
+            self.read_from_here()
+        elif word == "AUTH":
+            # Some servers say the line they refuse.
+            self.say(f"535 no: {line}" if self.state.refuses_login else "235 welcome")
+        elif word == "DATA":
+            self.say("354 go on")
+            self.state.mails.append(message_from_string("\n".join(iter(self.line, "."))))
+            self.state.secured.append(self.secure)
+            self.say("250 taken")
+        else:
+            self.say("221 bye" if word == "QUIT" else "250 ok")
+
+    def start_tls(self) -> None:
+        assert self.state.context is not None
+        self.request = self.state.context.wrap_socket(self.request, server_side=True)
+        self.opened.append(self.request)
+        self.secure = True
+
+    def read_from_here(self) -> None:
+        self.file = cast("BinaryIO", self.request.makefile("rb"))
+        self.opened.append(self.file)
+
+    def line(self) -> str:
+        return self.file.readline().decode().rstrip("\r\n")
+
+    def say(self, *lines: str) -> None:
+        self.request.sendall("".join(f"{line}\r\n" for line in lines).encode())
+
+
 @contextmanager
 def mail_server(state: MailServer) -> Iterator[MailServer]:
-    class Handler(socketserver.BaseRequestHandler):
-        def setup(self) -> None:
-            self.opened: list[ssl.SSLSocket | BinaryIO] = []
-
-        def handle(self) -> None:
-            try:
-                self.converse()
-            except OSError:
-                return
-            finally:
-                for one in self.opened:
-                    one.close()
-
-        def converse(self) -> None:
-            secure = state.implicit
-            if secure:
-                assert state.context is not None
-                self.secure(state.context)
-            file = self.lines()
-            self.say("220 here")
-            while line := file.readline().decode().rstrip("\r\n"):
-                state.said.append(line)
-                word = line.split()[0].upper()
-                if word == "EHLO":
-                    more = ["STARTTLS"] if state.context and not secure else ["AUTH PLAIN LOGIN"]
-                    self.say("250-here", *(f"250 {one}" for one in more))
-                elif word == "STARTTLS":
-                    self.say("220 go on")
-                    assert state.context is not None
-                    self.secure(state.context)
-                    file, secure = self.lines(), True
-                elif word == "AUTH":
-                    # Some servers say the line they refuse.
-                    self.say(f"535 no: {line}" if state.refuses_login else "235 welcome")
-                elif word == "DATA":
-                    self.say("354 go on")
-                    lines = iter(lambda: file.readline().decode().rstrip("\r\n"), ".")
-                    state.mails.append(message_from_string("\n".join(lines)))
-                    state.secured.append(secure)
-                    self.say("250 taken")
-                else:
-                    self.say("221 bye" if word == "QUIT" else "250 ok")
-
-        def secure(self, context: ssl.SSLContext) -> None:
-            self.request = context.wrap_socket(self.request, server_side=True)
-            self.opened.append(self.request)
-
-        def lines(self) -> BinaryIO:
-            file = self.request.makefile("rb")
-            self.opened.append(file)
-            return cast("BinaryIO", file)
-
-        def say(self, *lines: str) -> None:
-            self.request.sendall("".join(f"{line}\r\n" for line in lines).encode())
-
-    with _serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)) as port:
+    handler = type("Conversation", (_Conversation,), {"state": state})
+    with _serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)) as port:
         state.port = port
         yield state
 

@@ -126,7 +126,9 @@ def test_a_source_that_was_gone_and_is_back_unchanged_is_well_again(
 
 
 def test_an_error_that_ends_it_is_told_and_goes_on(home: Path, web: WebServer) -> None:
-    with pytest.raises(ConfigError, match="no such thing"), Follower(home, web).news.of_the_end():
-        raise ConfigError("no such thing")
+    error = ConfigError("no such thing")
+
+    with pytest.raises(ConfigError), Follower(home, web).news.of_the_end():
+        raise error
 
     assert [(one["event"], one["error"]) for one in web.documents] == [("failure", "no such thing")]
