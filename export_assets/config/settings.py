@@ -53,8 +53,9 @@ class SettingsFile(Model):
     log_level: LogLevel = "info"
     """Least serious event that is logged."""
     allow_delete: bool = False
-    """Permission to delete sources' files after they were archived and proven; no flag replaces
-    it."""
+    """Permission to delete unattended: sources' files after they were archived and proven, and in
+    Dagster published partitions that no `keep` keeps; no flag replaces it, and each source has to
+    ask for it, too."""
     anonymize_key: SecretStr | None = None
     """Key of the hashes that replace anonymized values; by `${NAME}` only."""
     anonymize_key_file: Directory | None = None

@@ -32,7 +32,7 @@ class Told:
     def sensors(self) -> dict[str, dg.SensorDefinition]:
         every = {one.name: one for one in self.definitions.sensors or () if one.name in SENSORS}
         assert all(isinstance(one, dg.SensorDefinition) for one in every.values())
-        return every  # type: ignore[return-value]  # as just asserted
+        return every
 
     def new(self) -> list[dict[str, Any]]:
         """Let the sensors tick until nothing is new; return what was told meanwhile."""
