@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, SecretStr, ValidationError
+from pydantic import BeforeValidator, PositiveInt, SecretStr, ValidationError
 
 from export_assets.config.base import Model
 from export_assets.config.keypath import KeyPath, nearest
@@ -61,6 +61,8 @@ class SettingsFile(Model):
     anonymize_key_file: Directory | None = None
     """File that holds this key instead, readable by its owner alone; relative to the project's
     home."""
+    keep_runs_days: PositiveInt = 90
+    """Days after which Dagster's job `prune_dagster` deletes finished runs that no asset needs."""
     notify: tuple[NotifyTarget, ...] = ()
     """Who is told of exports that fail and of those that go well again."""
 

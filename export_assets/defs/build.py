@@ -20,6 +20,7 @@ from export_assets.defs.elsewhere import build_elsewhere_sensor
 from export_assets.defs.exports import build_exports
 from export_assets.defs.freshness import build_freshness_checks
 from export_assets.defs.held import build_sources_resource
+from export_assets.defs.history_job import build_history_job
 from export_assets.defs.log_assets import is_log_source
 from export_assets.defs.log_sensor import build_log_sensor
 from export_assets.defs.notifications import build_notification_sensors
@@ -67,7 +68,11 @@ def build_definitions(
         parts.assets += build_catalog(workspace)
         if parts.tables or parts.roots:
             parts.sensors.append(build_elsewhere_sensor(parts.tables, parts.roots, parts.sets))
-        parts.sensors += build_notification_sensors(workspace.project.settings.notify)
+        settings = workspace.project.settings
+        parts.sensors += build_notification_sensors(settings.notify)
+        history = build_history_job(settings.keep_runs_days)
+        parts.jobs.append(history.job)
+        parts.schedules.append(history.schedule)
     return dg.Definitions(
         assets=parts.assets,
         asset_checks=parts.checks,
