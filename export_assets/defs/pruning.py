@@ -7,6 +7,7 @@ is deleted.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
@@ -100,7 +101,7 @@ def _prune(context: dg.OpExecutionContext, sources: RunSources, name: str) -> No
         _tell_of_assets(context, report.removed, {(one.key, one.directory): one for one in found})
     elif plan.remove:
         log.warning("nothing was deleted: %s", refused)
-    figures = {
+    figures: dict[str, Any] = {
         "planned": len(plan.remove),
         "planned_bytes": plan.bytes_freed,
         "kept": len(plan.keep),
