@@ -29,6 +29,7 @@ from export_assets.config.format_options import FormatOptionsConfig
 from export_assets.config.incremental import FullEvery, FullEveryOrText, Seconds
 from export_assets.config.masking import SECRET_GLOBS
 from export_assets.config.monitor import MonitorConfig
+from export_assets.config.pruning import PruneConfig
 from export_assets.config.rules import (
     NAME_PATTERN,
     OWNER_PATTERN,
@@ -257,6 +258,8 @@ class SourceConfig(Model):
     """Hours after which a table counts as stale."""
     keep: Keep | None = None
     """Retention of every table; without it everything is kept."""
+    prune: PruneConfig = PruneConfig()
+    """What Dagster does about what is not kept."""
     options: Mapping[str, Scalar] = Field(default_factory=dict, repr=False)
     """Settings of the built-in system."""
 

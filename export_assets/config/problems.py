@@ -155,7 +155,7 @@ def _shown(value: object, path: KeyPath, written: str | None) -> str:
         return "a mapping"
     if isinstance(value, list | tuple):
         return "a list"
-    if path == ("url",):
+    if path[-1:] == ("url",) or path[:1] == ("notify",):
         return "the value given"
     text = repr(value) if isinstance(value, str) else str(value).lower()
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, SecretStr, ValidationError
+from pydantic import BeforeValidator, PositiveInt, SecretStr, ValidationError
 
 from export_assets.config.base import Model
 from export_assets.config.keypath import KeyPath, nearest
+from export_assets.config.notify import NotifyTarget, literal_secrets
 from export_assets.config.overrides import NEST, PREFIX, Origin, parse_text
 from export_assets.config.problems import Problem, problems_of
 from export_assets.config.references import expand, without_references
@@ -55,13 +56,18 @@ class SettingsFile(Model):
     log_level: LogLevel = "info"
     """Least serious event that is logged."""
     allow_delete: bool = False
-    """Permission to delete sources' files after they were archived and proven; no flag replaces
-    it."""
+    """Permission to delete unattended: sources' files after they were archived and proven, and in
+    Dagster published partitions that no `keep` keeps; no flag replaces it, and each source has to
+    ask for it, too."""
     anonymize_key: SecretStr | None = None
     """Key of the hashes that replace anonymized values; by `${NAME}` only."""
     anonymize_key_file: Directory | None = None
     """File that holds this key instead, readable by its owner alone; relative to the project's
     home."""
+    keep_runs_days: PositiveInt = 90
+    """Days after which Dagster's job `prune_dagster` deletes finished runs that no asset needs."""
+    notify: tuple[NotifyTarget, ...] = ()
+    """Who is told of exports that fail and of those that go well again."""
 
 
 class Settings(SettingsFile):
@@ -149,8 +155,9 @@ def _settle(
     temp_dir, key_file = settings.temp_dir, settings.anonymize_key_file
     effective = Settings(
         **settings.model_dump(
-            exclude={"exports_dir", "sources_dir", "temp_dir", "anonymize_key_file"}
+            exclude={"exports_dir", "sources_dir", "temp_dir", "anonymize_key_file", "notify"}
         ),
+        notify=settings.notify,
         home=home,
         exports_dir=home / settings.exports_dir.expanduser(),
         sources_dir=home / settings.sources_dir.expanduser(),
@@ -198,6 +205,7 @@ def _read_file(
     if isinstance(key, str) and without_references(key):
         text = "holds a secret; put it into an environment variable and write ${NAME} for it"
         problems.append(Problem(path=("anonymize_key",), text=text))
+    problems += literal_secrets(raw.get("notify"))
     wrong = {problem.path[0] for problem in problems}
     values = expanded.value if isinstance(expanded.value, dict) else {}
     right = {name: value for name, value in values.items() if name not in wrong}

@@ -21,7 +21,7 @@ def show(project: Project) -> dict[str, Any]:
     NAME`, default), and of `reference` where the file says `${…}`; such values are hidden, except
     that a url only loses its passwords. Of a table only what is given is shown.
     """
-    settings = project.settings.model_dump(mode="json")
+    settings = project.settings.model_dump(mode="json", by_alias=True)
     return {
         "settings": {
             name: {

@@ -20,9 +20,12 @@ from export_assets.defs.elsewhere import build_elsewhere_sensor
 from export_assets.defs.exports import build_exports
 from export_assets.defs.freshness import build_freshness_checks
 from export_assets.defs.held import build_sources_resource
+from export_assets.defs.history_job import build_history_job
 from export_assets.defs.log_assets import is_log_source
 from export_assets.defs.log_sensor import build_log_sensor
+from export_assets.defs.notifications import build_notification_sensors
 from export_assets.defs.pools import RETRY_SECONDS
+from export_assets.defs.pruning import build_prune_job
 from export_assets.defs.relations import build_relation_checks
 from export_assets.defs.schedules import (
     build_freshness_schedule,
@@ -44,7 +47,7 @@ class _Parts:
     sets: list[SetAsset] = field(default_factory=list)
     assets: list[dg.AssetsDefinition] = field(default_factory=list)
     checks: list[dg.AssetChecksDefinition] = field(default_factory=list)
-    jobs: list[UnresolvedAssetJobDefinition] = field(default_factory=list)
+    jobs: list[UnresolvedAssetJobDefinition | dg.JobDefinition] = field(default_factory=list)
     schedules: list[dg.ScheduleDefinition] = field(default_factory=list)
     sensors: list[dg.SensorDefinition] = field(default_factory=list)
 
@@ -65,6 +68,11 @@ def build_definitions(
         parts.assets += build_catalog(workspace)
         if parts.tables or parts.roots:
             parts.sensors.append(build_elsewhere_sensor(parts.tables, parts.roots, parts.sets))
+        settings = workspace.project.settings
+        parts.sensors += build_notification_sensors(settings.notify)
+        history = build_history_job(settings.keep_runs_days)
+        parts.jobs.append(history.job)
+        parts.schedules.append(history.schedule)
     return dg.Definitions(
         assets=parts.assets,
         asset_checks=parts.checks,
@@ -129,6 +137,10 @@ def _add_source(
         archives = build_archive_jobs(source)
         parts.jobs += archives.jobs
         parts.schedules += archives.schedules
+    pruning = build_prune_job(source, retry_seconds=retry_seconds)
+    if pruning is not None:
+        parts.jobs.append(pruning.job)
+        parts.schedules.append(pruning.schedule)
     freshness = build_freshness_schedule(source, tables)
     if freshness is not None:
         parts.schedules.append(freshness)

@@ -65,7 +65,9 @@ def build_catalog(workspace: Workspace) -> list[dg.AssetsDefinition]:
     return [catalog]
 
 
-def tell_of_catalog(context: dg.AssetExecutionContext, workspace: Workspace) -> None:
+def tell_of_catalog(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext, workspace: Workspace
+) -> None:
     """Log a materialization of the catalogue where it is not the one that was told of last."""
     settings = workspace.project.settings
     if not settings.catalog or not (settings.exports_dir / CATALOG).exists():

@@ -75,13 +75,17 @@ class Watch:
         """
         started = self.monotonic()
         done: str | None = None
-        wait = self.interval
+        wait, failing = self.interval, False
         while True:
             stamp, seen = self.look(done)
+            if seen is None and failing:
+                # Whoever was told that it cannot be read is told that it can.
+                seen = Seen(at=datetime.now(UTC), report=None, told="answers again, unchanged")
+            failing = seen is not None and seen.failed
             if seen is not None:
                 yield seen
                 done = done if seen.failed else stamp
-            wait = next_wait(wait, self.interval, failed=seen is not None and seen.failed)
+            wait = next_wait(wait, self.interval, failed=failing)
             left = None if self.seconds is None else self.seconds - (self.monotonic() - started)
             if left is not None and left <= 0:
                 return

@@ -1,6 +1,5 @@
 """`export-assets prune`: delete published partitions that no retention rule keeps."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,6 @@ from export_assets.cli.options import CommonOptions, command
 from export_assets.cli.output import Output
 
 if TYPE_CHECKING:
-    from export_assets.config.models import SourceConfig
     from export_assets.store.retention import PrunePlan
 
 
@@ -44,6 +42,7 @@ def prune_source(output: Output, options: PruneOptions) -> int:
 
     from export_assets.cli.project import run_identity
     from export_assets.engine.catalog.keeping import keep_current
+    from export_assets.engine.pruning import plan_for
     from export_assets.errors import UsageError
     from export_assets.store.catalogue import Published, list_published
     from export_assets.store.local import LocalStore
@@ -91,23 +90,6 @@ def prune_source(output: Output, options: PruneOptions) -> int:
         }
     )
     return code
-
-
-def plan_for(config: "SourceConfig", published: "Iterable[Any]", now: datetime) -> "PrunePlan":
-    """Decide over *published* partitions by the rules of their tables."""
-    from export_assets.store.retention import Keep, PrunePlan, Slice, plan_prune, slice_of
-
-    by_table: dict[str, list[Slice]] = {}
-    for one in published:
-        by_table.setdefault(one.table, []).append(slice_of(one))
-    keep, remove = list[tuple[Slice, tuple[str, ...]]](), list[Slice]()
-    for table, slices in by_table.items():
-        rules = config.keep_of(table)
-        given = {name: value for name, value in rules if value is not None} if rules else {}
-        plan = plan_prune(slices, Keep(**given), now)
-        keep += plan.keep
-        remove += plan.remove
-    return PrunePlan(keep=tuple(keep), remove=tuple(remove))
 
 
 def _print_plan(output: Output, plan: "PrunePlan") -> None:

@@ -68,11 +68,14 @@ def watch(output: Output, options: WatchOptions) -> int:
 
     What is published is what `export` would publish. With --json every look that found something
     prints one line. A failure is told and tried again, later and later; the exit code at the end
-    of --for is that of the last look.
+    of --for is that of the last look. Where `notify` is configured, its targets are told when it
+    begins to fail, and when it goes well again.
     """
     from export_assets.cli.limits import raise_file_limit
     from export_assets.cli.project import new_run, workspace_of
     from export_assets.cli.requests import names_given, source_named, tables_named
+    from export_assets.engine.notifying.notifier import Notifier
+    from export_assets.engine.notifying.watch_news import WatchNews
     from export_assets.engine.request import ExportRequest
     from export_assets.engine.watching import Watch
     from export_assets.errors import ConfigError
@@ -105,9 +108,15 @@ def watch(output: Output, options: WatchOptions) -> int:
         verbose=monitor.verbose or output.verbose,
     )
     output.line(f"following {source.name} at {source.url}; Ctrl-C ends it")
+    news = WatchNews(
+        source=source.name,
+        notifier=Notifier(targets=workspace.project.settings.notify),
+    )
     code, told = 0, set[str]()
-    for seen in following.reports():
-        code = _tell(output, seen, told)
+    with news.of_the_end():
+        for seen in following.reports():
+            code = _tell(output, seen, told)
+            news.after(seen)
     return code
 
 

@@ -1,0 +1,76 @@
+"""The job that deletes Dagster's old runs, and its schedule."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from export_assets.defs.dagster_history import delete_run, plan_history
+from export_assets.defs.wording import counted
+from export_assets.translate import one_line, translate
+
+NAME = "prune_dagster"
+WEEKLY = "20 5 * * 0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryJob:
+    """What prunes Dagster's history."""
+
+    job: dg.JobDefinition
+    schedule: dg.ScheduleDefinition
+
+
+def build_history_job(days: int) -> HistoryJob:
+    """Return the job `prune_dagster` and its schedule, which is off until it is switched on.
+
+    Args:
+        days: How long finished runs are kept.
+    """
+
+    @dg.op(config_schema={}, description="Delete old runs that no asset needs.")
+    def delete_old_runs(context: dg.OpExecutionContext) -> None:
+        prune_history(context, before=datetime.now(UTC) - timedelta(days=days))
+
+    @dg.job(
+        name=NAME,
+        description=f"Delete runs of Dagster that ended more than {counted(days, 'day')} ago, with "
+        "their events and logs; those that say what an asset is like now stay.",
+    )
+    def job() -> None:
+        delete_old_runs()
+
+    schedule = dg.ScheduleDefinition(
+        name="dagster_prune",
+        job=job,
+        cron_schedule=WEEKLY,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description="Deletes old runs of Dagster that no asset needs.",
+    )
+    return HistoryJob(job=job, schedule=schedule)
+
+
+def prune_history(context: dg.OpExecutionContext, *, before: datetime) -> None:
+    """Delete what ended *before* and nothing hangs on.
+
+    Raises:
+        dg.Failure: A run could not be deleted; those before it are.
+    """
+    plan = plan_history(context.instance, before=before)
+    deleted = 0
+    try:
+        for run_id in plan.delete:
+            delete_run(context.instance, run_id)
+            deleted += 1
+    except Exception as error:
+        told = translate(error, subject=f"run {plan.delete[deleted]}")
+        raise dg.Failure(one_line(told), allow_retries=False) from error
+    context.log.info("%s deleted, %s kept for their assets", deleted, len(plan.keep))
+    context.add_output_metadata(
+        {
+            "before": dg.MetadataValue.timestamp(before),
+            "deleted": deleted,
+            "kept_for_assets": len(plan.keep),
+        }
+    )
