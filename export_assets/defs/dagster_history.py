@@ -12,7 +12,6 @@ from pathlib import Path
 
 import dagster as dg
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
-from dagster._core.storage.event_log import SqliteEventLogStorage
 
 _BATCH = 500
 _KINDS = (dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION)
@@ -45,6 +44,9 @@ def delete_run(instance: dg.DagsterInstance, run_id: str) -> None:
         OSError: A file cannot be removed.
         Exception: Whatever Dagster's storage raises.
     """
+    # Brings Alembic and half a second, which loading the definitions need not wait for.
+    from dagster._core.storage.event_log import SqliteEventLogStorage
+
     if not run_id:
         return  # the empty prefix would be everything
     instance.delete_run(run_id)

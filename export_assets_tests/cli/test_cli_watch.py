@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from export_assets_tests.engine.logs.log_world import LogWorld
+from export_assets_tests.engine.notifying.receivers import web_server
 
 
 @pytest.fixture
@@ -152,3 +153,36 @@ def test_killed_again_and_again_every_line_is_published_exactly_once(
     assert sorted(world.rows()["n"]) == list(range(written))
     assert not list((world.home / "exports" / ".held").iterdir())
     assert not list((world.home / "exports").rglob("*.tmp"))
+
+
+def test_whoever_is_to_be_told_is_told_when_it_fails_and_when_it_is_well_again(
+    world: LogWorld,
+    followers: list["subprocess.Popen[str]"],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world.logs.rmdir()
+    (world.home / "export_assets.yaml").write_text(
+        'notify: [{kind: webhook, url: "${HOOK}"}, {kind: slack, url: "${GONE}"}]\n',
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("GONE", "http://127.0.0.1:1/hunter2-canary")
+    with web_server() as web:
+        monkeypatch.setenv("HOOK", web.url())
+        process = follow(world, followers)
+        published(process)
+        world.logs.mkdir()
+        world.log("a.jsonl", event(0))
+        wait_for(world, 1)
+        published(process)
+        deadline = time.monotonic() + 30
+        while len(web.taken) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.terminate()
+        printed, said = process.communicate(timeout=30)
+
+    failure, recovery = web.documents
+    assert (failure["event"], failure["source"], failure["job"]) == ("failure", "web", "watch")
+    assert "is no directory" in failure["error"]
+    assert recovery["event"] == "recovery"
+    assert "notify.1 (slack): not told: connection refused" in said
+    assert "hunter2" not in printed + said
