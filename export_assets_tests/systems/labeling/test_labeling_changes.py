@@ -13,7 +13,7 @@ from export_assets.engine.report import ExportReport
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.watching import Watch
 from export_assets.store.manifest import SET
-from export_assets.systems.labeling.live_edit import Edit
+from export_assets.systems.labeling.live_edit import Edit, Kind
 from export_assets.systems.labeling.live_edits import KINDS, Editor
 from export_assets.systems.labeling.sample import make_sample
 from export_assets_tests.systems.labeling import oracle
@@ -24,7 +24,13 @@ from export_assets_tests.systems.labeling.labeling_world import (
     document,
 )
 
-EDITS = 500 if os.environ.get("EXPORT_ASSETS_SOAK") else len(KINDS)
+SOAK = bool(os.environ.get("EXPORT_ASSETS_SOAK"))
+SOME: tuple[Kind, ...] = (
+    "insert", "update", "rolled_back", "delete", "bulk_delete", "move_image", "upgrade",
+    "vacuum", "restore",
+)  # fmt: skip
+KINDS_FIRST = KINDS if SOAK else SOME
+EDITS = 500 if SOAK else len(SOME)
 FILES = (
     "formats: [parquet]\ntables:\n  images: {partition_by: {column: created_at, every: month}}\n"
 )
@@ -126,7 +132,7 @@ def test_every_edit_is_followed_and_nothing_else_is_written(
     next(looking)
     assert_same(project)
     for number in range(EDITS):
-        edit: Edit = editor.edit(KINDS[number % len(KINDS)] if number < len(KINDS) else None)
+        edit: Edit = editor.edit(KINDS_FIRST[number] if number < len(KINDS_FIRST) else None)
         published = written(next(looking))
         assert published["tables"] <= edit.tables, (number, edit)
         assert bool(published["sets"]) <= bool(edit.tables), (number, edit)
@@ -140,7 +146,7 @@ def test_what_an_edit_touches_is_published_again(edited: tuple[Project, Editor])
     project, editor = edited
     looking = ticks(project)
     next(looking)
-    for kind in ("move_image", "bulk_delete"):
+    for kind in ("edit_annotation", "move_image"):
         edit = editor.edit(kind)
         published = written(next(looking))
         assert published["tables"] == edit.tables, edit
