@@ -7,35 +7,31 @@ that hangs on it, published as one set; adding the key is all it takes to ask fo
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from export_assets.config.bundles import BundleConfig
-from export_assets.defs.findings import Finding
 from export_assets.defs.held import RunSources
-from export_assets.defs.metadata import Metadata, describe_published
+from export_assets.defs.metadata import Metadata
 from export_assets.defs.names import op_part, source_table_key, tag_value
 from export_assets.defs.pools import RETRY_SECONDS, pool_of, retry_policy
 from export_assets.defs.shapes import unexpected
+from export_assets.defs.whole import check_result, describe_whole, examine, version_of
 from export_assets.engine.bundle import Bundler, BundleReport
 from export_assets.engine.bundle_request import BundleRequest
-from export_assets.engine.bundles.checking import differing_content
 from export_assets.engine.bundles.naming import bundle_directory, pseudonyms
 from export_assets.engine.request import Run
 from export_assets.engine.workspace import ConfiguredSource, Workspace
-from export_assets.errors import ExportError
 from export_assets.store.contents import BundleRecord
 from export_assets.store.layout import ExportKey, safe_name
 from export_assets.store.manifest import BUNDLE, Manifest
-from export_assets.store.verify import verify_partition
 from export_assets.translate import one_line, translate
 
 CHECK = "bundle"
 _LOCK_TIMEOUT = 60.0
-_LISTED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,50 +240,17 @@ def id_of(manifest: Manifest) -> str | None:
     return record.ids[0] if record.key == manifest.primary_key else None
 
 
-def version_of(manifest: Manifest) -> str:
-    """Return the version of the rows of *manifest*, and of how they were made."""
-    return f"{manifest.row_digest}-{manifest.config_hash}"
-
-
 def describe_bundle(
     manifest: Manifest, path: Path, *, status: str, seconds: float | None = None
 ) -> Metadata:
     """Return the figures of the bundle published at *path*; never a value of the data."""
     record = manifest.bundle
     tables = record.tables if isinstance(record, BundleRecord) else ()
-    sha256 = manifest.files[0].sha256
-    return {
-        "dagster/partition_row_count": dg.MetadataValue.int(manifest.rows),
-        "tables": dg.MetadataValue.json({table.name: table.rows for table in tables}),
-        **describe_published(manifest, path, sha256=sha256, status=status, seconds=seconds),
-    }
+    return describe_whole(manifest, path, tables, status=status, seconds=seconds)
 
 
 def _checked(root: BundleRoot, keys: list[str]) -> dg.AssetCheckResult:
     """Compare the published bundles of *keys* with their manifests."""
-    found = [_examined(root, one) for one in keys]
-    broken = [finding.says for finding in found if not finding.passed]
-    says = "; ".join(broken[:_LISTED]) or "files are as recorded and hold the rows recorded"
-    return dg.AssetCheckResult(
-        asset_key=root.key,
-        check_name=CHECK,
-        passed=not broken,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=says,
-        metadata={"bundles": len(found), "broken": len(broken)},
-    )
-
-
-def _examined(root: BundleRoot, one: str) -> Finding:
-    path = root.path(one)
-    try:
-        manifest = root.manifest(one)
-        if manifest is None:
-            return Finding(passed=False, says=f"{path.name}: is not published")
-        findings = verify_partition(path)
-        if findings:
-            return Finding(passed=False, says="; ".join(item.message for item in findings))
-        fact = differing_content(path, manifest)
-    except (ExportError, OSError) as error:
-        return Finding(passed=False, says=one_line(error))
-    return Finding(passed=fact is None, says=f"{path.name}: {fact}" if fact else "as recorded")
+    found = {one: examine(root.path(one), partial(root.manifest, one)) for one in keys}
+    fine = "files are as recorded and hold the rows recorded"
+    return check_result(root.key, CHECK, found, fine=fine, counted="bundles")

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
-from export_assets.defs.bundles import BundleRoot, describe_bundle, id_of, version_of
+from export_assets.defs.bundles import BundleRoot, describe_bundle, id_of
 from export_assets.defs.event_log import latest, run_id_of
+from export_assets.defs.whole import version_of
 from export_assets.errors import ExportError
 from export_assets.store.layout import is_visible
 from export_assets.store.local import read_if_there

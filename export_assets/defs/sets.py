@@ -3,18 +3,18 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from export_assets.defs.findings import Finding
 from export_assets.defs.held import RunSources
-from export_assets.defs.metadata import Metadata, describe_published
+from export_assets.defs.metadata import Metadata
 from export_assets.defs.names import export_key, op_part, source_table_key, tag_value
 from export_assets.defs.pools import RETRY_SECONDS, pool_of, retry_policy
 from export_assets.defs.table import TableExport
-from export_assets.engine.bundles.checking import differing_content
+from export_assets.defs.whole import check_result, describe_whole, examine, version_of
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.run import Exporter
@@ -26,13 +26,11 @@ from export_assets.errors import ExportError
 from export_assets.store.contents import SetRecord
 from export_assets.store.layout import ExportKey
 from export_assets.store.manifest import SET, Manifest
-from export_assets.store.verify import verify_partition
 from export_assets.tables.partitions import ALL
 from export_assets.translate import one_line, translate
 
 CHECK = "set"
 _LOCK_TIMEOUT = 60.0
-_LISTED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +61,10 @@ class SetAsset:
     def directory(self, partition: str) -> str:
         """Return the directory of *partition*."""
         return ALL if self.one.split is None else partition_directory(self.one, partition)
+
+    def path(self, partition: str) -> Path:
+        """Return where *partition* is, or would be, published."""
+        return self.workspace.store.partition_path(self.export, self.directory(partition))
 
     def manifest(self, partition: str) -> Manifest | None:
         """Return the record of *partition*, None where there is none.
@@ -231,7 +233,7 @@ def _materialized(
             yield dg.MaterializeResult(
                 asset_key=asset.key,
                 metadata=describe_set(asset, record.manifest, status=record.status),
-                data_version=version_of(record.manifest),
+                data_version=dg.DataVersion(version_of(record.manifest)),
             )
         return
     name = asset.partitions_def.name or ""
@@ -259,55 +261,22 @@ def materialization(asset: SetAsset, manifest: Manifest, *, status: str) -> dg.A
         partition=manifest.partition if asset.partitions_def is not None else None,
         metadata=describe_set(asset, manifest, status=status),
         tags={
-            "dagster/data_version": version_of(manifest).value,
+            "dagster/data_version": version_of(manifest),
             "dagster/data_version_is_user_provided": "true",
         },
     )
 
 
-def version_of(manifest: Manifest) -> dg.DataVersion:
-    """Return the version of what *manifest* says is published, and of how it was made."""
-    return dg.DataVersion(f"{manifest.row_digest}-{manifest.config_hash}")
-
-
 def describe_set(asset: SetAsset, manifest: Manifest, *, status: str) -> Metadata:
     """Return the figures of a published set; never a value of the data."""
-    path = asset.workspace.store.partition_path(asset.export, asset.directory(manifest.partition))
+    path = asset.path(manifest.partition)
     record = manifest.set
     tables = record.tables if isinstance(record, SetRecord) else ()
-    sha256 = manifest.files[0].sha256
-    return {
-        "dagster/partition_row_count": dg.MetadataValue.int(manifest.rows),
-        "tables": dg.MetadataValue.json({table.name: table.rows for table in tables}),
-        **describe_published(manifest, path, sha256=sha256, status=status, seconds=None),
-    }
+    return describe_whole(manifest, path, tables, status=status)
 
 
 def _checked(asset: SetAsset, keys: Sequence[str]) -> dg.AssetCheckResult:
     """Compare what is published of *keys* with the manifests."""
-    found = [_examined(asset, one) for one in keys]
-    broken = [finding.says for finding in found if not finding.passed]
-    says = "; ".join(broken[:_LISTED]) or "files are as recorded and hold what is recorded"
-    return dg.AssetCheckResult(
-        asset_key=asset.key,
-        check_name=CHECK,
-        passed=not broken,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=says,
-        metadata={"partitions": len(found), "broken": len(broken)},
-    )
-
-
-def _examined(asset: SetAsset, one: str) -> Finding:
-    path = asset.workspace.store.partition_path(asset.export, asset.directory(one))
-    try:
-        manifest = asset.manifest(one)
-        if manifest is None:
-            return Finding(passed=False, says=f"{path.name}: is not published")
-        findings = verify_partition(path)
-        if findings:
-            return Finding(passed=False, says="; ".join(item.message for item in findings))
-        fact = differing_content(path, manifest)
-    except (ExportError, OSError) as error:
-        return Finding(passed=False, says=one_line(error))
-    return Finding(passed=fact is None, says=f"{path.name}: {fact}" if fact else "as recorded")
+    found = {one: examine(asset.path(one), partial(asset.manifest, one)) for one in keys}
+    fine = "files are as recorded and hold what is recorded"
+    return check_result(asset.key, CHECK, found, fine=fine, counted="partitions")

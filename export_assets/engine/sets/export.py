@@ -101,7 +101,7 @@ class SetExporter:
             info=snapshot.info,
             run=self.run,
             stage=self._stage,
-            config_hash=set_hash(one, writer.tables),
+            config_hash=set_hash(one, writer.tables.source.config),
             overwrite=self.request.overwrite,
         )
         if one.split is not None:

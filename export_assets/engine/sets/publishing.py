@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 
 from export_assets.config.format_options import FormatOptionsConfig
+from export_assets.config.models import SourceConfig
 from export_assets.engine.destination import StoreSlot
 from export_assets.engine.manifests import code_version, effective_hash
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.sets.spec import ExportSet
-from export_assets.engine.sets.tables import SetTables, with_views
 from export_assets.engine.sets.writing import WrittenSet
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import DestConflict
@@ -136,10 +136,11 @@ def content_of(record: SetRecord) -> object:
     return tables, [msgspec.to_builtins(document) for document in record.documents]
 
 
-def set_hash(one: ExportSet, tables: SetTables | ConfiguredSource) -> str:
-    """Return the hash of everything that decides what the files of *one* look like."""
-    source = tables.source if isinstance(tables, SetTables) else tables
-    config = with_views(source.config, one.views)
+def set_hash(one: ExportSet, config: SourceConfig) -> str:
+    """Return the hash of everything that decides what the files of *one* look like.
+
+    *config* has the rules of its views.
+    """
     parts = [str(LAYOUT), one.profile, repr(one.split)]
     parts += [f"{name}={view.query}" for name, view in sorted(one.views.items())]
     parts += [repr((document.name, document.root, document.pretty)) for document in one.documents]
