@@ -27,7 +27,7 @@ endif
 # Modules that write one page of docs/reference each; with --check they only compare.
 REFERENCES := docs.generate docs.fidelity export_assets.config.json_schema export_assets.cli.reference
 
-.PHONY: help setup demo test check format lint types docs docs-check dev bench lock
+.PHONY: help setup demo test check format lint types docs docs-check site dev bench lock
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ types: $(STAMP)  ## Check types, strictly, tests included
 
 docs: $(STAMP)  ## Regenerate docs/reference from the code
 	@for module in $(REFERENCES); do $(BIN)/python -m $$module || exit 1; done
+
+site: $(STAMP)  ## Build the documentation site into site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo 'site/index.html'
 
 docs-check: $(STAMP)
 	@for module in $(REFERENCES); do $(BIN)/python -m $$module --check || exit 1; done

@@ -1,11 +1,21 @@
 """dagster.yaml and workspace.yaml say what this version of Dagster understands."""
 
+import re
 import shutil
 from pathlib import Path
 
 import dagster as dg
 import pytest
 import yaml
+
+from export_assets_tests.defs.shop_project import ORDERS, Shop, keys_of
+from export_assets_tests.postgres_server import (
+    PostgresServer,
+    postgres_server,
+    temporary_database,
+)
+
+__all__ = ["postgres_server"]
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,3 +52,26 @@ def test_the_workspace_loads_the_code_location_from_a_checkout() -> None:
     [entry] = workspace["load_from"]
     assert entry["python_module"]["module_name"] == "export_assets.definitions"
     assert entry["python_module"]["working_directory"] == "."
+
+
+def test_the_storage_on_postgres_that_operations_describes_keeps_what_a_run_says(
+    instance_home: Path,
+    postgres_server: PostgresServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    [described] = re.findall(
+        r"<!-- tested by test_instance_config.py -->\n```yaml\n(.*?)```", page, re.DOTALL
+    )
+    with (instance_home / "dagster.yaml").open("a", encoding="utf-8") as settings:
+        settings.write(described)
+
+    with temporary_database(postgres_server) as database:
+        monkeypatch.setenv("DAGSTER_POSTGRES_URL", database.url.replace("://", "+psycopg2://"))
+        with dg.DagsterInstance.from_config(str(instance_home)) as instance:
+            shop = Shop(tmp_path / "project", instance=instance)
+            assert shop.run(keys_of(ORDERS), partition="2024-01-05").success
+        stored = database.rows("select count(*) from event_logs where partition = '2024-01-05'")
+
+    assert stored[0][0] > 0
