@@ -24,9 +24,10 @@ from export_assets.errors import DestConflict, DestLocked, SourceMissing, UsageE
 from export_assets.store.filesystem import REAL, Filesystem
 from export_assets.store.lock import partition_lock
 from export_assets_tests.archives.offload_world import NOW, OLD, OLD_FILES, Hooked, World, flip
+from export_assets_tests.effort import effort
 
-FLIPS = 300
-APPENDS = 500
+FLIPS = effort(100, soak=300)
+APPENDS = effort(150, soak=500)
 
 
 @pytest.fixture
@@ -228,7 +229,7 @@ def injected_appends(root: Path, *, appends: int) -> tuple[int, int]:
     return losses, removed
 
 
-def test_500_appends_between_plan_and_removal_lose_no_line(quick: Path) -> None:
+def test_appends_between_plan_and_removal_lose_no_line(quick: Path) -> None:
     losses, removed = injected_appends(quick, appends=APPENDS)
 
     assert losses == 0

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from export_assets_tests.effort import effort
 from export_assets_tests.engine.logs.log_world import LogWorld
 from export_assets_tests.engine.notifying.receivers import web_server
 
@@ -137,7 +138,7 @@ def test_killed_again_and_again_every_line_is_published_exactly_once(
 ) -> None:
     rng = random.Random(9)
     written = 0
-    for _ in range(6):
+    for _ in range(effort(3, soak=12)):
         process = follow(world, followers)
         deadline = time.monotonic() + rng.uniform(1.0, 2.5)
         while time.monotonic() < deadline:

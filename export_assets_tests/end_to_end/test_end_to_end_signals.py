@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from export_assets_tests.effort import effort
 from export_assets_tests.end_to_end.world import World, data, leftovers
 
 ROWS = 60_000
-KILLS = 30
+KILLS = effort(12, soak=100)
 
 
 def start(world: World, *arguments: str) -> "subprocess.Popen[str]":
@@ -152,7 +153,7 @@ def test_closed_standard_streams_end_up_in_no_file(daily: World, closed: str) ->
     assert daily.run("verify", "--deep").code == 0
 
 
-def test_thirty_kills_at_any_moment_leave_nothing_torn(world: World, tmp_path: Path) -> None:
+def test_kills_at_any_moment_leave_nothing_torn(world: World, tmp_path: Path) -> None:
     world.database(rows=6000)
     world.configure(
         "source: shop\nurl: sqlite:///shop.db\nformats: [parquet, csv]\ntables:\n"

@@ -9,6 +9,7 @@ import pytest
 
 from export_assets.engine.comparing import compare_exports
 from export_assets.store.manifest import Manifest
+from export_assets_tests.effort import effort
 from export_assets_tests.engine.edit_model import (
     CREATE,
     Editor,
@@ -31,12 +32,12 @@ UNPARTITIONED = BY_DIGEST.replace("{partition_by: {column: at}}", "{cursor: upda
 
 
 @pytest.mark.parametrize(
-    ("yaml", "seed", "steps"),
-    [(BY_DIGEST, 1, 65), (BY_CURSOR, 2, 55), (UNPARTITIONED, 3, 30)],
+    ("yaml", "seed", "share"),
+    [(BY_DIGEST, 1, 2), (BY_CURSOR, 2, 2), (UNPARTITIONED, 3, 1)],
     ids=["digests", "cursor", "unpartitioned"],
 )
 def test_after_every_edit_exactly_what_it_touched_is_published(
-    tmp_path: Path, yaml: str, seed: int, steps: int
+    tmp_path: Path, yaml: str, seed: int, share: int
 ) -> None:
     world = shop(tmp_path, yaml, CREATE)
     editor = Editor(world, random.Random(seed))
@@ -44,7 +45,7 @@ def test_after_every_edit_exactly_what_it_touched_is_published(
     world.export(tables=("orders",))
     done = _expected(world)
 
-    for number in range(steps):
+    for number in range(share * effort(14, soak=60)):
         name = editor.step()
         world.now += timedelta(minutes=1)
         where = f"step {number}: {name}"

@@ -1,16 +1,16 @@
 """Random SQLite databases come back from the one file they were written to, every value equal."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from export_assets.formats.findings import NOT_JSON, NOT_UUIDS
+from export_assets_tests.effort import effort
 from export_assets_tests.engine.engine_world import World
 from export_assets_tests.fidelity.random_schemas import make_database, random_table
 
-SCHEMAS = 252 if os.environ.get("EXPORT_ASSETS_SOAK") == "1" else 12
+SCHEMAS = effort(12, soak=252)
 TOGETHER = 12
 YAML = "{source: shop, url: shop.db, redact_defaults: false, tables: {'*': {}}}"
 ABOUT = "_export_assets"

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from export_assets_tests.effort import SOAK, effort
 from export_assets_tests.engine.engine_world import World
 from export_assets_tests.fidelity.random_schemas import make_database, random_table
 from export_assets_tests.fidelity.readback import Duck
 from export_assets_tests.fidelity.trial import Tally, compare, export_all, published
 
-SOAK = os.environ.get("EXPORT_ASSETS_SOAK") == "1"
-SCHEMAS = int(os.environ.get("EXPORT_ASSETS_SCHEMAS", "1000" if SOAK else "200"))
+SCHEMAS = int(os.environ.get("EXPORT_ASSETS_SCHEMAS", effort(100, soak=1000)))
 TOGETHER = 25
 
 

@@ -1,7 +1,6 @@
 """What kill -9 leaves behind of an offload from reading the logs to moving them away."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from export_assets_tests.effort import effort
+
 SERVER = Path(__file__).with_name("offload_kill_server.py")
 SEED = 20260301
-KILLS = 500 if os.environ.get("EXPORT_ASSETS_SOAK") == "1" else 60
+KILLS = effort(30, soak=500)
 
 
 def serve(root: Path, kills: int, *faults: str) -> list[dict[str, Any]]:

@@ -1,15 +1,14 @@
 """Random lives of logs: no line missing, none twice, and the bytes add up."""
 
-import os
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from export_assets_tests.effort import effort
 from export_assets_tests.engine.ingest.log_model import Life
 
-SOAK = os.environ.get("EXPORT_ASSETS_SOAK") == "1"
-LIVES = 2000 if SOAK else 600
+LIVES = effort(400, soak=2000)
 GROUPS = 4
 
 

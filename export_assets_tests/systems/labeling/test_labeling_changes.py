@@ -1,6 +1,5 @@
 """What is exported follows whatever happens to the database, and nothing else is touched."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from export_assets.store.manifest import SET
 from export_assets.systems.labeling.live_edit import Edit, Kind
 from export_assets.systems.labeling.live_edits import KINDS, Editor
 from export_assets.systems.labeling.sample import make_sample
+from export_assets_tests.effort import SOAK, effort
 from export_assets_tests.systems.labeling import oracle
 from export_assets_tests.systems.labeling.labeling_world import (
     Project,
@@ -24,13 +24,11 @@ from export_assets_tests.systems.labeling.labeling_world import (
     document,
 )
 
-SOAK = bool(os.environ.get("EXPORT_ASSETS_SOAK"))
 SOME: tuple[Kind, ...] = (
-    "insert", "update", "rolled_back", "delete", "bulk_delete", "move_image", "upgrade",
-    "vacuum", "restore",
+    "insert", "rolled_back", "bulk_delete", "move_image", "upgrade", "restore",
 )  # fmt: skip
 KINDS_FIRST = KINDS if SOAK else SOME
-EDITS = 500 if SOAK else len(SOME)
+EDITS = effort(len(SOME), soak=500)
 FILES = (
     "formats: [parquet]\ntables:\n  images: {partition_by: {column: created_at, every: month}}\n"
 )

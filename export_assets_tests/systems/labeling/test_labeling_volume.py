@@ -1,6 +1,5 @@
 """Documents of many annotations, in memory that does not grow with them."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from export_assets.systems.labeling.sample_large import make_large
+from export_assets_tests.effort import SOAK
 from export_assets_tests.systems.labeling.labeling_world import Project, environment
 
-SOAK = bool(os.environ.get("EXPORT_ASSETS_SOAK"))
 MEASURED = """
 import sys
 from pathlib import Path

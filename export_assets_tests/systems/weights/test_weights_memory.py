@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from export_assets.systems.weights.sample import make_many
-
-SOAK = os.environ.get("EXPORT_ASSETS_SOAK") == "1"
+from export_assets_tests.effort import SOAK
 
 EXPORT = """
 import sys
