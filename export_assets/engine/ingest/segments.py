@@ -145,11 +145,16 @@ class Known:
         return self._by_identity[record.identity][record.start]
 
     def before(self, record: SegmentRecord) -> SegmentRecord | None:
-        """Return the segment that ends where *record* starts; None for the first."""
+        """Return how far was read where *record* starts; None at the start of the content."""
         for segment in self.of(record.identity):
             if segment.record.end == record.start:
                 return segment.record
-        return None
+        if record.start == 0:
+            return None
+        # What is before it was read of another log, that begins alike.
+        return msgspec.structs.replace(
+            record, end=record.start, next_line=record.first_line, sealed=False, marks=()
+        )
 
     def reaches(self, identity: str, end: int) -> bool:
         """Whether the segment of *identity* that goes furthest ends at *end*."""

@@ -177,6 +177,27 @@ def test_copies_that_grow_apart_share_what_they_share(world: World) -> None:
     assert world.numbers == [1, 5, 6, 7, 22, 33, 44]
 
 
+@pytest.mark.parametrize("header", [line(-1), line(0)], ids=["refused", "read"])
+def test_a_log_that_begins_like_one_that_held_nothing_else_grows_by_itself(
+    tmp_path: Path, header: bytes
+) -> None:
+    """As the CSV of each day begins with the header that all of them have."""
+    world = World(tmp_path, policy=Policy())
+    world.log("a.jsonl", header)
+    world.tick()
+    world.log("b.jsonl", header + lines(1))
+    world.append("a.jsonl", lines(11))
+    world.tick()
+
+    for number in (2, 3):
+        world.append("a.jsonl", lines(10 + number))
+        world.append("b.jsonl", lines(number))
+        world.tick()
+
+    assert [one for one in world.numbers if one] == [1, 2, 3, 11, 12, 13]
+    assert sorted(record.start for _, _, record in world.segments) == [0, len(header)]
+
+
 def test_a_packed_log_goes_on_where_the_plain_one_was_read(world: World) -> None:
     world.log("a.jsonl", lines(1))
     world.tick()
