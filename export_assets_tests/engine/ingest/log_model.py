@@ -17,6 +17,10 @@ from export_assets.store.filesystem import Filesystem
 from export_assets_tests.engine.ingest.ingest_world import World, line
 
 
+HEADER = line(-1)
+"""What every log of some lives begins with; a line that is refused."""
+
+
 class CrashError(KeyboardInterrupt):
     """The end of a process, as far as one process can play it."""
 
@@ -76,6 +80,9 @@ class Life:
     def grow(self) -> None:
         name = self.random.choice(("a.log", "b.log"))
         self.finish(name)
+        log = self.world.logs / name
+        if self.seed % 3 == 0 and not (log.exists() and log.stat().st_size):
+            self.world.append(name, HEADER)
         for _ in range(self.random.randint(0, 3)):
             self.world.append(name, line(self.number()))
         if self.random.random() < 0.4:
