@@ -1,7 +1,7 @@
 """Reading back what is published by what its manifest says of it, without any configuration."""
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -40,7 +40,7 @@ def read_part(part: Path, manifest: Manifest) -> Iterator[Batch]:
 
 
 def read_columns(
-    directory: Path, manifest: Manifest, columns: Sequence[str]
+    directory: Path, manifest: Manifest, columns: tuple[str, ...]
 ) -> Iterator[pl.DataFrame]:
     """Yield *columns* of the partition in *directory*, in the order of its rows.
 

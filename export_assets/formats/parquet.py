@@ -1,6 +1,6 @@
 """Parquet: one file a part; `parquet_writer` says how it is laid out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,7 +103,7 @@ class ParquetFormat(Format):
         return _read(path, schema)
 
     def read_columns(
-        self, path: Path, schema: TableSchema, columns: Sequence[str]
+        self, path: Path, schema: TableSchema, columns: tuple[str, ...]
     ) -> Iterator[Batch]:
         """Yield *columns* of what was written, in that order, and read no others.
 
@@ -117,7 +117,9 @@ class ParquetFormat(Format):
         return codec, level_of(options, codec, defaults=_LEVELS)
 
 
-def _read(path: Path, schema: TableSchema, columns: Sequence[str] | None = None) -> Iterator[Batch]:
+def _read(
+    path: Path, schema: TableSchema, columns: tuple[str, ...] | None = None
+) -> Iterator[Batch]:
     expected = arrow_schema(schema)
     wanted = expected if columns is None else arrow_schema(schema.select(columns))
     with path.open("rb") as raw:

@@ -63,6 +63,7 @@ def test_all_checks_of_sound_data_pass(shop: Shop) -> None:
             "completeness",
             "integrity",
             "row_count",
+            "volume",
             "coverage",
             "privacy",
             "customer_id_to_customers",
@@ -187,7 +188,7 @@ def test_every_check_alone_passes_over_sound_files_and_exports_nothing(beats: Sh
 
     found = outcomes(result)
     assert found.pop("gaps") is False
-    assert len(found) == 9
+    assert len(found) == 10
     assert all(found.values())
     assert len(beats.events(PARQUET)) == before
 

@@ -1,7 +1,6 @@
 """Rows gathered for a chart: into a fixed number of bins, whatever their number."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
