@@ -1,11 +1,18 @@
 """Rows gathered for a chart: into a fixed number of bins, whatever their number."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+
+_FEW = 0.02
+"""Share of the rows, at each end, that may be left out of a chart for the sake of the others."""
+
+_WORTH_IT = 4
+"""How much closer one has to get for that."""
 
 MOST_NAMES = 1_000
 """Different values that are counted apart; rows with further ones are counted together."""
@@ -31,6 +38,29 @@ class Axis:
         inside = numbers.is_between(self.low, self.high) & found.is_finite()
         # The last bin holds its right end.
         return found.zip_with(inside, pl.Series([None], dtype=pl.Float64)).floor().clip(0, bins - 1)
+
+
+def zoomed(axis: Axis, counts: Sequence[int]) -> Axis | None:
+    """Return the part of *axis* that holds all but a few rows; None where that is most of it.
+
+    A single time of the year 25 would leave one dot of a century to everything else.
+
+    Args:
+        axis: The range so far.
+        counts: Rows by bin of it.
+    """
+    reached = np.cumsum(np.asarray(counts, dtype=np.int64))
+    total = int(reached[-1])
+    if not total:
+        return None
+    few = total * _FEW
+    first = int(np.searchsorted(reached, few, side="right"))
+    last = int(np.searchsorted(reached, total - few, side="left"))
+    if (last - first + 1) * _WORTH_IT > len(counts):
+        return None
+    width = (axis.high - axis.low) / len(counts)
+    low, high = axis.low + first * width, axis.low + (last + 1) * width
+    return replace(axis, low=low, high=high)
 
 
 class TraceBins:

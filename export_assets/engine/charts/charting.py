@@ -14,7 +14,7 @@ import polars as pl
 from export_assets.config.models import SourceConfig
 from export_assets.config.showing import ChartConfig
 from export_assets.engine.charts import labels
-from export_assets.engine.charts.bins import Axis, CountBins, NameCounts, TraceBins
+from export_assets.engine.charts.bins import Axis, CountBins, NameCounts, TraceBins, zoomed
 from export_assets.engine.charts.drawing import (
     PIXELS,
     draw_bars,
@@ -31,6 +31,8 @@ from export_assets.store.manifest import Manifest
 
 MOST_BARS = 30
 _NAMES = 8
+_FINE = 2_048
+_MOST_ZOOMS = 3
 _TIMES = frozenset({"date", "timestamp", "naive_timestamp"})
 _NUMBERS = frozenset({"integer", "float", "decimal"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,12 +59,14 @@ def draw_chart(
         _refuse(manifest, chart.y, "is no column of numbers")
     if not manifest.rows:
         return None
-    frames = read_columns(directory, manifest, chart.columns)
     if chart.by is not None:
-        picture = _names(chart.by, frames)
+        picture = _names(chart.by, read_columns(directory, manifest, chart.columns))
     else:
         assert chart.x is not None  # noqa: S101 - as the configuration has it
-        axis = _axis(columns[chart.x], manifest)
+        axis = _window(columns[chart.x], manifest)
+        if axis is None:
+            axis = _bounds(columns[chart.x], manifest, directory)
+        frames = read_columns(directory, manifest, chart.columns)
         picture = None if axis is None else _plot(axis, chart.y, frames)
     return None if picture is None else markdown(picture)
 
@@ -92,22 +96,36 @@ def _refuse(manifest: Manifest, column: str, fact: str) -> NoReturn:
     raise UsageError(msg)
 
 
-def _axis(column: ColumnRecord, manifest: Manifest) -> Axis | None:
-    """Return the range to draw: the partition's window, or that of the values; None without any."""
-    times = column.logical_type in _TIMES
-    if not times and column.logical_type not in _NUMBERS:
+def _window(column: ColumnRecord, manifest: Manifest) -> Axis | None:
+    """Return the partition's window where *column* decides what is in it: all days look alike."""
+    if column.logical_type not in _TIMES | _NUMBERS:
         _refuse(manifest, column.name, "has neither times nor numbers")
     window = manifest.window
-    if window is not None and window.column == column.name and window.start and window.end:
-        low, high = _microseconds(window.start), _microseconds(window.end)
-        return Axis(column=column.name, low=low, high=high, times=True)
+    if window is None or window.column != column.name or not window.start or not window.end:
+        return None
+    low, high = _microseconds(window.start), _microseconds(window.end)
+    return Axis(column=column.name, low=low, high=high, times=True)
+
+
+def _bounds(column: ColumnRecord, manifest: Manifest, directory: Path) -> Axis | None:
+    """Return the range that nearly all values are in; None where there are none."""
     if column.min is None or column.max is None:
         return None
+    times = column.logical_type in _TIMES
     low, high = (
         _microseconds(datetime.fromisoformat(bound)) if times else float(bound)
         for bound in (column.min, column.max)
     )
-    return Axis(column=column.name, low=low, high=high, times=times)
+    axis = Axis(column=column.name, low=low, high=high, times=times)
+    for _ in range(_MOST_ZOOMS):
+        counts = CountBins(axis, _FINE)
+        for frame in read_columns(directory, manifest, (column.name,)):
+            counts.update(frame)
+        closer = zoomed(axis, counts.counts)
+        if closer is None:
+            break
+        axis = closer
+    return axis
 
 
 def _microseconds(moment: datetime) -> float:

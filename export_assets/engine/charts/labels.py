@@ -7,6 +7,7 @@ _STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _SHORT = timedelta(hours=36)
 _PLAIN = 10_000
 _MICROSECONDS = 1_000_000
+_BLANK = "(blank)"
 
 
 def number(value: float) -> str:
@@ -30,13 +31,15 @@ def span(low: float, high: float, *, times: bool) -> tuple[str, str]:
     if not times:
         return number(low), number(high)
     start, end = (_moment(value) for value in (low, high))
-    form = "%H:%M" if end - start <= _SHORT else "%Y-%m-%d"
-    return f"{start:{form}}", f"{end:{form}}"
+    if end - start <= _SHORT:
+        return f"{start:%H:%M}", f"{end:%H:%M}"
+    return start.date().isoformat(), end.date().isoformat()
 
 
 def name(text: str, longest: int) -> str:
     """Return *text* in at most so many signs as text of a document in XML."""
     shown = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    shown = shown if shown.strip() else _BLANK
     cut = shown if len(shown) <= longest else shown[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
     return escape(cut)
 
