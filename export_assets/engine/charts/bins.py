@@ -31,9 +31,7 @@ class Axis:
 
     def bins_of(self, values: pl.Series, bins: int) -> pl.Series:
         """Return the bin, of so many, of each of *values*; null for what lies outside."""
-        moments = values.dt.replace_time_zone(None) if _has_zone(values) else values
-        plain = moments.cast(pl.Datetime("us")).cast(pl.Int64) if self.times else moments
-        numbers = plain.cast(pl.Float64)
+        numbers = (_microseconds(values) if self.times else values).cast(pl.Float64)
         found = (numbers - self.low) * (bins / (self.high - self.low or 1.0))
         inside = numbers.is_between(self.low, self.high) & found.is_finite()
         # The last bin holds its right end.
@@ -138,5 +136,6 @@ class NameCounts:
         return [*ordered, ("others", self._further)] if self._further else ordered
 
 
-def _has_zone(values: pl.Series) -> bool:
-    return isinstance(values.dtype, pl.Datetime) and values.dtype.time_zone is not None
+def _microseconds(values: pl.Series) -> pl.Series:
+    zone = values.dtype.time_zone if isinstance(values.dtype, pl.Datetime) else None
+    return values.cast(pl.Datetime("us", zone)).to_physical()

@@ -31,6 +31,11 @@ from export_assets.store.manifest import Manifest
 
 MOST_BARS = 30
 _NAMES = 8
+_HIDDEN = {
+    "redacted": "is redacted",
+    "pseudonym": "is anonymized",
+    "unclassified": "looks personal and is not exposed",
+}
 _FINE = 2_048
 _MOST_ZOOMS = 3
 _TIMES = frozenset({"date", "timestamp", "naive_timestamp"})
@@ -86,8 +91,7 @@ def _column(config: SourceConfig, manifest: Manifest, name: str) -> ColumnRecord
         _refuse(manifest, name, "does not exist")
     how = treatment(config, manifest.table, name, found.declared_type)
     if how not in {"", "exposed"}:
-        looks = "looks personal and is not exposed" if how == "unclassified" else f"is {how}"
-        _refuse(manifest, name, looks)
+        _refuse(manifest, name, _HIDDEN[how])
     return found
 
 

@@ -136,18 +136,14 @@ def _line(places: Sequence[int | None], step: int) -> str:
             continue
         if not path:
             path = f"M{_LEFT + skipped * step} {place}h1"
-        elif skipped:
-            path += f"m{(skipped + 1) * step - 1} {place - last}h1"
         else:
-            # The dash of the first place of a line is part of the step to the second one.
-            wide = step - 1 if path.endswith("h1") else step
-            path += f"{_joined(path)}{wide}{_signed(place - last)}"
+            # The dash at the first place of a line is part of the step to the next one.
+            dashed = path.endswith("h1")
+            wide = (skipped + 1) * step - dashed
+            command = "m" if skipped else "l" if dashed else " "
+            path += f"{command}{wide}{_signed(place - last)}{'h1' if skipped else ''}"
         last, skipped = place, 0
     return path
-
-
-def _joined(path: str) -> str:
-    return "l" if path.endswith("h1") else " "
 
 
 def _signed(number: int) -> str:
