@@ -1,7 +1,7 @@
 """How a chart writes numbers, times and names: short, and with nothing that is markup."""
 
 from datetime import UTC, datetime, timedelta
-from xml.sax.saxutils import escape
+from html import escape
 
 _STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _SHORT = timedelta(hours=36)
@@ -41,7 +41,7 @@ def name(text: str, longest: int) -> str:
     shown = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
     shown = shown if shown.strip() else _BLANK
     cut = shown if len(shown) <= longest else shown[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    return escape(cut)
+    return escape(cut, quote=False)
 
 
 def _moment(microseconds: float) -> datetime:

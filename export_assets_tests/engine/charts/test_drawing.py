@@ -74,10 +74,8 @@ def test_a_trace_breaks_where_there_are_no_values() -> None:
 
     assert picture is not None
     before, after = lines(decoded(markdown(picture)))
-    assert before[0] == (30, 58)
-    assert before[-1][0] == 88
-    assert after[0][0] == 150
-    assert after[-1][1] == 6
+    assert (before[0], before[-1][0]) == ((30, 58), 88)
+    assert (after[0][0], after[-1][1]) == (150, 6)
     assert texts(decoded(markdown(picture))) == ["00:00", "207", "0", "00:00"]
 
 
