@@ -47,6 +47,7 @@ from export_assets.config.rules import (
     check_timezone,
 )
 from export_assets.config.sets import SetConfig
+from export_assets.config.showing import ChartConfig, SampleRows, Volume, VolumeConfig
 from export_assets.config.state_files import StatesConfig
 
 EVERY_OTHER = "*"
@@ -128,6 +129,15 @@ class TableConfig(Model):
     """Steady beat of the rows, for the gap check."""
     monotone: Names = ()
     """Columns that never decrease in the order of the rows."""
+    volume: Volume | None = None
+    """What numbers of rows are unusual, instead of the source's; `false` for none."""
+    chart: ChartConfig | None = None
+    """A picture of each partition, in Dagster."""
+    sample_rows: SampleRows = 0
+    """Rows of each partition that Dagster shows to whoever sees its web UI, as they are
+    published."""
+    failing_values: bool = False
+    """Whether checks in Dagster show the values that break a rule, and not only where they are."""
     drift: DriftManner | None = None
     """What becomes of columns that are gone or hold less, instead of the source's."""
     freshness: float | None = Field(default=None, gt=0)
@@ -256,6 +266,11 @@ class SourceConfig(Model):
     """File formats that the schedule exports; those of each table without it."""
     freshness: float | None = Field(default=None, gt=0)
     """Hours after which a table counts as stale."""
+    volume: Volume = VolumeConfig()
+    """What numbers of rows are unusual, compared with partitions before; `false` for none."""
+    charts: bool | None = None
+    """Whether charts of its tables are drawn; without it they are, unless the source is
+    `private`."""
     keep: Keep | None = None
     """Retention of every table; without it everything is kept."""
     prune: PruneConfig = PruneConfig()
@@ -356,6 +371,16 @@ class SourceConfig(Model):
     def drift_of(self, table: str) -> DriftManner:
         """Return what becomes of *table* when columns are gone, or hold less."""
         return self.table(table).drift or self.drift
+
+    def volume_of(self, table: str) -> VolumeConfig | None:
+        """Return what numbers of rows of *table* are unusual, None where none is."""
+        own = self.table(table).volume
+        return (self.volume if own is None else own) or None
+
+    def chart_of(self, table: str) -> ChartConfig | None:
+        """Return the picture to draw of *table*, None for none."""
+        drawn = not self.private if self.charts is None else self.charts
+        return self.table(table).chart if drawn else None
 
     def freshness_of(self, table: str) -> float | None:
         """Return the hours after which *table* is stale, None for never."""

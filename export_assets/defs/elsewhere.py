@@ -5,6 +5,7 @@ event of it is reported once, with the same metadata a run of Dagster would have
 """
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,21 +14,28 @@ import dagster as dg
 
 from export_assets.defs.bundles import BundleRoot
 from export_assets.defs.bundles_elsewhere import find_bundles
+from export_assets.defs.change import Before
 from export_assets.defs.event_log import latest, observed, run_id_of
+from export_assets.defs.history import History
 from export_assets.defs.metadata import materialization
 from export_assets.defs.partitions import Place, place_of
 from export_assets.defs.sets import SetAsset
 from export_assets.defs.sets_elsewhere import find_sets
+from export_assets.defs.showing import Showing
 from export_assets.defs.table import TableExport
 from export_assets.defs.wording import counted
 from export_assets.errors import ExportError
 from export_assets.store.manifest import MANIFEST_NAME, Manifest
 from export_assets.tables.partitions import TimePartitions
 
+log = logging.getLogger(__name__)
+
 SECONDS = 60
 MOST_EVENTS = 200
 _MOST_LOOKS = 2_000
 _BATCH = 100
+_MOST_ROWS = 100_000
+"""Of a partition whose rows a tick looks at for a chart; it has little time."""
 # A manifest is written just before its directory is renamed into place, which is the time compared.
 _SLACK_NS = 600 * 10**9
 
@@ -146,6 +154,8 @@ def _look_through(
         return before
     keys = [key for key in _changed(table, fmt, before) if key > before.after]
     due, waiting = _due(table, fmt, now), False
+    showing = Showing(table=table, warn=log.warning, most_rows=_MOST_ROWS)
+    history = History(table, fmt)
     for start in range(0, len(keys), _BATCH):
         if budget.spent:
             after = keys[start - 1] if start else before.after
@@ -163,18 +173,26 @@ def _look_through(
             if _is_unfinished(instance, manifest.run_id):
                 waiting = True
                 continue
-            version = manifest.snapshot.id
             found.events.append(
                 materialization(
                     table,
                     manifest,
                     status="published",
-                    source_version=version,
+                    source_version=manifest.snapshot.id,
+                    before=_before(record, manifest),
+                    more=showing.describe(manifest, history),
                     pointer=above.get(manifest.partition),
                 )
             )
             budget.events -= 1
     return Seen(stamp=before.stamp if waiting else stamp, due=due)
+
+
+def _before(record: dg.EventLogRecord | None, manifest: Manifest) -> Before | None:
+    """Return the generation before that of *manifest*, where Dagster was told of just that one."""
+    if record is None or run_id_of(record) != manifest.previous_run_id:
+        return None
+    return Before.told_by(record.asset_materialization)
 
 
 def _place(table: TableExport, key: str, now: datetime) -> Place:

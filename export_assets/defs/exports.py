@@ -7,6 +7,7 @@ import dagster as dg
 
 from export_assets.defs.checks import build_check_specs
 from export_assets.defs.export_step import ExportConfig, run_table
+from export_assets.defs.freshness import freshness_policy_of
 from export_assets.defs.held import RunSources
 from export_assets.defs.metadata import shape_schema
 from export_assets.defs.names import source_table_key, tag_value
@@ -70,6 +71,7 @@ def _build_spec(table: TableExport, fmt: str) -> dg.AssetSpec:
         tags=tags,
         description=describe_table(table, fmt),
         code_version=table.code_version(fmt),
+        freshness_policy=freshness_policy_of(table),
         metadata=metadata,
     )
 

@@ -1,7 +1,7 @@
 """Checks against the clock: how old the newest published rows are."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -13,6 +13,7 @@ from export_assets.tables.partitions import ALL, UNDATED
 
 NAME = "freshness"
 _LOOKED_AT = 50
+_SHORTEST = timedelta(minutes=1)
 
 
 def fresh_tables(tables: Sequence[TableExport]) -> list[TableExport]:
@@ -20,6 +21,19 @@ def fresh_tables(tables: Sequence[TableExport]) -> list[TableExport]:
     return [
         table for table in tables if table.configured.config.freshness_of(table.name) is not None
     ]
+
+
+def freshness_policy_of(table: TableExport) -> dg.FreshnessPolicy | None:
+    """Return by when Dagster expects an export of *table*, None where nothing is configured.
+
+    Dagster looks by itself, and knows only when somebody exported last, or found nothing new. How
+    old the rows are is told by the check.
+    """
+    hours = table.configured.config.freshness_of(table.name)
+    if hours is None:
+        return None
+    # Dagster knows no shorter time.
+    return dg.FreshnessPolicy.time_window(fail_window=max(timedelta(hours=hours), _SHORTEST))
 
 
 def build_freshness_checks(tables: Sequence[TableExport]) -> list[dg.AssetChecksDefinition]:

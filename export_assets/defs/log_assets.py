@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import dagster as dg
 
+from export_assets.defs.findings import Finding
 from export_assets.defs.held import RunSources
 from export_assets.defs.log_checks import (
     BYTES,
@@ -313,37 +314,36 @@ def _due_text(due: Due) -> str:
     return "\n".join(["| table | partitions |", "|---|---|", *lines]) if lines else "Nothing."
 
 
-def _results(
+def _findings(
     context: dg.AssetExecutionContext, sources: RunSources, name: str
-) -> Iterator[dg.AssetCheckResult]:
+) -> Iterator[tuple[dg.AssetCheckKey, Finding, dg.AssetCheckSeverity]]:
+    """Yield what the selected checks find."""
     selected = context.selected_asset_check_keys
     if not selected:
         return
     store, config = sources.workspace.store, sources.workspace.source(name).config.log
-    findings = {
+    found = {
         BYTES: (segments_key(name), judge_bytes(store, name), dg.AssetCheckSeverity.ERROR),
         SHARE: (source_table_key(name, QUARANTINE.name), *judge_share(store, name, config)),
     }
-    for check, (asset, finding, severity) in findings.items():
+    for check, (asset, finding, severity) in found.items():
         if dg.AssetCheckKey(asset, check) in selected:
-            yield finding.result(asset, check, severity)
+            yield dg.AssetCheckKey(asset, check), finding, severity
+
+
+def _results(
+    context: dg.AssetExecutionContext, sources: RunSources, name: str
+) -> Iterator[dg.AssetCheckResult]:
+    for check, finding, severity in _findings(context, sources, name):
+        yield finding.result(check.asset_key, check.name, severity)
 
 
 def _evaluations(
     context: dg.AssetExecutionContext, sources: RunSources, name: str
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """Yield what the checks find as events, which a step may give although it fails."""
-    for result in _results(context, sources, name):
-        if result.asset_key is not None and result.check_name is not None:
-            yield dg.AssetCheckEvaluation(
-                asset_key=result.asset_key,
-                check_name=result.check_name,
-                passed=result.passed,
-                severity=result.severity,
-                description=result.description,
-                metadata=result.metadata,
-                blocking=False,
-            )
+    for check, finding, severity in _findings(context, sources, name):
+        yield finding.evaluation(check.asset_key, check.name, severity)
 
 
 def _unread(name: str, failures: Mapping[str, ExportError]) -> dg.Failure:

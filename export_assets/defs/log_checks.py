@@ -67,6 +67,7 @@ class Accounts:
             "files": dg.MetadataValue.int(self.files),
             "dagster/row_count": dg.MetadataValue.int(self.rows),
             "refused_lines": dg.MetadataValue.int(self.refused),
+            "quarantine_share": dg.MetadataValue.float(round(self.share, 6)),
             **self.byte_figures,
         }
 

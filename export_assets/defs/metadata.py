@@ -1,11 +1,12 @@
 """What Dagster shows of a published partition: figures, schema, lineage; never a value."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import dagster as dg
 
+from export_assets.defs.change import Before, describe_change
 from export_assets.defs.names import source_table_key
 from export_assets.defs.shapes import TableShape
 from export_assets.defs.table import TableExport
@@ -23,7 +24,12 @@ RUN_ID = "run_id"
 
 
 def describe_partition(
-    table: TableExport, manifest: Manifest, *, status: str, seconds: float | None = None
+    table: TableExport,
+    manifest: Manifest,
+    *,
+    status: str,
+    seconds: float | None = None,
+    before: Before | None = None,
 ) -> Metadata:
     """Return the figures of one published partition.
 
@@ -32,6 +38,7 @@ def describe_partition(
         manifest: Its record.
         status: What the run did about it, e.g. `success` or `unchanged`.
         seconds: How long the pass took that wrote it, None where nobody knows any more.
+        before: The generation before, None where there was none or nobody knows any more.
     """
     path = table.partition_path(manifest.format, manifest.partition)
     rows_key = "dagster/row_count" if table.partitions_def is None else PARTITION_ROWS
@@ -39,7 +46,10 @@ def describe_partition(
     found: Metadata = {
         rows_key: dg.MetadataValue.int(manifest.rows),
         **describe_published(manifest, path, sha256=single, status=status, seconds=seconds),
+        **describe_change(before, manifest),
         "fidelity": dg.MetadataValue.md(describe_fidelity(manifest.columns)),
+        **count_fidelity(manifest.columns),
+        **describe_quarantine(manifest.counters.quarantined.values(), manifest.rows),
     }
     if seconds:
         found["rows_per_second"] = dg.MetadataValue.float(round(manifest.rows / seconds, 1))
@@ -168,6 +178,33 @@ def describe_fidelity(columns: tuple[ColumnRecord, ...]) -> str:
     return "\n".join(["| column | fidelity | why | values |", "|---|---|---|---|", *lines])
 
 
+def count_fidelity(columns: Sequence[ColumnRecord]) -> Metadata:
+    """Return how many columns, and values in them, did not leave exactly as they were."""
+    odd = [column for column in columns if column.fidelity != "exact"]
+    return {
+        "columns_not_exact": dg.MetadataValue.int(len(odd)),
+        "values_not_exact": dg.MetadataValue.int(sum(column.fidelity_count for column in odd)),
+    }
+
+
+def describe_quarantine(refused: Iterable[int], rows: int) -> Metadata:
+    """Return how many rows were refused, and their share of all; empty where none can be.
+
+    Args:
+        refused: Refused rows, by whatever.
+        rows: Those that were not.
+    """
+    counts = list(refused)
+    if not counts:
+        return {}
+    total = sum(counts)
+    share = total / (total + rows) if total + rows else 0.0
+    return {
+        "quarantined": dg.MetadataValue.int(total),
+        "quarantine_share": dg.MetadataValue.float(round(share, 6)),
+    }
+
+
 def data_version(manifests: Mapping[str, Manifest]) -> dg.DataVersion:
     """Return the version of the rows of *manifests*, by partition key, and of how they were made.
 
@@ -210,15 +247,22 @@ def materialization(
     status: str,
     source_version: str,
     seconds: float | None = None,
+    before: Before | None = None,
+    more: Metadata | None = None,
     pointer: int | None = None,
 ) -> dg.AssetMaterialization:
-    """Return the event that says *manifest* is published, complete in itself."""
+    """Return the event that says *manifest* is published, complete in itself.
+
+    *more* is what else is to be shown; for all other arguments see `describe_partition` and
+    `version_tags`.
+    """
     return dg.AssetMaterialization(
         asset_key=table.key(manifest.format),
         partition=manifest.partition if table.partitions_def is not None else None,
         metadata={
-            **describe_partition(table, manifest, status=status, seconds=seconds),
+            **describe_partition(table, manifest, status=status, seconds=seconds, before=before),
             **describe_columns(table, manifest),
+            **(more or {}),
         },
         tags=version_tags(table, manifest, source_version=source_version, pointer=pointer),
     )

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import polars as pl
 
 from export_assets.defs.table import TableExport
+from export_assets.engine import published
 from export_assets.engine.published import carried_schema, read_part
-from export_assets.errors import IntegrityError
 from export_assets.store.manifest import Manifest
 from export_assets.tables.batch import Batch
 
@@ -28,11 +28,8 @@ def read_columns(table: TableExport, manifest: Manifest, columns: tuple[str, ...
     Raises:
         IntegrityError: A column or a file is not there.
     """
-    schema = carried_schema(manifest)
-    for column in columns:
-        if column not in schema.names:
-            msg = f"{table.source}/{table.name}/{manifest.format}: has no column {column}"
-            raise IntegrityError(msg)
-    empty = schema.select(columns).polars.to_frame(eager=True)
-    batches = (batch.frame.select(columns) for batch in read_published(table, manifest))
-    return pl.concat([empty, *batches])
+    directory = table.partition_path(manifest.format, manifest.partition)
+    frames = list(published.read_columns(directory, manifest, columns))
+    return pl.concat(
+        [carried_schema(manifest).select(columns).polars.to_frame(eager=True), *frames]
+    )

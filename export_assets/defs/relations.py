@@ -1,6 +1,7 @@
 """Checks over several tables: what refers to another table finds it there."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -8,12 +9,16 @@ import polars as pl
 
 from export_assets.config.rules import Relation
 from export_assets.defs.event_log import latest, target_of
-from export_assets.defs.findings import Finding
+from export_assets.defs.findings import MOST_LISTED, Finding, table_of
 from export_assets.defs.names import op_part
 from export_assets.defs.published import read_columns
 from export_assets.defs.table import TableExport
 from export_assets.defs.wording import counted
+from export_assets.engine.privacy import telling_of
+from export_assets.engine.published import published_schema
 from export_assets.errors import ExportError
+from export_assets.store.manifest import Manifest
+from export_assets.tables.failing import told
 
 MOST_PARTITIONS = 100
 """In a run over more partitions only those are reported that fail; see `export_step`."""
@@ -104,16 +109,12 @@ def _check(
             if finding.passed and len(keys) > MOST_PARTITIONS:
                 continue
             target = targets.get(partition)
-            yield dg.AssetCheckEvaluation(
-                asset_key=key,
-                check_name=name,
-                passed=finding.passed,
-                severity=WARN,
-                description=finding.says,
-                metadata=finding.figures,
-                blocking=False,
+            yield finding.evaluation(
+                key,
+                name,
+                WARN,
                 partition=partition,
-                target_materialization_data=target_of(target) if target is not None else None,
+                target=target_of(target) if target is not None else None,
             )
 
 
@@ -142,14 +143,36 @@ def _compare(
         values = read_columns(child, manifest, (relation.child_column,)).to_series()
     except (ExportError, OSError) as error:
         return Finding(passed=False, says=str(error))
-    values = values.drop_nulls().cast(pl.String)
-    orphans = int((~values.is_in(known.implode())).sum())
-    verb = "refers" if 1 in (orphans, len(values)) else "refer"
+    texts = values.cast(pl.String)
+    dangling = texts.is_not_null() & ~texts.is_in(known.implode())
+    rows, orphans = len(values) - values.null_count(), int(dangling.sum())
+    verb = "refers" if 1 in (orphans, rows) else "refer"
+    figures: dict[str, dg.MetadataValue] = {
+        "rows": dg.MetadataValue.int(rows),
+        "orphans": dg.MetadataValue.int(orphans),
+    }
+    if orphans:
+        figures["dangling"] = _dangling(child, manifest, relation.child_column, texts, dangling)
     return Finding(
         passed=not orphans,
-        says=f"{orphans} of {counted(len(values), 'row')} {verb} to no {relation.parent}",
-        figures={
-            "rows": dg.MetadataValue.int(len(values)),
-            "orphans": dg.MetadataValue.int(orphans),
-        },
+        says=f"{orphans} of {counted(rows, 'row')} {verb} to no {relation.parent}",
+        figures=figures,
     )
+
+
+def _dangling(
+    child: TableExport, manifest: Manifest, column: str, texts: pl.Series, dangling: pl.Series
+) -> dg.TableMetadataValue:
+    """Return which keys find no parent, each with its rows; or, where keys are not told, the rows.
+
+    A reference says as much of a row as its own key does, and is told where that may be.
+    """
+    config = child.configured.config
+    schema = replace(published_schema(manifest), primary_key=(column,))
+    if telling_of(config, schema).key:
+        counts = texts.filter(dangling).alias("key").value_counts(name="rows")
+        most = counts.sort("rows", "key", descending=[True, False]).head(MOST_LISTED)
+        rows = ((told(key), count) for key, count in most.iter_rows())
+        return table_of({"key": "Found nowhere.", "rows": "Rows that refer to it."}, rows)
+    places = dangling.arg_true().head(MOST_LISTED)
+    return table_of({"row": "Of the partition, from 1."}, ((place + 1,) for place in places))

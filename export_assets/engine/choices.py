@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from export_assets.config.rules import ColumnCheck
+from export_assets.engine.privacy import telling_of
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.row_view import RowView, chosen_options, view_of
 from export_assets.engine.tables import TablePlan
@@ -100,7 +101,9 @@ class Choices:
         Raises:
             UsageError: A rule names a column that does not exist, or a bound that is none.
         """
-        return Contract(self.redactor(plan).schema, self._checks(plan))
+        schema = self.redactor(plan).schema
+        telling = telling_of(self.source.config, schema)
+        return Contract(schema, self._checks(plan), telling=telling)
 
     def _checks(self, plan: TablePlan) -> Sequence[ColumnCheck]:
         """Return the checks of columns that are exported; a request may leave some out."""

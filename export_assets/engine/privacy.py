@@ -13,6 +13,8 @@ from export_assets.config.models import SourceConfig
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.tables import TablePlan
 from export_assets.errors import ContractViolation
+from export_assets.tables.failing import Telling
+from export_assets.tables.schema import TableSchema
 from export_assets.tables.sensitive import sensitive_kind
 
 Treatment = Literal["redacted", "pseudonym", "exposed", "unclassified", ""]
@@ -52,6 +54,25 @@ def treatment(config: SourceConfig, table: str, column: str, declared: str = "")
     if config.exposes(table, column):
         return "exposed"
     return "unclassified" if sensitive_kind(column, declared) is not None else ""
+
+
+def telling_of(config: SourceConfig, schema: TableSchema) -> Telling:
+    """Return what checks may tell of rows of the table *schema* that break a rule.
+
+    Never of a column that is hidden, or that looks personal. The key of a row is told unless the
+    source is private; values, and of a private source the key, where the table says so.
+    """
+    plain = {
+        column.name
+        for column in schema.columns
+        if treatment(config, schema.name, column.name, column.declared) == ""
+    }
+    asked = config.table(schema.name).failing_values
+    key = schema.primary_key if plain.issuperset(schema.primary_key) else ()
+    return Telling(
+        key=key if asked or not config.private else (),
+        values=frozenset(plain) if asked else frozenset(),
+    )
 
 
 def suspects_of(config: SourceConfig, table: str, columns: Columns) -> list[Suspect]:

@@ -10,6 +10,7 @@ import polars as pl
 
 from export_assets.errors import IntegrityError
 from export_assets.formats.base import FormatOptions
+from export_assets.formats.parquet import ParquetFormat
 from export_assets.formats.registry import format_named
 from export_assets.store.contents import ColumnRecord
 from export_assets.store.manifest import Manifest
@@ -36,6 +37,31 @@ def read_part(part: Path, manifest: Manifest) -> Iterator[Batch]:
     """
     fmt = format_named(manifest.format)
     return fmt.read(part, published_schema(manifest), published_options(manifest))
+
+
+def read_columns(
+    directory: Path, manifest: Manifest, columns: tuple[str, ...]
+) -> Iterator[pl.DataFrame]:
+    """Yield *columns* of the partition in *directory*, in the order of its rows.
+
+    Raises:
+        IntegrityError: A column or a file is missing, or a file cannot be read as the manifest
+            describes it.
+    """
+    schema, fmt = carried_schema(manifest), format_named(manifest.format)
+    for column in columns:
+        if column not in schema.names:
+            msg = f"{manifest.source}/{manifest.table}/{manifest.format}: has no column {column}"
+            raise IntegrityError(msg)
+    for part in manifest.files:
+        path = directory / part.path
+        if isinstance(fmt, ParquetFormat):
+            for batch in fmt.read_columns(path, schema, columns):
+                yield batch.frame
+            continue
+        for batch in read_part(path, manifest):
+            # By name: Polars takes some for patterns.
+            yield pl.DataFrame([batch.frame.get_column(name) for name in columns])
 
 
 def count_rows(part: Path, manifest: Manifest) -> int:

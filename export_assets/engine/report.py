@@ -76,7 +76,7 @@ class ExportReport:
     """What went wrong once all was published: worth a warning, and no part of the verdict."""
     unread: Mapping[str, ExportError] = field(default_factory=dict)
     """Parts of the source that could not be read, by their names; the rest was exported."""
-    figures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """By table, counts that tell of the rows read what they do not."""
 
     @property

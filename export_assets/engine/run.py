@@ -222,8 +222,8 @@ class Exporter:
         return {}
 
     @cached_property
-    def _figures(self) -> dict[str, Mapping[str, int]]:
-        """By table, counts that tell of the rows read what they do not."""
+    def _figures(self) -> dict[str, Mapping[str, float]]:
+        """By table, counts and shares that tell of the rows read what they do not."""
         return {}
 
     @cached_property

@@ -102,13 +102,26 @@ class ParquetFormat(Format):
         self.check_options(options)
         return _read(path, schema)
 
+    def read_columns(
+        self, path: Path, schema: TableSchema, columns: tuple[str, ...]
+    ) -> Iterator[Batch]:
+        """Yield *columns* of what was written, in that order, and read no others.
+
+        Raises:
+            IntegrityError: The file is not whole Parquet, or is not a table of that schema.
+        """
+        return _read(path, schema, columns)
+
     def _compression(self, options: FormatOptions) -> tuple[str, int | None]:
         codec = compression_of(self.name, options, self.compressions)
         return codec, level_of(options, codec, defaults=_LEVELS)
 
 
-def _read(path: Path, schema: TableSchema) -> Iterator[Batch]:
+def _read(
+    path: Path, schema: TableSchema, columns: tuple[str, ...] | None = None
+) -> Iterator[Batch]:
     expected = arrow_schema(schema)
+    wanted = expected if columns is None else arrow_schema(schema.select(columns))
     with path.open("rb") as raw:
         try:
             # JSON comes as the text it is stored as, not as an extension type.
@@ -118,7 +131,9 @@ def _read(path: Path, schema: TableSchema) -> Iterator[Batch]:
             raise IntegrityError(msg) from error
         with file:
             _check_schema(path, file.schema_arrow, expected)
-            batches = file.iter_batches(batch_size=READ_ROWS)
+            batches = file.iter_batches(
+                batch_size=READ_ROWS, columns=None if columns is None else list(columns)
+            )
             while True:
                 try:
                     batch = next(batches, None)
@@ -128,7 +143,8 @@ def _read(path: Path, schema: TableSchema) -> Iterator[Batch]:
                 if batch is None:
                     return
                 table = pa.Table.from_batches([batch]).replace_schema_metadata()
-                yield Batch(table=table if table.schema == expected else table.cast(expected))
+                table = table if columns is None else table.select(list(columns))
+                yield Batch(table=table if table.schema == wanted else table.cast(wanted))
 
 
 def _check_schema(path: Path, found: pa.Schema, expected: pa.Schema) -> None:

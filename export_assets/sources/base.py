@@ -96,6 +96,12 @@ class Scan:
     batch_rows: int = BATCH_ROWS
 
 
+def refused_figures(refused: int, of: int) -> Mapping[str, float]:
+    """Return how many of a source's lines or files are in quarantine, and their share *of* all."""
+    share = round(refused / of, 6) if of else 0.0
+    return {"quarantined": refused, "quarantine_share": share}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Remarks:
     """What a source has to say besides its rows."""
@@ -106,8 +112,8 @@ class Remarks:
     """What a person may want to know."""
     failures: Mapping[str, ExportError] = field(default_factory=dict)
     """Why parts of the source could not be read, by their names; the rest was."""
-    figures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """By table, counts that tell of the rows read what they do not."""
+    figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """By table, counts and shares that tell of the rows read what they do not."""
 
 
 class Snapshot(ABC):

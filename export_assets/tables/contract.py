@@ -20,10 +20,11 @@ import pyarrow.compute as pc
 from export_assets.config.rules import ColumnCheck
 from export_assets.errors import InternalError, UsageError
 from export_assets.tables.batch import Batch
-from export_assets.tables.byte_hashes import Hashes
 from export_assets.tables.conform import conform
+from export_assets.tables.failing import NOTHING, FailingRow, FailingRows, Telling
 from export_assets.tables.mismatch import ValueMismatch
 from export_assets.tables.numeric import compare_numbers
+from export_assets.tables.repeated import Values, repeated_rows
 from export_assets.tables.schema import Column, LogicalType, TableSchema
 from export_assets.tables.statistics import StatisticsBuilder
 from export_assets.tables.value_hashes import hash_column
@@ -52,6 +53,8 @@ class CheckOutcome:
     severity: Severity
     failures: int = 0
     """Rows that break it."""
+    rows: tuple[FailingRow, ...] = ()
+    """The first of them."""
 
     @property
     def passed(self) -> bool:
@@ -62,14 +65,17 @@ class CheckOutcome:
 class Contract:
     """The rules of one table."""
 
-    def __init__(self, schema: TableSchema, checks: Sequence[ColumnCheck]) -> None:
-        """Bind *checks* to *schema*.
+    def __init__(
+        self, schema: TableSchema, checks: Sequence[ColumnCheck], *, telling: Telling = NOTHING
+    ) -> None:
+        """Bind *checks* to *schema*; *telling* is what may be told of rows that break one.
 
         Raises:
             UsageError: A check names a column the table does not have, or compares the column
                 with what its type cannot be compared with.
         """
         self.schema = schema
+        self.telling = telling
         self._severity: dict[str, Severity] = {}
         self.columns: dict[str, str] = {}
         """The column of every rule."""
@@ -116,6 +122,22 @@ class Contract:
             return Counter()
         return _count_failures(self._frame_schema, batch.frame)
 
+    def places(self, rule: str, batch: Batch) -> Sequence[int]:
+        """Return where in *batch* rows break *rule*, which looks at one row at a time."""
+        column = self.columns[rule]
+        holds = self._rules[column][rule](pl.lit(batch.frame.get_column(column)))
+        broken: list[int] = pl.select(~holds).to_series().fill_null(False).arg_true().to_list()
+        return broken
+
+    @cached_property
+    def not_null(self) -> Mapping[str, str]:
+        """The rule of every column that holds no null: the configuration says so, or the source."""
+        declared = [column.name for column in self.schema.columns if not column.nullable]
+        rules = {name: not_null_rule(name) for name in (*declared, *self.columns.values())}
+        return {
+            name: rule for name, rule in rules.items() if name in declared or rule in self._severity
+        }
+
     def _holds(self, frame: pl.DataFrame) -> bool:
         """Whether no row breaks a rule, as far as one look tells."""
         if frame.schema != self.schema.polars:
@@ -149,7 +171,9 @@ class PartitionContract:
         self._contract = contract
         self._failures: Counter[str] = Counter()
         # Eight bytes a row for unique columns only; two values collide once in 2^64.
-        self._seen: dict[str, list[Hashes]] = {name: [] for name in contract.unique}
+        self._seen: dict[str, list[Values]] = {name: [] for name in contract.unique}
+        self._rows = 0
+        self._listed = FailingRows(contract.telling)
         self._settled = False
 
     def update(self, batch: Batch, *, clean: bool = False) -> None:
@@ -162,12 +186,28 @@ class PartitionContract:
         if self._settled and self._seen:
             msg = f"{contract.schema.name}: rows came for a partition that was complete"
             raise InternalError(msg)
-        for name, hashes in self._seen.items():
-            found, _ = hash_column(batch, name, contract.schema.column(name).logical)
-            valid = pc.is_valid(batch.arrow.column(name))
-            hashes.append(found[valid.to_numpy()])
+        for name, seen in self._seen.items():
+            hashes, _ = hash_column(batch, name, contract.schema.column(name).logical)
+            array = batch.arrow.column(name)
+            valid = pc.is_valid(array).to_numpy() if array.null_count else None
+            kept = hashes if valid is None else hashes[valid]
+            seen.append(Values(hashes=kept, before=self._rows, valid=valid))
+        self._list_nulls(batch)
         if not clean:
-            self._failures.update(contract.failures(batch))
+            failures = contract.failures(batch)
+            self._failures.update(failures)
+            for rule in filter(self._listed.has_room, failures):
+                places = contract.places(rule, batch)
+                column = contract.columns[rule]
+                self._listed.add(rule, column, batch, places, before=self._rows)
+        self._rows += batch.rows
+
+    def _list_nulls(self, batch: Batch) -> None:
+        for column, rule in self._contract.not_null.items():
+            array = batch.values(column)
+            if array.null_count and self._listed.has_room(rule):
+                places = np.flatnonzero(array.is_null().to_numpy()).tolist()
+                self._listed.add(rule, column, batch, places, before=self._rows)
 
     def settle(self) -> None:
         """Count what only all rows together tell, and let go of what was kept for that."""
@@ -175,8 +215,12 @@ class PartitionContract:
             return
         self._settled = True
         for name, rule in self._contract.unique.items():
-            values = np.concatenate([*self._seen[name], np.zeros(0, dtype=np.uint64)])
-            self._failures[rule] += len(values) - len(np.unique(values))
+            seen = self._seen[name]
+            values = np.concatenate([one.hashes for one in seen] or [np.zeros(0, np.uint64)])
+            repeated = len(values) - len(np.unique(values))
+            self._failures[rule] += repeated
+            if repeated:
+                self._listed.add_numbers(rule, repeated_rows(seen, values))
             self._seen[name] = []
 
     def outcomes(self, statistics: StatisticsBuilder) -> list[CheckOutcome]:
@@ -193,6 +237,7 @@ class PartitionContract:
                 column=contract.columns[rule],
                 severity=severity,
                 failures=failures[rule],
+                rows=self._listed.of(rule),
             )
             for rule, severity in contract.rules.items()
         ]
@@ -203,7 +248,13 @@ class PartitionContract:
             rule = not_null_rule(column.name)
             if not column.nullable and rule not in self._contract.rules:
                 nulls = statistics.of(column.name).nulls
-                yield CheckOutcome(check=rule, column=column.name, severity="error", failures=nulls)
+                yield CheckOutcome(
+                    check=rule,
+                    column=column.name,
+                    severity="error",
+                    failures=nulls,
+                    rows=self._listed.of(rule),
+                )
 
 
 def not_null_rule(column: str) -> str:

@@ -140,15 +140,19 @@ def test_every_key_of_a_table_was_decided_upon() -> None:
         "cadence",
         "column_descriptions",
         "cursor",
+        "chart",
         "description",
         "drift",
+        "failing_values",
         "formats",
         "freshness",
         "full_every",
         "keep",
         "lag",
         "monotone",
+        "sample_rows",
         "tombstones",
+        "volume",
     }
 
     assert set(TableConfig.model_fields) == shaping | silent

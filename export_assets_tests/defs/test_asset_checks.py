@@ -41,6 +41,12 @@ def find(
     return found
 
 
+def listed(evaluation: dg.AssetCheckEvaluation, name: str) -> list[dict[str, object]]:
+    table = evaluation.metadata[name]
+    assert isinstance(table, dg.TableMetadataValue)
+    return [dict(record.data) for record in table.records]
+
+
 @pytest.fixture
 def beats(tmp_path: Path) -> Iterator[Shop]:
     yaml = SHOP.replace(
@@ -63,6 +69,7 @@ def test_all_checks_of_sound_data_pass(shop: Shop) -> None:
             "completeness",
             "integrity",
             "row_count",
+            "volume",
             "coverage",
             "privacy",
             "customer_id_to_customers",
@@ -95,6 +102,9 @@ def test_a_bad_partition_of_a_range_shows_its_rule_and_counts_and_no_value(shop:
     assert {(one.check_name, one.partition) for one in broken} == {("contract", "2024-01-07")}
     assert broken[0].blocking
     assert broken[0].description == "1 row breaks 'total >= 0'"
+    assert listed(broken[0], "failing_rows") == [
+        {"rule": "total >= 0", "column": "total", "row": 1, "key": "id 6"}
+    ]
     assert "7654321" not in str(result.all_events)
 
 
@@ -126,6 +136,30 @@ def test_what_depends_on_a_failed_export_does_not_run(shop: Shop) -> None:
     assert not ran
 
 
+def test_one_changed_file_of_a_range_stops_what_depends_on_it(shop: Shop) -> None:
+    span = ("2024-01-05", "2024-01-07")
+    shop.run(keys_of(ORDERS, ["csv"]), span=span)
+    [part] = shop.home.glob("exports/shop/orders/csv/day=2024-01-06/part-*")
+    part.write_bytes(part.read_bytes().replace(b"5.0", b"6.0"))
+    ran: list[str] = []
+
+    @dg.asset(
+        deps=[key(*ORDERS, "csv")],
+        partitions_def=dg.DailyPartitionsDefinition("2024-01-01", end_offset=1),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def report() -> None:
+        ran.append("report")
+
+    shop.definitions = dg.Definitions.merge(shop.definitions, dg.Definitions(assets=[report]))
+    result = shop.run([*keys_of(ORDERS, ["csv"]), report.key], span=span)
+
+    broken = [one for one in result.get_asset_check_evaluations() if not one.passed]
+    assert {(one.check_name, one.partition) for one in broken} == {("integrity", "2024-01-06")}
+    assert not result.success
+    assert not ran
+
+
 def test_a_relation_that_finds_no_parent_warns_with_a_count(shop: Shop) -> None:
     shop.sql("update orders set customer_id = 99 where id in (4, 34)")
 
@@ -136,6 +170,7 @@ def test_a_relation_that_finds_no_parent_warns_with_a_count(shop: Shop) -> None:
     assert not found.passed
     assert found.severity is dg.AssetCheckSeverity.WARN
     assert found.metadata["orphans"].value == 2
+    assert listed(found, "dangling") == [{"key": "99", "rows": 2}]
 
 
 def test_losing_most_rows_warns(shop: Shop) -> None:
@@ -160,6 +195,7 @@ def test_silences_and_falls_of_a_series_warn(beats: Shop) -> None:
     assert find(result, "gaps").metadata["present"].value == 1
     assert not find(result, "monotone").passed
     assert find(result, "monotone").metadata["total_decreases"].value == 1
+    assert listed(find(result, "monotone"), "failing_rows") == [{"column": "total", "row": 2}]
 
 
 def test_a_check_alone_finds_a_changed_file(shop: Shop) -> None:
@@ -173,6 +209,11 @@ def test_a_check_alone_finds_a_changed_file(shop: Shop) -> None:
     result = shop.run_checks(checks, partition="2024-01-05")
 
     assert outcomes(result) == {"integrity": False, "completeness": False}
+    [column] = listed(find(result, "completeness", "csv"), "different_columns")
+    assert column["column"] == "total"
+    assert listed(find(result, "integrity", "csv"), "different_files") == [
+        {"file": part.name, "what": "sha256"}
+    ]
     assert not shop.events(PARQUET)[1:]
 
 
@@ -187,7 +228,7 @@ def test_every_check_alone_passes_over_sound_files_and_exports_nothing(beats: Sh
 
     found = outcomes(result)
     assert found.pop("gaps") is False
-    assert len(found) == 9
+    assert len(found) == 10
     assert all(found.values())
     assert len(beats.events(PARQUET)) == before
 

@@ -15,6 +15,7 @@ from export_assets.config.rules import ColumnCheck
 from export_assets.errors import InternalError, UsageError
 from export_assets.tables.batch import Batch
 from export_assets.tables.contract import CheckOutcome, Contract
+from export_assets.tables.failing import FailingRow
 from export_assets.tables.schema import Column, LogicalType, TableSchema
 from export_assets.tables.statistics import StatisticsBuilder
 
@@ -185,12 +186,13 @@ def test_nulls_break_not_null_only() -> None:
 def test_what_the_source_declares_not_null_is_checked_unasked() -> None:
     declared = contract(L.INTEGER, nullable=False)
     asked = contract(L.INTEGER, {"not_null": True, "severity": "warn"}, nullable=False)
+    second = (FailingRow(number=2),)
 
     assert outcomes(declared, [1, None]) == [
-        CheckOutcome(check="c is not null", column="c", severity="error", failures=1)
+        CheckOutcome(check="c is not null", column="c", severity="error", failures=1, rows=second)
     ]
     assert outcomes(asked, [1, None]) == [
-        CheckOutcome(check="c is not null", column="c", severity="warn", failures=1)
+        CheckOutcome(check="c is not null", column="c", severity="warn", failures=1, rows=second)
     ]
 
 
@@ -205,8 +207,9 @@ def test_the_severity_of_a_rule_is_the_one_given() -> None:
 def test_a_rule_given_twice_counts_once_and_strictly(order: tuple[str, str]) -> None:
     bound = contract(L.INTEGER, *({"ge": 0, "severity": severity} for severity in order))
 
+    first = (FailingRow(number=1),)
     assert outcomes(bound, [-1, 1]) == [
-        CheckOutcome(check="c >= 0", column="c", severity="error", failures=1)
+        CheckOutcome(check="c >= 0", column="c", severity="error", failures=1, rows=first)
     ]
 
 

@@ -9,7 +9,14 @@ import polars as pl
 from export_assets.engine.logs.kind import LogKind, LogTable
 from export_assets.engine.logs.view import SegmentView
 from export_assets.errors import UsageError
-from export_assets.sources.base import Remarks, Scan, Snapshot, SnapshotInfo, TableFacts
+from export_assets.sources.base import (
+    Remarks,
+    Scan,
+    Snapshot,
+    SnapshotInfo,
+    TableFacts,
+    refused_figures,
+)
 from export_assets.sources.filters import among, equal
 from export_assets.sources.names import check_columns, check_name
 from export_assets.tables.partitions import Partitions, TimePartitions, Window
@@ -127,7 +134,9 @@ class LogSnapshot(Snapshot):
     def remarks(self) -> Remarks:
         """See `Snapshot.remarks`."""
         told = [note for table in self._tables.values() for note in table.notes()]
-        figures = {name: table.figures() for name, table in self._tables.items()}
+        # Of all logs: a line that is no record belongs to no day.
+        lines = refused_figures(self.view.refused, self.view.rows + self.view.refused)
+        figures = {name: {**lines, **table.figures()} for name, table in self._tables.items()}
         return replace(self._remarks, notes=(*self._remarks.notes, *told), figures=figures)
 
     def _table(self, name: str) -> LogTable:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from export_assets.errors import ContractViolation
-from export_assets.sources.base import Consistency, Remarks, SnapshotInfo, Source
+from export_assets.sources.base import Consistency, Remarks, SnapshotInfo, Source, refused_figures
 from export_assets.sources.private_temp import private_directory
 from export_assets.sources.states.kind import StateKind
 from export_assets.sources.states.listing import Look, look
@@ -113,7 +113,9 @@ class StateSource(Source):
         if before.others:
             more = f" and {before.others - 1:,} more" if before.others > 1 else ""
             notes.append(f"no state files, not read: {before.other}{more}")
-        return Remarks(warnings=warnings, notes=notes)
+        files = refused_figures(passed.refused, passed.files)
+        figures = {schema.name: files for schema in self.kind.tables()}
+        return Remarks(warnings=warnings, notes=notes, figures=figures)
 
 
 def _joined(seen: Look, beside: str) -> str:
