@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, PositiveInt, SecretStr, ValidationError
 
+from export_assets.config.automation import ProjectAutomation
 from export_assets.config.base import Model
 from export_assets.config.keypath import KeyPath, nearest
 from export_assets.config.notify import NotifyTarget, literal_secrets
@@ -46,6 +47,9 @@ class SettingsFile(Model):
     """Where published partitions go; relative to the project's home."""
     sources_dir: Directory = Path("sources")
     """Where the YAML files of the sources lie; relative to the project's home."""
+    extracts_dir: Directory | None = Path("extracts")
+    """Where Dagster's jobs `extract_<source>` write, and nowhere else; relative to the project's
+    home. With `null` there are none."""
     temp_dir: Directory | None = None
     """Where snapshots are kept while they are read; the system's own place where not given."""
     catalog: bool = True
@@ -68,6 +72,8 @@ class SettingsFile(Model):
     """Days after which Dagster's job `prune_dagster` deletes finished runs that no asset needs."""
     notify: tuple[NotifyTarget, ...] = ()
     """Who is told of exports that fail and of those that go well again."""
+    automation: ProjectAutomation = ProjectAutomation()
+    """Which sensors and schedules of no single source are on from the start."""
 
 
 class Settings(SettingsFile):
@@ -150,22 +156,48 @@ def _settle(
         settings = SettingsFile()
     if settings.anonymize_key is not None and settings.anonymize_key_file is not None:
         lines.append("anonymize_key and anonymize_key_file: give one of them")
+    extracts = _extracts_dir(home, settings, lines, given=origins.get("extracts_dir") is not None)
     if lines:
         raise ConfigError("\n".join(dict.fromkeys(lines)))
     temp_dir, key_file = settings.temp_dir, settings.anonymize_key_file
     effective = Settings(
         **settings.model_dump(
-            exclude={"exports_dir", "sources_dir", "temp_dir", "anonymize_key_file", "notify"}
+            exclude={
+                *("exports_dir", "sources_dir", "extracts_dir", "temp_dir"),
+                *("anonymize_key_file", "automation", "notify"),
+            }
         ),
         notify=settings.notify,
+        automation=settings.automation,
         home=home,
         exports_dir=home / settings.exports_dir.expanduser(),
         sources_dir=home / settings.sources_dir.expanduser(),
+        extracts_dir=extracts,
         temp_dir=home / temp_dir.expanduser() if temp_dir is not None else None,
         anonymize_key_file=home / key_file.expanduser() if key_file is not None else None,
     )
     known = {name: origins.get(name, "default") for name in Settings.model_fields}
     return LoadedSettings(settings=effective, origins=known)
+
+
+def _extracts_dir(
+    home: Path, settings: SettingsFile, lines: list[str], *, given: bool
+) -> Path | None:
+    """Return where extracts go; add to *lines* where that is among partitions or sources.
+
+    Who may launch runs chooses what extracts are called. Where nobody gave a directory and the
+    default is none, there are no extracts.
+    """
+    if settings.extracts_dir is None:
+        return None
+    own = home / settings.extracts_dir.expanduser()
+    for name in ("exports_dir", "sources_dir"):
+        other = (home / getattr(settings, name).expanduser()).resolve()
+        if own.resolve().is_relative_to(other) or other.is_relative_to(own.resolve()):
+            if given:
+                lines.append(f"extracts_dir and {name}: neither may lie in the other")
+            return None
+    return own
 
 
 def _variables(environ: Mapping[str, str]) -> tuple[dict[str, tuple[str, str]], list[str]]:

@@ -21,6 +21,8 @@ from export_assets.defs.metadata import (
     describe_partition,
     materialization,
 )
+from export_assets.defs.run_config import ExportChoices
+from export_assets.defs.shares import share_of
 from export_assets.defs.table import TableExport
 from export_assets.engine.privacy import UnclassifiedColumns
 from export_assets.engine.report import ExportRecord
@@ -39,19 +41,12 @@ MOST_EVALUATIONS = 1_000
 year of partitions in three formats would take a minute longer to report than to export."""
 
 
-class ExportConfig(dg.Config):
-    """What a person may choose when launching an export."""
-
-    overwrite: bool = False
-    """Publish partitions again even where nothing changed."""
-
-
 def run_table(
     context: dg.AssetExecutionContext,
     table: TableExport,
     *,
     sources: RunSources,
-    overwrite: bool,
+    choices: ExportChoices,
 ) -> Iterator[Any]:
     """Export the formats selected of *table* and yield what Dagster shall know of it.
 
@@ -64,7 +59,7 @@ def run_table(
     step = _Step(context=context, table=table)
     formats = [fmt for fmt in table.formats if table.key(fmt) in context.selected_asset_keys]
     if formats:
-        yield from step.export(formats, sources=sources, overwrite=overwrite)
+        yield from step.export(formats, sources=sources, choices=choices)
     yield from step.look([fmt for fmt in table.formats if fmt not in formats])
 
 
@@ -102,12 +97,12 @@ class _Step:
         return self.table.keys_of_run(self.context)
 
     def export(
-        self, formats: Sequence[str], *, sources: RunSources, overwrite: bool
+        self, formats: Sequence[str], *, sources: RunSources, choices: ExportChoices
     ) -> Iterator[Any]:
         """Export *formats* in one read, and yield what became of every partition."""
         before = {(fmt, key): self._rows(fmt, key) for fmt in formats for key in self.keys}
         try:
-            records = self._run(formats, sources=sources, overwrite=overwrite)
+            records = self._run(formats, sources=sources, choices=choices)
         except dg.Failure as failure:
             if isinstance(failure.__cause__, UnclassifiedColumns):
                 yield from self._private(privacy.finding_of(failure.__cause__.suspects))
@@ -142,6 +137,7 @@ class _Step:
 
     def look(self, formats: Sequence[str]) -> Iterator[Any]:
         """Run checks that were selected without their asset."""
+        share = share_of(self.context.run.tags)
         for fmt in formats:
             if self._checks(fmt):
                 subjects = [
@@ -149,19 +145,22 @@ class _Step:
                         table=self.table, format=fmt, key=key, manifest=self._manifest(fmt, key)
                     )
                     for key in self.keys
+                    if share is None or share.holds(self.table.name, fmt, key)
                 ]
                 yield from self._checked(fmt, self._examined(fmt, subjects))
         yield from self._covered(formats)
 
     def _run(
-        self, formats: Sequence[str], *, sources: RunSources, overwrite: bool
+        self, formats: Sequence[str], *, sources: RunSources, choices: ExportChoices
     ) -> Sequence[ExportRecord]:
         named = self.table.partitions_def is not None and not self.everything
         request = ExportRequest(
             tables=(self.table.name,),
             formats=tuple(formats),
             partitions=tuple(self.keys) if named else (),
-            overwrite=overwrite,
+            window=choices.window,
+            overwrite=choices.overwrite,
+            full=choices.full,
             lock_timeout=_LOCK_TIMEOUT,
         )
         try:

@@ -71,6 +71,8 @@ def test_each_layer_wins_over_the_one_below(tmp_path: Path) -> None:
         "anonymize_key_file": "default",
         "keep_runs_days": "default",
         "notify": "default",
+        "automation": "default",
+        "extracts_dir": "default",
     }
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from export_assets.defs.archives import CHECK, SUBSET
+from export_assets.defs.archives import CHECK
+from export_assets.defs.shares import SUBSET
 from export_assets_tests.defs.range_project import (
     MATCHES,
     OFFLOADED,
@@ -201,10 +202,10 @@ def test_what_is_archived_already_makes_no_archive(project: RangeProject) -> Non
 def test_offloading_runs_by_itself_only_where_it_is_asked_for(project: RangeProject) -> None:
     asked = RANGE + 'log: {offload: {schedule: "15 4 * * *"}}\n'
 
-    without = {one.name for one in project.definitions.schedules or ()}
+    without = project.definitions.resolve_schedule_def("leadville_offload")
     schedule = project.reconfigured(asked).definitions.resolve_schedule_def("leadville_offload")
 
-    assert "leadville_offload" not in without
+    assert without.default_status is dg.DefaultScheduleStatus.STOPPED
     assert schedule.cron_schedule == "15 4 * * *"
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
 
@@ -219,8 +220,12 @@ def test_archives_are_verified_a_quarter_each_week_once_switched_on(project: Ran
             scheduled_execution_time=datetime(2026, 6, day, 3, 40, tzinfo=UTC),
             repository_def=project.definitions.get_repository_def(),
         )
-        requests = schedule.evaluate_tick(context).run_requests or []
-        parts += [request.tags[SUBSET] for request in requests]
+        [request] = schedule.evaluate_tick(context).run_requests or []
+        parts.append(request.tags[SUBSET])
+        job = project.definitions.resolve_job_def("verify_archives_leadville")
+        job.execute_in_process(
+            instance=project.instance, tags=dict(request.tags), run_config=QUIET
+        )
 
-    assert sorted(parts) == ["1/4", "2/4", "3/4", "4/4"]
+    assert parts == ["1/4", "2/4", "3/4", "4/4"]
     assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
