@@ -7,7 +7,7 @@ are joined here by hand because every value must know where it came from.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, PositiveInt, SecretStr, ValidationError
 
@@ -25,8 +25,6 @@ SETTINGS_FILE = "export_assets.yaml"
 
 # The store's fault injection reads these; they are no settings.
 _TEST_HOOKS = frozenset({"crash", "testing"})
-
-LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 def _not_empty(value: object) -> object:
@@ -57,8 +55,6 @@ class SettingsFile(Model):
     allow_hosts: tuple[str, ...] = ()
     """Names, with or without a port, by which the Dagster UI is reached through a proxy, besides
     `localhost`."""
-    log_level: LogLevel = "info"
-    """Least serious event that is logged."""
     allow_delete: bool = False
     """Permission to delete unattended: sources' files after they were archived and proven, and in
     Dagster published partitions that no `keep` keeps; no flag replaces it, and each source has to
@@ -156,7 +152,7 @@ def _settle(
         settings = SettingsFile()
     if settings.anonymize_key is not None and settings.anonymize_key_file is not None:
         lines.append("anonymize_key and anonymize_key_file: give one of them")
-    extracts = _extracts_dir(home, settings, lines, given=origins.get("extracts_dir") is not None)
+    extracts = _extracts_dir(home, settings, lines, label=labels.get("extracts_dir"))
     if lines:
         raise ConfigError("\n".join(dict.fromkeys(lines)))
     temp_dir, key_file = settings.temp_dir, settings.anonymize_key_file
@@ -181,12 +177,12 @@ def _settle(
 
 
 def _extracts_dir(
-    home: Path, settings: SettingsFile, lines: list[str], *, given: bool
+    home: Path, settings: SettingsFile, lines: list[str], *, label: str | None
 ) -> Path | None:
     """Return where extracts go; add to *lines* where that is among partitions or sources.
 
-    Who may launch runs chooses what extracts are called. Where nobody gave a directory and the
-    default is none, there are no extracts.
+    Who may launch runs chooses what extracts are called. Where the default is none and
+    nobody gave a directory, as *label* would say, there are no extracts.
     """
     if settings.extracts_dir is None:
         return None
@@ -194,8 +190,8 @@ def _extracts_dir(
     for name in ("exports_dir", "sources_dir"):
         other = (home / getattr(settings, name).expanduser()).resolve()
         if own.resolve().is_relative_to(other) or other.is_relative_to(own.resolve()):
-            if given:
-                lines.append(f"extracts_dir and {name}: neither may lie in the other")
+            if label is not None:
+                lines.append(f"{label}: extracts_dir and {name}: neither may lie in the other")
             return None
     return own
 

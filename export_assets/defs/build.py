@@ -1,6 +1,7 @@
 """From the configuration to everything Dagster shows."""
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from export_assets.defs.changes import build_changes_sensor
 from export_assets.defs.conditions import build_conditions_sensor
 from export_assets.defs.elsewhere import build_elsewhere_sensor
 from export_assets.defs.exports import build_exports
+from export_assets.defs.extract_job import build_extract_job
 from export_assets.defs.freshness import build_freshness_checks
 from export_assets.defs.held import build_sources_resource
 from export_assets.defs.history_job import build_history_job
@@ -41,6 +43,7 @@ from export_assets.defs.source_tables import build_source_tables
 from export_assets.defs.table import TableExport
 from export_assets.defs.verifying import build_verify_job
 from export_assets.engine.workspace import ConfiguredSource, Workspace
+from export_assets.errors import ConfigError
 
 
 @dataclass(kw_only=True)
@@ -82,6 +85,7 @@ def build_definitions(
         history = build_history_job(settings.keep_runs_days, on=switches.dagster_prune)
         parts.jobs.append(history.job)
         parts.schedules.append(history.schedule)
+    _refuse_namesakes(parts)
     return dg.Definitions(
         assets=parts.assets,
         asset_checks=parts.checks,
@@ -95,6 +99,20 @@ def build_definitions(
         # A run is one step per table; processes per step would cost seconds and split the snapshot.
         executor=dg.in_process_executor,
     )
+
+
+def _refuse_namesakes(parts: _Parts) -> None:
+    """Refuse names that are made of two pairs of names: `verify_archives_x` of x and of archives_x.
+
+    Raises:
+        ConfigError: Two jobs, or two schedules or sensors, are called the same.
+    """
+    ticking = [*(one.name for one in parts.schedules), *(one.name for one in parts.sensors)]
+    for kind, names in (("jobs", [one.name for one in parts.jobs]), ("schedules", ticking)):
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            msg = f"{twice[0]}: two {kind} would be called so; call a source or a table otherwise"
+            raise ConfigError(msg)
 
 
 @contextmanager
@@ -142,6 +160,19 @@ def _add_source(
             parts.sensors.append(build_log_sensor(source, tables))
         elif source.config.monitor.enabled is not False:
             parts.sensors.append(build_changes_sensor(source, tables, shapes, keys, split))
+    _add_upkeep(parts, workspace, source, tables, sets, retry_seconds=retry_seconds)
+
+
+def _add_upkeep(
+    parts: _Parts,
+    workspace: Workspace,
+    source: ConfiguredSource,
+    tables: list[TableExport],
+    sets: list[SetAsset],
+    *,
+    retry_seconds: float,
+) -> None:
+    """Add what is done about a source besides exporting it."""
     if is_log_source(source):
         parts.assets += build_archives(source, retry_seconds=retry_seconds)
         archives = build_archive_jobs(source)
@@ -151,6 +182,8 @@ def _add_source(
     if pruning is not None:
         parts.jobs.append(pruning.job)
         parts.schedules.append(pruning.schedule)
+    if tables and workspace.project.settings.extracts_dir is not None:
+        parts.jobs.append(build_extract_job(source, tables, retry_seconds=retry_seconds))
     verifying = build_verify_job(source, tables, sets)
     if verifying is not None:
         parts.jobs.append(verifying.job)
