@@ -156,14 +156,6 @@ def test_a_wrong_file_is_one_line(tmp_path: Path, text: str, message: str) -> No
             ),
         ),
         ("EXPORT_ASSETS_QQQQ", "x", "EXPORT_ASSETS_QQQQ: unknown variable"),
-        (
-            "EXPORT_ASSETS_LOG_LEVEL",
-            "warn",
-            (
-                "EXPORT_ASSETS_LOG_LEVEL: must be one of debug, info, warning, error, not 'warn', "
-                "did you mean 'warning'?"
-            ),
-        ),
         ("EXPORT_ASSETS_ALLOW_DELETE", "{", "EXPORT_ASSETS_ALLOW_DELETE: the value is not YAML"),
         ("EXPORT_ASSETS_HOME", "/nowhere/at/all", "home: no such directory: /nowhere/at/all"),
     ],
@@ -184,6 +176,6 @@ def test_a_wrong_flag_is_named_and_everything_wrong_is_told_at_once(tmp_path: Pa
 
     assert [line.partition(":")[0] for line in found] == [
         "EXPORT_ASSETS_QQQQ",
-        "--log-level",
+        "--keep-runs-days",
         "export_assets.yaml",
     ]
