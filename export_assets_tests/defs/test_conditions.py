@@ -8,16 +8,18 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from export_assets_tests.defs.shop_project import ORDERS, SHOP, Shop, key, keys_of
+from export_assets_tests.defs.shop_project import ORDERS, QUIET, SHOP, Shop, key, keys_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "automation.md"
 NOW = datetime(2024, 2, 20, tzinfo=UTC)
 TOTALS = key("reports", "monthly_totals")
 
 
-def asked(definitions: dg.Definitions, shop: Shop, cursor: Any = None) -> Any:
+def asked(
+    definitions: dg.Definitions, shop: Shop, cursor: Any = None, *, now: datetime = NOW
+) -> Any:  # Dagster does not export the classes
     return dg.evaluate_automation_conditions(
-        definitions, shop.instance, cursor=cursor, evaluation_time=NOW
+        definitions, shop.instance, cursor=cursor, evaluation_time=now
     )
 
 
@@ -43,17 +45,31 @@ def test_an_asset_of_ones_own_is_asked_for_once_its_month_is_whole(
     orders = keys_of(ORDERS, ["parquet"])
 
     nothing = asked(own, shop)
-    shop.run(orders, span=("2024-01-01", "2024-01-30"))
+    for day in range(1, 30):
+        shop.instance.report_runless_asset_event(
+            dg.AssetMaterialization(orders[0], partition=f"2024-01-{day:02d}")
+        )
+    shop.run(orders, partition="2024-01-30")
     part = asked(own, shop, nothing.cursor)
     shop.run(orders, partition="2024-01-31")
     whole = asked(own, shop, part.cursor)
     again = asked(own, shop, whole.cursor)
+    job = own.resolve_implicit_job_def_def_for_assets([TOTALS])
+    assert job is not None
+    made = job.execute_in_process(
+        instance=shop.instance,
+        partition_key="2024-01-01",
+        run_config=QUIET,
+        asset_selection=[TOTALS],
+    )
 
     assert "default_automation_condition_sensor" not in sensors
     assert sensors["conditions"].default_status is dg.DefaultSensorStatus.RUNNING
     assert (nothing.total_requested, part.total_requested) == (0, 0)
     assert whole.get_requested_partitions(TOTALS) == {"2024-01-01"}
     assert again.total_requested == 0
+    [event] = made.get_asset_materialization_events()
+    assert event.materialization.metadata["total"].value == 29 + 59 + 89  # what is really there
 
 
 def test_exports_follow_tables_that_dagster_fills_where_the_configuration_says_so(

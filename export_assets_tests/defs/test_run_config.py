@@ -52,8 +52,9 @@ def fields(definitions: dg.Definitions) -> Iterator[tuple[str, dg.Field]]:
     """Yield every field that a run of anything can be given, by op and name."""
     for job in definitions.resolve_all_job_defs():
         for node in job.nodes:
-            schema = node.definition.config_schema.config_type
-            for name, one in getattr(schema, "fields", {}).items():
+            schema = node.definition.config_schema
+            kind = schema.config_type if schema is not None else None
+            for name, one in getattr(kind, "fields", {}).items():
                 yield f"{node.name}.{name}", one
 
 
@@ -71,6 +72,24 @@ def test_every_field_is_described_and_none_takes_variables_of_the_environment(
     assert [name for name, one in found.items() if not one.description] == []
     kinds = {name: kinds_below(one.config_type) for name, one in found.items()}
     assert [name for name, kind in kinds.items() if any("Source" in one for one in kind)] == []
+
+
+def test_no_run_says_which_database_the_catalogue_is(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dg.asset(required_resource_keys={"catalog"})
+    def looks() -> None:
+        """Read the catalogue."""
+
+    monkeypatch.setenv("CANARY", CANARY)
+    definitions = dg.Definitions.merge(shop.definitions, dg.Definitions(assets=[looks]))
+    job = definitions.resolve_implicit_job_def_def_for_assets([looks.key])
+    assert job is not None
+
+    for database in ("/etc/passwd", {"env": "CANARY"}):
+        config = {"resources": {"catalog": {"config": {"database": database}}}}
+        with pytest.raises(dg.DagsterInvalidConfigError, match="unexpected config entry"):
+            job.execute_in_process(instance=shop.instance, run_config=config)
 
 
 def kinds_below(kind: Any) -> set[str]:
@@ -144,7 +163,7 @@ def test_an_extract_says_what_it_wrote_and_publishes_nothing(shop: Shop) -> None
     path = shop.home / "extracts" / "shop" / "mine"
     assert (told["path"], told["files"], told["rows"]) == (str(path), 1, 3)
     assert len(list(path.glob("orders_*.csv"))) == 1
-    assert "| orders | csv | orders_" in told["contents"]
+    assert "| orders | csv | orders_" in str(told["contents"])
     assert not (shop.home / "exports" / "shop" / "orders").exists()
     assert not shop.materialized(key(*ORDERS, "csv"))
 
