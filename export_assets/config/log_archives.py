@@ -28,7 +28,7 @@ class OffloadConfig(Model):
     min_idle: Seconds = 86_400.0
     """For how long nothing may have been written to a log that goes."""
     schedule: Cron | None = None
-    """Cron line, in UTC, by which Dagster offloads; none without it."""
+    """Cron line, in UTC, by which Dagster offloads; without it weekly, once it is switched on."""
 
 
 class MatchConfig(Model):

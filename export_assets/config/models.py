@@ -21,6 +21,8 @@ from pydantic import (
     model_validator,
 )
 
+from export_assets.config.automation import SourceAutomation, TableAutomation, foreign_switch
+from export_assets.config.backfill import NO_POOL, POOL_PATTERN, BackfillConfig
 from export_assets.config.base import Model
 from export_assets.config.bundles import BundleConfig
 from export_assets.config.cron import check_cron
@@ -49,11 +51,14 @@ from export_assets.config.rules import (
 from export_assets.config.sets import SetConfig
 from export_assets.config.showing import ChartConfig, SampleRows, Volume, VolumeConfig
 from export_assets.config.state_files import StatesConfig
+from export_assets.config.verifying import VerifyConfig
 
 EVERY_OTHER = "*"
 """The key of `tables` that stands for every table not named."""
 
 DEFAULT_REDACT = SECRET_GLOBS
+RESERVED_NAMES = frozenset({"dagster"})
+"""Names of sources whose jobs would be called as others: `prune_dagster` deletes Dagster's runs."""
 
 
 def all_tables(value: object) -> object:
@@ -144,6 +149,10 @@ class TableConfig(Model):
     """Hours after which the table counts as stale, instead of the source's."""
     keep: Keep | None = None
     """Retention of this table, instead of the source's."""
+    backfill: BackfillConfig | None = None
+    """How partitions of this table are spread over runs, instead of the source's."""
+    automation: TableAutomation = TableAutomation()
+    """When this table is exported because of what it is made of, instead of the source's."""
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
@@ -275,6 +284,15 @@ class SourceConfig(Model):
     """Retention of every table; without it everything is kept."""
     prune: PruneConfig = PruneConfig()
     """What Dagster does about what is not kept."""
+    verify: VerifyConfig = VerifyConfig()
+    """When Dagster reads again what is published."""
+    backfill: BackfillConfig = BackfillConfig()
+    """How Dagster spreads partitions over runs."""
+    pool: str | None = Field(default=None, pattern=POOL_PATTERN)
+    """Dagster's concurrency pool of the runs that read the source, `source_<source>` without it:
+    sources on one server may share one. `none`: any number of runs may read at once."""
+    automation: SourceAutomation = SourceAutomation()
+    """Which sensors and schedules are on from the start."""
     options: Mapping[str, Scalar] = Field(default_factory=dict, repr=False)
     """Settings of the built-in system."""
 
@@ -301,6 +319,14 @@ class SourceConfig(Model):
             what = "event logs" if logs else "state files"
             msg = f"tables.{queries[0]}.query: {what} know no SQL"
             raise ValueError(msg)
+        keeps = self.keep is not None or any(table.keep for table in self.tables.values())
+        wrong = foreign_switch(self.automation, logs=logs, keeps=keeps)
+        if logs and self.pool == NO_POOL:
+            wrong = "pool: new lines of event logs are read by one run at a time; name a pool"
+        if self.source in RESERVED_NAMES:
+            wrong = f"source: {self.source!r} is what Dagster's own jobs are called after"
+        if wrong is not None:
+            raise ValueError(wrong)
         return self
 
     @property
@@ -367,6 +393,14 @@ class SourceConfig(Model):
     def keep_of(self, table: str) -> Keep | None:
         """Return the retention of *table*, None to keep everything."""
         return self.table(table).keep or self.keep
+
+    def backfill_of(self, table: str) -> BackfillConfig:
+        """Return how partitions of *table* are spread over runs."""
+        return self.table(table).backfill or self.backfill
+
+    def condition_of(self, table: str) -> str | None:
+        """Return the automation condition of the exports of *table*, None for none."""
+        return self.table(table).automation.condition or self.automation.condition
 
     def drift_of(self, table: str) -> DriftManner:
         """Return what becomes of *table* when columns are gone, or hold less."""

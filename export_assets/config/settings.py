@@ -7,10 +7,11 @@ are joined here by hand because every value must know where it came from.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, PositiveInt, SecretStr, ValidationError
 
+from export_assets.config.automation import ProjectAutomation
 from export_assets.config.base import Model
 from export_assets.config.keypath import KeyPath, nearest
 from export_assets.config.notify import NotifyTarget, literal_secrets
@@ -24,8 +25,6 @@ SETTINGS_FILE = "export_assets.yaml"
 
 # The store's fault injection reads these; they are no settings.
 _TEST_HOOKS = frozenset({"crash", "testing"})
-
-LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 def _not_empty(value: object) -> object:
@@ -46,6 +45,9 @@ class SettingsFile(Model):
     """Where published partitions go; relative to the project's home."""
     sources_dir: Directory = Path("sources")
     """Where the YAML files of the sources lie; relative to the project's home."""
+    extracts_dir: Directory | None = Path("extracts")
+    """Where Dagster's jobs `extract_<source>` write, and nowhere else; relative to the project's
+    home. With `null` there are none."""
     temp_dir: Directory | None = None
     """Where snapshots are kept while they are read; the system's own place where not given."""
     catalog: bool = True
@@ -53,8 +55,6 @@ class SettingsFile(Model):
     allow_hosts: tuple[str, ...] = ()
     """Names, with or without a port, by which the Dagster UI is reached through a proxy, besides
     `localhost`."""
-    log_level: LogLevel = "info"
-    """Least serious event that is logged."""
     allow_delete: bool = False
     """Permission to delete unattended: sources' files after they were archived and proven, and in
     Dagster published partitions that no `keep` keeps; no flag replaces it, and each source has to
@@ -68,6 +68,8 @@ class SettingsFile(Model):
     """Days after which Dagster's job `prune_dagster` deletes finished runs that no asset needs."""
     notify: tuple[NotifyTarget, ...] = ()
     """Who is told of exports that fail and of those that go well again."""
+    automation: ProjectAutomation = ProjectAutomation()
+    """Which sensors and schedules of no single source are on from the start."""
 
 
 class Settings(SettingsFile):
@@ -150,22 +152,48 @@ def _settle(
         settings = SettingsFile()
     if settings.anonymize_key is not None and settings.anonymize_key_file is not None:
         lines.append("anonymize_key and anonymize_key_file: give one of them")
+    extracts = _extracts_dir(home, settings, lines, label=labels.get("extracts_dir"))
     if lines:
         raise ConfigError("\n".join(dict.fromkeys(lines)))
     temp_dir, key_file = settings.temp_dir, settings.anonymize_key_file
     effective = Settings(
         **settings.model_dump(
-            exclude={"exports_dir", "sources_dir", "temp_dir", "anonymize_key_file", "notify"}
+            exclude={
+                *("exports_dir", "sources_dir", "extracts_dir", "temp_dir"),
+                *("anonymize_key_file", "automation", "notify"),
+            }
         ),
         notify=settings.notify,
+        automation=settings.automation,
         home=home,
         exports_dir=home / settings.exports_dir.expanduser(),
         sources_dir=home / settings.sources_dir.expanduser(),
+        extracts_dir=extracts,
         temp_dir=home / temp_dir.expanduser() if temp_dir is not None else None,
         anonymize_key_file=home / key_file.expanduser() if key_file is not None else None,
     )
     known = {name: origins.get(name, "default") for name in Settings.model_fields}
     return LoadedSettings(settings=effective, origins=known)
+
+
+def _extracts_dir(
+    home: Path, settings: SettingsFile, lines: list[str], *, label: str | None
+) -> Path | None:
+    """Return where extracts go; add to *lines* where that is among partitions or sources.
+
+    Who may launch runs chooses what extracts are called. Where the default is none and
+    nobody gave a directory, as *label* would say, there are no extracts.
+    """
+    if settings.extracts_dir is None:
+        return None
+    own = home / settings.extracts_dir.expanduser()
+    for name in ("exports_dir", "sources_dir"):
+        other = (home / getattr(settings, name).expanduser()).resolve()
+        if own.resolve().is_relative_to(other) or other.is_relative_to(own.resolve()):
+            if label is not None:
+                lines.append(f"{label}: extracts_dir and {name}: neither may lie in the other")
+            return None
+    return own
 
 
 def _variables(environ: Mapping[str, str]) -> tuple[dict[str, tuple[str, str]], list[str]]:

@@ -7,13 +7,16 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,
 )
 
-from export_assets.defs.archives import CHECK, SUBSET, matches_key, offload_key
-from export_assets.defs.schedules import five_fields
+from export_assets.defs.archives import CHECK, matches_key, offload_key
+from export_assets.defs.cron_lines import five_fields
+from export_assets.defs.shares import SUBSET, next_share
+from export_assets.defs.switches import is_on, schedule_status
 from export_assets.engine.workspace import ConfiguredSource
 
 WEEKLY = "40 3 * * 0"
+OFFLOADS = "20 4 * * 0"
 PARTS = 4
-"""Weeks in which all members of all archives are read once."""
+"""Runs of the schedule in which all members of all archives are read once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +28,7 @@ class ArchiveJobs:
 
 
 def build_archive_jobs(source: ConfiguredSource) -> ArchiveJobs:
-    """Return the jobs `offload_<source>` and `verify_archives_<source>`, and their schedules.
-
-    Offloading runs by itself only where the configuration asks for it.
-    """
+    """Return the jobs `offload_<source>` and `verify_archives_<source>`, and their schedules."""
     offload = dg.define_asset_job(
         f"offload_{source.name}",
         selection=dg.AssetSelection.assets(offload_key(source.name)),
@@ -47,24 +47,23 @@ def build_archive_jobs(source: ConfiguredSource) -> ArchiveJobs:
         description=f"Read the archives of {source.name} again.",
         tags={"export_assets/source": source.name},
     )
-    schedules = [_verify_schedule(source, verify)]
-    cron = source.config.log.offload.schedule
-    if cron is not None:
-        schedules.append(_offload_schedule(source, offload, five_fields(cron)))
+    schedules = [_verify_schedule(source, verify), _offload_schedule(source, offload)]
     return ArchiveJobs(jobs=[offload, verify], schedules=schedules)
 
 
 def _offload_schedule(
-    source: ConfiguredSource, job: UnresolvedAssetJobDefinition, cron: str
+    source: ConfiguredSource, job: UnresolvedAssetJobDefinition
 ) -> dg.ScheduleDefinition:
+    rules, switch = source.config.log.offload, source.config.automation.offload
+    on = is_on(source.config, switch=switch, asked=rules.schedule is not None)
     return dg.ScheduleDefinition(
         name=f"{source.name}_offload",
         job=job,
-        cron_schedule=cron,
+        cron_schedule=five_fields(rules.schedule or OFFLOADS),
         execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
+        default_status=schedule_status(on=on),
         description=f"Archives the logs of {source.name} that have no events for "
-        f"{source.config.log.offload.days_old} days.",
+        f"{rules.days_old} days.",
     )
 
 
@@ -72,18 +71,18 @@ def _verify_schedule(
     source: ConfiguredSource, job: UnresolvedAssetJobDefinition
 ) -> dg.ScheduleDefinition:
     def evaluate(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        week = context.scheduled_execution_time.toordinal() // 7
-        part = f"{week % PARTS + 1}/{PARTS}"
+        share = next_share(context.instance, job.name, parts=PARTS)
         name = f"{source.name}@{context.scheduled_execution_time:%Y-%m-%dT%H:%M}"
-        return dg.RunRequest(run_key=name, tags={SUBSET: part})
+        return dg.RunRequest(run_key=name, tags={SUBSET: share.tag})
 
+    on = is_on(source.config, switch=source.config.automation.verify_archives)
     return dg.ScheduleDefinition(
         name=f"{source.name}_verify_archives",
         job=job,
         cron_schedule=WEEKLY,
         execution_timezone="UTC",
         execution_fn=evaluate,
-        default_status=dg.DefaultScheduleStatus.STOPPED,
+        default_status=schedule_status(on=on),
         description=f"Reads a quarter of every archive of {source.name} each week and compares it "
         "with what was archived.",
     )

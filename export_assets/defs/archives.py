@@ -24,6 +24,7 @@ from export_assets.defs.log_assets import log_tables
 from export_assets.defs.metadata import Metadata
 from export_assets.defs.names import logs_key, source_table_key, tag_value
 from export_assets.defs.pools import pool_of, retry_policy
+from export_assets.defs.shares import share_of
 from export_assets.defs.wording import counted
 from export_assets.engine.archiving.match_archives import MatchArchiver, MatchOrder, MatchOutcome
 from export_assets.engine.archiving.offloading import Offloader, OffloadOutcome
@@ -34,9 +35,6 @@ from export_assets.store.hashing import hash_file
 from export_assets.translate import one_line, translate
 
 CHECK = "archive"
-SUBSET = "export_assets/read_data_subset"
-"""Tag of a run of checks: `k/n`, the part of each archive's members that is read."""
-
 _TABLES = ("events", "runs")
 _LISTED = 20
 
@@ -103,7 +101,7 @@ def _build_matches(source: ConfiguredSource, retry_seconds: float) -> dg.AssetsD
         can_subset=True,
         partitions_def=matches_partitions(name),
         retry_policy=retry_policy(retry_seconds),
-        pool=pool_of(name),
+        pool=pool_of(source.config),
     )
     def archive_matches(
         context: dg.AssetExecutionContext, sources: dg.ResourceParam[RunSources]
@@ -149,7 +147,7 @@ def _build_offload(source: ConfiguredSource, retry_seconds: float) -> dg.AssetsD
         check_specs=[_check(key)],
         can_subset=True,
         retry_policy=retry_policy(retry_seconds),
-        pool=pool_of(name),
+        pool=pool_of(source.config),
     )
     def offload_logs(
         context: dg.AssetExecutionContext, sources: dg.ResourceParam[RunSources]
@@ -285,7 +283,9 @@ def _is_of(listed: ListedArchive, *, source_directory: str) -> bool:
 def _checked(
     context: dg.AssetExecutionContext, key: dg.AssetKey, paths: Sequence[Path]
 ) -> dg.AssetCheckResult:
-    finding = judge_archives(paths, subset=_subset(context.run.tags.get(SUBSET)))
+    share = share_of(context.run.tags)
+    subset = (share.part, share.parts) if share is not None else None
+    finding = judge_archives(paths, subset=subset)
     return finding.result(key, CHECK, dg.AssetCheckSeverity.ERROR)
 
 
@@ -312,13 +312,6 @@ def judge_archives(paths: Sequence[Path], *, subset: tuple[int, int] | None = No
     return Finding(
         passed=not wrong, says="; ".join(wrong[:_LISTED]) if wrong else says, figures=figures
     )
-
-
-def _subset(text: str | None) -> tuple[int, int] | None:
-    part, _, parts = (text or "").partition("/")
-    if part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts):
-        return int(part), int(parts)
-    return None
 
 
 def _failure(error: Exception, source: str) -> dg.Failure:

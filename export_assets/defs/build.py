@@ -1,6 +1,7 @@
 """From the configuration to everything Dagster shows."""
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,8 +17,10 @@ from export_assets.defs.archives import build_archives
 from export_assets.defs.bundles import BundleRoot, build_bundles, bundle_roots
 from export_assets.defs.catalog import build_catalog, build_catalog_resource
 from export_assets.defs.changes import build_changes_sensor
+from export_assets.defs.conditions import build_conditions_sensor
 from export_assets.defs.elsewhere import build_elsewhere_sensor
 from export_assets.defs.exports import build_exports
+from export_assets.defs.extract_job import build_extract_job
 from export_assets.defs.freshness import build_freshness_checks
 from export_assets.defs.held import build_sources_resource
 from export_assets.defs.history_job import build_history_job
@@ -32,12 +35,15 @@ from export_assets.defs.schedules import (
     build_job,
     build_schedule,
     build_set_job,
+    export_jobs,
 )
 from export_assets.defs.sets import SetAsset, build_set, set_assets
 from export_assets.defs.shapes import known_tables
 from export_assets.defs.source_tables import build_source_tables
 from export_assets.defs.table import TableExport
+from export_assets.defs.verifying import build_verify_job
 from export_assets.engine.workspace import ConfiguredSource, Workspace
+from export_assets.errors import ConfigError
 
 
 @dataclass(kw_only=True)
@@ -62,17 +68,24 @@ def build_definitions(
         retry_seconds: How long the first retry of an error that may pass waits.
     """
     parts = _Parts()
+    settings = workspace.project.settings
+    switches = settings.automation
     with _knowingly():
         for source in workspace.configured():
             _add_source(parts, workspace, source, retry_seconds)
         parts.assets += build_catalog(workspace)
         if parts.tables or parts.roots:
-            parts.sensors.append(build_elsewhere_sensor(parts.tables, parts.roots, parts.sets))
-        settings = workspace.project.settings
-        parts.sensors += build_notification_sensors(settings.notify)
-        history = build_history_job(settings.keep_runs_days)
+            parts.sensors.append(
+                build_elsewhere_sensor(
+                    parts.tables, parts.roots, parts.sets, on=switches.published_elsewhere
+                )
+            )
+        parts.sensors.append(build_conditions_sensor(on=switches.conditions))
+        parts.sensors += build_notification_sensors(settings.notify, on=switches.notifications)
+        history = build_history_job(settings.keep_runs_days, on=switches.dagster_prune)
         parts.jobs.append(history.job)
         parts.schedules.append(history.schedule)
+    _refuse_namesakes(parts)
     return dg.Definitions(
         assets=parts.assets,
         asset_checks=parts.checks,
@@ -86,6 +99,20 @@ def build_definitions(
         # A run is one step per table; processes per step would cost seconds and split the snapshot.
         executor=dg.in_process_executor,
     )
+
+
+def _refuse_namesakes(parts: _Parts) -> None:
+    """Refuse names that are made of two pairs of names: `verify_archives_x` of x and of archives_x.
+
+    Raises:
+        ConfigError: Two jobs, or two schedules or sensors, are called the same.
+    """
+    ticking = [*(one.name for one in parts.schedules), *(one.name for one in parts.sensors)]
+    for kind, names in (("jobs", [one.name for one in parts.jobs]), ("schedules", ticking)):
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            msg = f"{twice[0]}: two {kind} would be called so; call a source or a table otherwise"
+            raise ConfigError(msg)
 
 
 @contextmanager
@@ -123,15 +150,29 @@ def _add_source(
         # A job holds assets of one kind of partitions.
         keys = [one.key for one in chosen if one.partitions_def is None]
         split = [one.key for one in chosen if one.partitions_def is not None]
-        job = build_job(source, tables, keys)
-        parts.jobs.append(job)
-        parts.schedules.append(build_schedule(source, tables, job, keys))
+        for own in export_jobs(source, tables, keys):
+            job = build_job(own)
+            parts.jobs.append(job)
+            parts.schedules.append(build_schedule(own, job))
         for one in split:
             parts.jobs.append(build_set_job(source, one))
-        if is_log_source(source):
+        if is_log_source(source) and source.config.monitor.enabled is not False:
             parts.sensors.append(build_log_sensor(source, tables))
         elif source.config.monitor.enabled is not False:
             parts.sensors.append(build_changes_sensor(source, tables, shapes, keys, split))
+    _add_upkeep(parts, workspace, source, tables, sets, retry_seconds=retry_seconds)
+
+
+def _add_upkeep(
+    parts: _Parts,
+    workspace: Workspace,
+    source: ConfiguredSource,
+    tables: list[TableExport],
+    sets: list[SetAsset],
+    *,
+    retry_seconds: float,
+) -> None:
+    """Add what is done about a source besides exporting it."""
     if is_log_source(source):
         parts.assets += build_archives(source, retry_seconds=retry_seconds)
         archives = build_archive_jobs(source)
@@ -141,6 +182,12 @@ def _add_source(
     if pruning is not None:
         parts.jobs.append(pruning.job)
         parts.schedules.append(pruning.schedule)
+    if tables and workspace.project.settings.extracts_dir is not None:
+        parts.jobs.append(build_extract_job(source, tables, retry_seconds=retry_seconds))
+    verifying = build_verify_job(source, tables, sets)
+    if verifying is not None:
+        parts.jobs.append(verifying.job)
+        parts.schedules.append(verifying.schedule)
     freshness = build_freshness_schedule(source, tables)
     if freshness is not None:
         parts.schedules.append(freshness)

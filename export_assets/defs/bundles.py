@@ -17,7 +17,8 @@ from export_assets.config.bundles import BundleConfig
 from export_assets.defs.held import RunSources
 from export_assets.defs.metadata import Metadata
 from export_assets.defs.names import op_part, source_table_key, tag_value
-from export_assets.defs.pools import RETRY_SECONDS, pool_of, retry_policy
+from export_assets.defs.pools import RETRY_SECONDS, reading_pool, retry_policy
+from export_assets.defs.run_config import OVERWRITE
 from export_assets.defs.shapes import unexpected
 from export_assets.defs.whole import check_result, describe_whole, examine, version_of
 from export_assets.engine.bundle import Bundler, BundleReport
@@ -103,13 +104,6 @@ class BundleRoot:
         return ExportKey(self.source, self.table, BUNDLE)
 
 
-class BundleStepConfig(dg.Config):
-    """What a person may choose when launching a bundle."""
-
-    overwrite: bool = False
-    """Publish the bundle again even where nothing changed."""
-
-
 def bundle_roots(workspace: Workspace, source: ConfiguredSource) -> list[BundleRoot]:
     """Return the root tables that *source* offers bundles of: those configured and expected."""
     left_out = unexpected(source)
@@ -149,16 +143,15 @@ def build_bundles(root: BundleRoot, *, retry_seconds: float = RETRY_SECONDS) -> 
         can_subset=True,
         partitions_def=root.partitions_def,
         retry_policy=retry_policy(retry_seconds),
-        pool=pool_of(root.source),
+        pool=reading_pool(root.configured.config),
+        config_schema=dict(OVERWRITE),
     )
     def bundle(
-        context: dg.AssetExecutionContext,
-        config: BundleStepConfig,
-        sources: dg.ResourceParam[RunSources],
+        context: dg.AssetExecutionContext, sources: dg.ResourceParam[RunSources]
     ) -> Iterator[Any]:
         keys = _keys_of_run(context, root)
         if root.key in context.selected_asset_keys:
-            reports = [_export(context, root, sources, one, config) for one in keys]
+            reports = [_export(context, root, sources, one) for one in keys]
             yield _materialized(context, dict(zip(keys, reports, strict=True)), root)
         if context.selected_asset_check_keys:
             yield _checked(root, keys)
@@ -192,7 +185,6 @@ def _export(
     root: BundleRoot,
     sources: RunSources,
     one: str,
-    config: BundleStepConfig,
 ) -> BundleReport:
     """Publish the bundle of one row.
 
@@ -203,7 +195,9 @@ def _export(
         report = Bundler(
             workspace=sources.workspace,
             source=sources.source(root.source),
-            request=root.request(one, overwrite=config.overwrite),
+            request=root.request(
+                one, overwrite=context.op_execution_context.op_config["overwrite"]
+            ),
             run=Run(id=context.run.run_id, now=datetime.now(UTC)),
         ).export()
     except Exception as error:

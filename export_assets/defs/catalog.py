@@ -24,12 +24,21 @@ from export_assets.translate import one_line, translate
 KEY = dg.AssetKey("catalog")
 
 
-def build_catalog_resource(workspace: Workspace) -> DuckDBResource:
-    """Return the resource `catalog`: connections that read the views, for assets of one's own."""
-    return DuckDBResource(
-        database=str(workspace.project.settings.exports_dir / CATALOG),
-        connection_config={**NO_DOWNLOADS, "access_mode": "READ_ONLY"},
-    )
+def build_catalog_resource(workspace: Workspace) -> dg.ResourceDefinition:
+    """Return the resource `catalog`: connections that read the views, for assets of one's own.
+
+    It takes no configuration: DuckDB's own resource, given as it is, would let each run name
+    another database, and variables of the environment.
+    """
+
+    @dg.resource(config_schema={}, description="Reads the views over everything published.")
+    def catalog() -> DuckDBResource:
+        return DuckDBResource(
+            database=str(workspace.project.settings.exports_dir / CATALOG),
+            connection_config={**NO_DOWNLOADS, "access_mode": "READ_ONLY"},
+        )
+
+    return catalog
 
 
 @contextmanager

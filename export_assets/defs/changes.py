@@ -22,6 +22,7 @@ from export_assets.defs.runs import requests_for
 from export_assets.defs.schedules import default_tables
 from export_assets.defs.shapes import TableShape
 from export_assets.defs.source_tables import observed_tables, step_keys
+from export_assets.defs.switches import is_on, sensor_status
 from export_assets.defs.table import TableExport
 from export_assets.engine.memory import PassMemory
 from export_assets.engine.request import ExportRequest
@@ -47,8 +48,9 @@ def build_changes_sensor(
 ) -> dg.SensorDefinition:
     """Return the sensor `<source>_changes`.
 
-    It is off until somebody switches it on, or `monitor: {enabled: true}` does: a database that is
-    written all day would be exported all day, and only its owner knows whether that is wanted.
+    It is off until somebody switches it on, `monitor: {enabled: true}` or `automation` does: a
+    database that is written all day would be exported all day, and only its owner knows whether
+    that is wanted.
     """
     monitor, chosen = source.config.monitor, default_tables(tables)
     keys = [key for table in chosen for key in table.keys]
@@ -67,9 +69,13 @@ def build_changes_sensor(
         asset_selection=dg.AssetSelection.assets(*keys, *sets, *split, *step_keys(source))
         | dg.AssetSelection.checks(*checks),
         minimum_interval_seconds=max(int(monitor.every or SECONDS), 1),
-        default_status=dg.DefaultSensorStatus.RUNNING
-        if monitor.enabled and source.config.enabled
-        else dg.DefaultSensorStatus.STOPPED,
+        default_status=sensor_status(
+            on=is_on(
+                source.config,
+                switch=source.config.automation.changes,
+                asked=monitor.enabled is True,
+            )
+        ),
         description=f"Exports what changed in {source.name}: every table is read once, and the "
         "partitions that differ are published.",
     )

@@ -22,6 +22,7 @@ from export_assets.defs.partitions import Place, place_of
 from export_assets.defs.sets import SetAsset
 from export_assets.defs.sets_elsewhere import find_sets
 from export_assets.defs.showing import Showing
+from export_assets.defs.switches import sensor_status
 from export_assets.defs.table import TableExport
 from export_assets.defs.wording import counted
 from export_assets.errors import ExportError
@@ -89,6 +90,8 @@ def build_elsewhere_sensor(
     tables: Sequence[TableExport],
     roots: Sequence[BundleRoot] = (),
     sets: Sequence[SetAsset] = (),
+    *,
+    on: bool = True,
 ) -> dg.SensorDefinition:
     """Return the sensor `published_elsewhere` over *tables*, bundles of *roots* and *sets*."""
 
@@ -112,8 +115,7 @@ def build_elsewhere_sensor(
         evaluation_fn=look,
         asset_selection=dg.AssetSelection.assets(*(key for table in tables for key in table.keys)),
         minimum_interval_seconds=SECONDS,
-        # It only reads manifests and writes Dagster's own log.
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=sensor_status(on=on),
         description="Reports partitions that were published without Dagster.",
     )
 

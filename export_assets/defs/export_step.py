@@ -15,6 +15,8 @@ from export_assets.defs.change import Before
 from export_assets.defs.event_log import latest, run_id_of
 from export_assets.defs.held import RunSources
 from export_assets.defs.reporting import Reporter
+from export_assets.defs.run_config import ExportChoices
+from export_assets.defs.shares import share_of
 from export_assets.defs.subject import Subject
 from export_assets.defs.table import TableExport
 from export_assets.engine.privacy import UnclassifiedColumns
@@ -29,19 +31,12 @@ _LOCK_TIMEOUT = 60.0
 _NAMED = 5
 
 
-class ExportConfig(dg.Config):
-    """What a person may choose when launching an export."""
-
-    overwrite: bool = False
-    """Publish partitions again even where nothing changed."""
-
-
 def run_table(
     context: dg.AssetExecutionContext,
     table: TableExport,
     *,
     sources: RunSources,
-    overwrite: bool,
+    choices: ExportChoices,
 ) -> Iterator[Any]:
     """Export the formats selected of *table* and yield what Dagster shall know of it.
 
@@ -54,7 +49,7 @@ def run_table(
     step = _Step(context=context, table=table)
     formats = [fmt for fmt in table.formats if table.key(fmt) in context.selected_asset_keys]
     if formats:
-        yield from step.export(formats, sources=sources, overwrite=overwrite)
+        yield from step.export(formats, sources=sources, choices=choices)
     yield from step.look([fmt for fmt in table.formats if fmt not in formats])
 
 
@@ -80,12 +75,12 @@ class _Step:
         return self.table.keys_of_run(self.context)
 
     def export(
-        self, formats: Sequence[str], *, sources: RunSources, overwrite: bool
+        self, formats: Sequence[str], *, sources: RunSources, choices: ExportChoices
     ) -> Iterator[Any]:
         """Export *formats* in one read, and yield what became of every partition."""
         before = {(fmt, key): self._manifest(fmt, key) for fmt in formats for key in self.keys}
         try:
-            records = self._run(formats, sources=sources, overwrite=overwrite)
+            records = self._run(formats, sources=sources, choices=choices)
         except dg.Failure as failure:
             if isinstance(failure.__cause__, UnclassifiedColumns):
                 finding = privacy.finding_of(failure.__cause__.suspects)
@@ -112,6 +107,7 @@ class _Step:
 
     def look(self, formats: Sequence[str]) -> Iterator[Any]:
         """Run checks that were selected without their asset."""
+        share = share_of(self.context.run.tags)
         for fmt in formats:
             if self.reporter.checks(fmt):
                 subjects = [
@@ -123,19 +119,22 @@ class _Step:
                         history=self.reporter.history(fmt),
                     )
                     for key in self.keys
+                    if share is None or share.holds(self.table.name, fmt, key)
                 ]
                 yield from self.reporter.checked(fmt, self.reporter.examined(fmt, subjects))
         yield from self.reporter.covered(formats)
 
     def _run(
-        self, formats: Sequence[str], *, sources: RunSources, overwrite: bool
+        self, formats: Sequence[str], *, sources: RunSources, choices: ExportChoices
     ) -> Sequence[ExportRecord]:
         named = self.table.partitions_def is not None and not self.everything
         request = ExportRequest(
             tables=(self.table.name,),
             formats=tuple(formats),
             partitions=tuple(self.keys) if named else (),
-            overwrite=overwrite,
+            window=choices.window,
+            overwrite=choices.overwrite,
+            full=choices.full,
             lock_timeout=_LOCK_TIMEOUT,
         )
         try:

@@ -1,18 +1,22 @@
 """The assets of the exports: one step per table, one asset per format, one read for all of them."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
 from export_assets.defs.checks import build_check_specs
-from export_assets.defs.export_step import ExportConfig, run_table
+from export_assets.defs.conditions import condition_of
+from export_assets.defs.export_step import run_table
 from export_assets.defs.freshness import freshness_policy_of
 from export_assets.defs.held import RunSources
 from export_assets.defs.metadata import shape_schema
 from export_assets.defs.names import source_table_key, tag_value
-from export_assets.defs.pools import RETRY_SECONDS, pool_of, retry_policy
+from export_assets.defs.pools import RETRY_SECONDS, reading_pool, retry_policy
+from export_assets.defs.run_config import TABLE_CHOICES, ExportChoices, check_window, choices_of
 from export_assets.defs.table import TableExport
+from export_assets.errors import UsageError
 from export_assets.formats.registry import format_named
 from export_assets.tables.partitions import ExportPartitions, TimePartitions
 
@@ -33,20 +37,51 @@ def build_exports(
         check_specs=build_check_specs(table),
         can_subset=True,
         partitions_def=table.partitions_def,
-        # A range of partitions is one pass over the source, whatever its length.
-        backfill_policy=dg.BackfillPolicy.single_run() if table.partitions_def else None,
+        backfill_policy=backfill_policy(table),
         # The step says of each failure whether a retry can help.
         retry_policy=retry_policy(retry_seconds),
-        pool=pool_of(table.source),
+        pool=reading_pool(table.configured.config),
+        config_schema=dict(TABLE_CHOICES),
     )
     def export(
-        context: dg.AssetExecutionContext,
-        config: ExportConfig,
-        sources: dg.ResourceParam[RunSources],
+        context: dg.AssetExecutionContext, sources: dg.ResourceParam[RunSources]
     ) -> Iterator[Any]:
-        yield from run_table(context, table, sources=sources, overwrite=config.overwrite)
+        yield from run_table(context, table, sources=sources, choices=_chosen(context, table))
 
     return export
+
+
+def backfill_policy(table: TableExport) -> dg.BackfillPolicy | None:
+    """Return how partitions are spread over runs; None for a table that is one partition.
+
+    A range of partitions is one pass over the source, whatever its length, unless the
+    configuration wants them apart.
+    """
+    if table.partitions_def is None:
+        return None
+    most = table.partitions_per_run
+    if most is None:
+        return dg.BackfillPolicy.single_run()
+    return dg.BackfillPolicy.multi_run(max_partitions_per_run=most)
+
+
+def _chosen(context: dg.AssetExecutionContext, table: TableExport) -> ExportChoices:
+    """Return what the launchpad says.
+
+    Raises:
+        dg.Failure: It says what cannot be.
+    """
+    try:
+        choices = choices_of(context.op_execution_context.op_config, now=datetime.now(UTC))
+        check_window(
+            choices,
+            table=f"{table.source}/{table.name}",
+            by_time=table.partitions_def is not None,
+            names_partitions=context.has_partition_key or context.has_partition_key_range,
+        )
+    except UsageError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    return choices
 
 
 def _build_spec(table: TableExport, fmt: str) -> dg.AssetSpec:
@@ -72,6 +107,7 @@ def _build_spec(table: TableExport, fmt: str) -> dg.AssetSpec:
         description=describe_table(table, fmt),
         code_version=table.code_version(fmt),
         freshness_policy=freshness_policy_of(table),
+        automation_condition=condition_of(table),
         metadata=metadata,
     )
 

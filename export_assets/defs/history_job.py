@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from export_assets.defs.dagster_history import delete_run, plan_history
+from export_assets.defs.switches import schedule_status
 from export_assets.defs.wording import counted
 from export_assets.translate import one_line, translate
 
@@ -21,11 +22,12 @@ class HistoryJob:
     schedule: dg.ScheduleDefinition
 
 
-def build_history_job(days: int) -> HistoryJob:
-    """Return the job `prune_dagster` and its schedule, which is off until it is switched on.
+def build_history_job(days: int, *, on: bool = False) -> HistoryJob:
+    """Return the job `prune_dagster` and its schedule.
 
     Args:
         days: How long finished runs are kept.
+        on: Whether the schedule is on from the start.
     """
 
     @dg.op(config_schema={}, description="Delete old runs that no asset needs.")
@@ -45,7 +47,7 @@ def build_history_job(days: int) -> HistoryJob:
         job=job,
         cron_schedule=WEEKLY,
         execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.STOPPED,
+        default_status=schedule_status(on=on),
         description="Deletes old runs of Dagster that no asset needs.",
     )
     return HistoryJob(job=job, schedule=schedule)

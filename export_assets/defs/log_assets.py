@@ -209,7 +209,7 @@ def _build_reading(
         check_specs=build_log_check_specs(name),
         can_subset=True,
         retry_policy=retry_policy(retry_seconds),
-        pool=pool_of(name),
+        pool=pool_of(source.config),
     )
     def read_logs(
         context: dg.AssetExecutionContext, sources: dg.ResourceParam[RunSources]

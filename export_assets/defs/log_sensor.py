@@ -31,6 +31,7 @@ from export_assets.defs.log_work import (
 )
 from export_assets.defs.names import logs_key
 from export_assets.defs.schedules import default_tables
+from export_assets.defs.switches import is_on, sensor_status
 from export_assets.defs.table import TableExport
 from export_assets.defs.wording import counted
 from export_assets.engine.ingest.segments import segment_paths
@@ -75,8 +76,9 @@ class _Decision:
 def build_log_sensor(
     source: ConfiguredSource, tables: Sequence[TableExport]
 ) -> dg.SensorDefinition:
-    """Return the sensor `<source>_logs`, off until somebody switches it on."""
-    watch = log_watch(source, tables)
+    """Return the sensor `<source>_logs`, off until somebody or the YAML switches it on."""
+    watch, config = log_watch(source, tables), source.config
+    on = is_on(config, switch=config.automation.logs, asked=config.monitor.enabled is True)
 
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         return watch.look(context.instance, context.cursor, now=datetime.now(UTC))
@@ -86,8 +88,8 @@ def build_log_sensor(
         evaluation_fn=look,
         asset_selection=dg.AssetSelection.assets(*watch.targets)
         | dg.AssetSelection.checks(*watch.checks, *watch.read_checks),
-        minimum_interval_seconds=SECONDS,
-        default_status=dg.DefaultSensorStatus.STOPPED,
+        minimum_interval_seconds=max(int(config.monitor.every or SECONDS), 1),
+        default_status=sensor_status(on=on),
         description=f"Reads new lines of the logs of {source.name}, and exports the partitions "
         "that they changed.",
     )

@@ -14,7 +14,7 @@ import dagster as dg
 
 from export_assets.config.rules import FormatName
 from export_assets.defs.partitions import place_of
-from export_assets.defs.runs import CHUNK
+from export_assets.defs.runs import partitions_per_run
 from export_assets.defs.table import TableExport
 from export_assets.engine.logs.due import EVERYTHING, Due
 from export_assets.engine.memory import PassMemory
@@ -259,9 +259,10 @@ def _stretches(
         yield (ALL,)
         return
     held: list[str] = []
+    most = partitions_per_run(table)
     for key in sorted(wanted):
         alone = (table.name, key) in failed
-        if held and (alone or len(held) >= CHUNK or not _follows(partitions, held[-1], key)):
+        if held and (alone or len(held) >= most or not _follows(partitions, held[-1], key)):
             yield tuple(held)
             held = []
         if alone:

@@ -4,6 +4,7 @@ import dagster as dg
 
 from export_assets.config.notify import NotifyTarget
 from export_assets.defs.run_news import news_of_failure, news_of_success
+from export_assets.defs.switches import sensor_status
 from export_assets.engine.notifying.notice import Notice
 from export_assets.engine.notifying.notifier import Notifier
 
@@ -12,8 +13,10 @@ RECOVERIES = "export_assets_recoveries"
 SECONDS = 30
 
 
-def build_notification_sensors(targets: tuple[NotifyTarget, ...]) -> list[dg.SensorDefinition]:
-    """Return the sensors that tell *targets*, on from the start; none where nobody is to be told.
+def build_notification_sensors(
+    targets: tuple[NotifyTarget, ...], *, on: bool = True
+) -> list[dg.SensorDefinition]:
+    """Return the sensors that tell *targets*; none where nobody is to be told.
 
     Dagster keeps for each the last run it told of: one that failed while the daemon was down is
     told of later, and none twice.
@@ -25,7 +28,7 @@ def build_notification_sensors(targets: tuple[NotifyTarget, ...]) -> list[dg.Sen
     @dg.run_failure_sensor(
         name=FAILURES,
         minimum_interval_seconds=SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=sensor_status(on=on),
         description="Tells of runs that failed, and of the checks that failed in them.",
     )
     def failures(context: dg.RunFailureSensorContext) -> None:
@@ -41,7 +44,7 @@ def build_notification_sensors(targets: tuple[NotifyTarget, ...]) -> list[dg.Sen
         name=RECOVERIES,
         run_status=dg.DagsterRunStatus.SUCCESS,
         minimum_interval_seconds=SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=sensor_status(on=on),
         description="Tells of runs that went well after failures, and of checks that failed in "
         "them.",
     )

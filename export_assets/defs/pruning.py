@@ -12,10 +12,11 @@ from typing import Any
 import dagster as dg
 
 from export_assets.defs.catalog import connect, tell_of_catalog
+from export_assets.defs.cron_lines import five_fields
 from export_assets.defs.held import RunSources
 from export_assets.defs.names import export_key
 from export_assets.defs.pools import pool_of, retry_policy
-from export_assets.defs.schedules import five_fields
+from export_assets.defs.switches import is_on, schedule_status
 from export_assets.defs.wording import counted
 from export_assets.engine.catalog.keeping import keep_current
 from export_assets.engine.pruning import has_rules, plan_for, unattended_deletion
@@ -45,7 +46,7 @@ def build_prune_job(source: ConfiguredSource, *, retry_seconds: float) -> PruneJ
     @dg.op(
         name=f"prune__{name}",
         config_schema={},
-        pool=pool_of(name),
+        pool=pool_of(source.config),
         retry_policy=retry_policy(retry_seconds),
         description="Plan, tell the plan, and delete exactly that, where it is permitted.",
     )
@@ -69,9 +70,9 @@ def build_prune_job(source: ConfiguredSource, *, retry_seconds: float) -> PruneJ
         job=job,
         cron_schedule=five_fields(cron or WEEKLY),
         execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING
-        if cron is not None
-        else dg.DefaultScheduleStatus.STOPPED,
+        default_status=schedule_status(
+            on=is_on(source.config, switch=source.config.automation.prune, asked=cron is not None)
+        ),
         description=f"Deletes partitions of {name} that no rule of keep keeps.",
     )
     return PruneJob(job=job, schedule=schedule)

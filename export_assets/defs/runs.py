@@ -12,6 +12,11 @@ CHUNK = 100
 """Partitions per run: Dagster writes an event for each and format before the run starts."""
 
 
+def partitions_per_run(table: TableExport) -> int:
+    """Return the most partitions of *table* that one run is asked for."""
+    return min(CHUNK, table.partitions_per_run or CHUNK)
+
+
 def requests_for(
     wanted: Mapping[str, Sequence[str]],
     tables: Sequence[TableExport],
@@ -42,8 +47,9 @@ def requests_for(
         ]
         if not assets:
             continue
-        for start in range(0, len(keys), CHUNK):
-            chunk = keys[start : start + CHUNK]
+        most = min(partitions_per_run(table) for table in group)
+        for start in range(0, len(keys), most):
+            chunk = keys[start : start + most]
             own_key = f"{run_key}#{count}" if run_key is not None else None
             yield _request(first + assets, chunk, tags or {}, own_key)
             first, count = [], count + 1
@@ -54,11 +60,12 @@ def _groups(
 ) -> Iterator[tuple[Sequence[str], list[TableExport]]]:
     """Yield tables that share their partitions and want the same of them."""
 
-    def likeness(table: TableExport) -> tuple[str, str, str]:
+    def likeness(table: TableExport) -> tuple[str, str, str, int]:
         slices, keys = table.partitions_def, wanted[table.name]
         if slices is None or keys[0] == ALL:
-            return "", ALL, ALL
-        return slices.get_serializable_unique_identifier(), keys[0], keys[-1]
+            return "", ALL, ALL, 0
+        identity = slices.get_serializable_unique_identifier()
+        return identity, keys[0], keys[-1], partitions_per_run(table)
 
     chosen = sorted((table for table in tables if wanted.get(table.name)), key=likeness)
     for _, group in groupby(chosen, key=likeness):

@@ -10,12 +10,14 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 )
 
 from export_assets.config.models import SourceConfig
+from export_assets.defs.cron_lines import five_fields
 from export_assets.defs.freshness import fresh_tables
 from export_assets.defs.log_assets import is_log_source
 from export_assets.defs.names import op_part
 from export_assets.defs.partitions import keys_between
 from export_assets.defs.runs import requests_for
 from export_assets.defs.source_tables import upstream_keys
+from export_assets.defs.switches import is_on, schedule_status
 from export_assets.defs.table import TableExport
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.tables.partitions import ALL, ExportPartitions, TimePartitions
@@ -31,15 +33,54 @@ def default_tables(tables: Sequence[TableExport]) -> list[TableExport]:
     return [table for table in tables if table.by_default]
 
 
-def build_job(
+@dataclass(frozen=True, kw_only=True)
+class ExportJob:
+    """What exports tables of one source at once: a job of Dagster has one kind of partitions."""
+
+    source: ConfiguredSource
+    tables: Sequence[TableExport]
+    sets: Sequence[dg.AssetKey] = ()
+    suffix: str = ""
+    """What follows the source in the names of job and schedule; empty for the first."""
+
+    @property
+    def name(self) -> str:
+        """The job's name."""
+        return f"export_{self.source.name}{self.suffix}"
+
+
+def export_jobs(
     source: ConfiguredSource, tables: Sequence[TableExport], sets: Sequence[dg.AssetKey] = ()
-) -> UnresolvedAssetJobDefinition:
-    """Return the job that fills and exports every table of *source*."""
-    keys = [key for table in default_tables(tables) for key in table.keys]
+) -> list[ExportJob]:
+    """Return the jobs that export everything of *source*: one, where its slices are all alike.
+
+    Tables without partitions, and sets, are of the first job, with those that are sliced as the
+    first of all is; tables of other slices have a job called after the first of them.
+    """
+    alike: dict[str, list[TableExport]] = {}
+    whole: list[TableExport] = []
+    for table in default_tables(tables):
+        slices = table.partitions_def
+        if slices is None:
+            whole.append(table)
+        else:
+            alike.setdefault(slices.get_serializable_unique_identifier(), []).append(table)
+    groups = list(alike.values())
+    first = groups[0] if groups else []
+    return [ExportJob(source=source, tables=[*first, *whole], sets=sets)] + [
+        ExportJob(source=source, tables=group, suffix=f"_{op_part(group[0].name)}")
+        for group in groups[1:]
+    ]
+
+
+def build_job(job: ExportJob) -> UnresolvedAssetJobDefinition:
+    """Return the job that fills and exports its tables."""
+    source, keys = job.source, [key for table in job.tables for key in table.keys]
+    which = f"{', '.join(table.name for table in job.tables)}" if job.suffix else "every table"
     return dg.define_asset_job(
-        f"export_{source.name}",
-        selection=dg.AssetSelection.assets(*keys, *sets, *upstream_keys(source)),
-        description=f"Export every table of {source.name} in every configured format.",
+        job.name,
+        selection=dg.AssetSelection.assets(*keys, *job.sets, *upstream_keys(source)),
+        description=f"Export {which} of {source.name} in every configured format.",
         tags={"export_assets/source": source.name},
     )
 
@@ -54,21 +95,15 @@ def build_set_job(source: ConfiguredSource, key: dg.AssetKey) -> UnresolvedAsset
     )
 
 
-def build_schedule(
-    source: ConfiguredSource,
-    tables: Sequence[TableExport],
-    job: UnresolvedAssetJobDefinition,
-    sets: Sequence[dg.AssetKey] = (),
-) -> dg.ScheduleDefinition:
-    """Return the schedule of *source*: as configured, else daily at 01:30 UTC.
+def build_schedule(job: ExportJob, target: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    """Return the schedule of *job*: as configured, else daily at 01:30 UTC.
 
     It runs from the start where the configuration asks for a schedule; otherwise somebody has to
     switch it on, because nobody asked for the load on the source. Of event logs it exports whatever
     is new: lines come late, and days of which nothing is new are not read.
     """
-    chosen, config = default_tables(tables), source.config
+    source, config = job.source, job.source.config
     rhythm = rhythm_of(config)
-    formats = config.scheduled_formats
 
     def evaluate(
         context: dg.ScheduleEvaluationContext,
@@ -78,29 +113,30 @@ def build_schedule(
             yield dg.SkipReason(f"{source.name}: every {rhythm.hours} hours")
             return
         if is_log_source(source):
-            wanted = {table.name: [ALL] for table in chosen}
+            wanted = {table.name: [ALL] for table in job.tables}
         else:
             start, end = rhythm.period(tick)
-            wanted = {table.name: due(table, start, end) for table in chosen}
-        name = f"{source.name}@{tick:%Y-%m-%dT%H:%M}"
-        yield from requests_for(
-            wanted, chosen, upstream_keys(source), run_key=name, formats=formats
-        )
-        if sets:
-            yield dg.RunRequest(run_key=f"{name}#sets", asset_selection=list(sets))
+            wanted = {table.name: due(table, start, end) for table in job.tables}
+        name = f"{source.name}{job.suffix}@{tick:%Y-%m-%dT%H:%M}"
+        steps, formats = upstream_keys(source), config.scheduled_formats
+        yield from requests_for(wanted, job.tables, steps, run_key=name, formats=formats)
+        if job.sets:
+            yield dg.RunRequest(run_key=f"{name}#sets", asset_selection=list(job.sets))
 
+    asked = config.schedule is not None or config.every_hours is not None
+    what = "every table" if not job.suffix else ", ".join(table.name for table in job.tables)
     return dg.ScheduleDefinition(
-        name=f"{source.name}_schedule",
-        job=job,
+        name=f"{source.name}{job.suffix}_schedule",
+        job=target,
         cron_schedule=rhythm.cron,
         execution_timezone="UTC",
         execution_fn=evaluate,
-        default_status=dg.DefaultScheduleStatus.RUNNING
-        if config.enabled and (config.schedule or config.every_hours)
-        else dg.DefaultScheduleStatus.STOPPED,
+        default_status=schedule_status(
+            on=is_on(config, switch=config.automation.schedule, asked=asked)
+        ),
         description=f"Exports what is new in {source.name}."
         if is_log_source(source)
-        else f"Exports the last period of every table of {source.name}.",
+        else f"Exports the last period of {what} of {source.name}.",
     )
 
 
@@ -158,7 +194,9 @@ def build_freshness_schedule(
         job=job,
         cron_schedule=HOURLY,
         execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.STOPPED,
+        default_status=schedule_status(
+            on=is_on(source.config, switch=source.config.automation.freshness)
+        ),
     )
 
 
@@ -199,16 +237,3 @@ def due(table: TableExport, start: datetime, end: datetime) -> list[str]:
     if isinstance(table.partitions, TimePartitions):
         return keys_between(table.partitions, start, end)
     return [ALL]
-
-
-def five_fields(cron: str) -> str:
-    """Return a cron line for one of the names that stand for some."""
-    names = {
-        "@hourly": "0 * * * *",
-        "@daily": "0 0 * * *",
-        "@midnight": "0 0 * * *",
-        "@weekly": "0 0 * * 0",
-        "@monthly": "0 0 1 * *",
-        "@yearly": "0 0 1 1 *",
-    }
-    return names.get(cron, cron)

@@ -12,7 +12,8 @@ import dagster as dg
 from export_assets.defs.held import RunSources
 from export_assets.defs.metadata import Metadata
 from export_assets.defs.names import export_key, op_part, source_table_key, tag_value
-from export_assets.defs.pools import RETRY_SECONDS, pool_of, retry_policy
+from export_assets.defs.pools import RETRY_SECONDS, reading_pool, retry_policy
+from export_assets.defs.run_config import OVERWRITE
 from export_assets.defs.table import TableExport
 from export_assets.defs.whole import check_result, describe_whole, examine, version_of
 from export_assets.engine.report import ExportRecord
@@ -80,13 +81,6 @@ class SetAsset:
         return ExportKey(self.source, self.one.name, SET)
 
 
-class SetStepConfig(dg.Config):
-    """What a person may choose when launching a set."""
-
-    overwrite: bool = False
-    """Publish the set again even where nothing changed."""
-
-
 def set_assets(
     workspace: Workspace, source: ConfiguredSource, tables: Sequence[TableExport]
 ) -> list[SetAsset]:
@@ -140,16 +134,15 @@ def build_set(
         partitions_def=asset.partitions_def,
         backfill_policy=dg.BackfillPolicy.single_run() if asset.partitions_def else None,
         retry_policy=retry_policy(retry_seconds),
-        pool=pool_of(asset.source),
+        pool=reading_pool(asset.configured.config),
+        config_schema=dict(OVERWRITE),
     )
     def export_set(
-        context: dg.AssetExecutionContext,
-        config: SetStepConfig,
-        sources: dg.ResourceParam[RunSources],
+        context: dg.AssetExecutionContext, sources: dg.ResourceParam[RunSources]
     ) -> Iterator[Any]:
         keys = _keys_of_run(context, asset)
         if asset.key in context.selected_asset_keys:
-            records = _export(context, asset, sources, keys, config)
+            records = _export(context, asset, sources, keys)
             keys = [one.partition for one in records]
             yield from _materialized(context, asset, records)
         if context.selected_asset_check_keys:
@@ -191,7 +184,6 @@ def _export(
     asset: SetAsset,
     sources: RunSources,
     keys: Sequence[str],
-    config: SetStepConfig,
 ) -> list[ExportRecord]:
     """Publish the set.
 
@@ -205,7 +197,7 @@ def _export(
             request=ExportRequest(
                 tables=(asset.one.name,),
                 partitions=() if asset.one.split is None else tuple(keys),
-                overwrite=config.overwrite,
+                overwrite=context.op_execution_context.op_config["overwrite"],
                 lock_timeout=_LOCK_TIMEOUT,
             ),
             run=Run(id=context.run.run_id, now=datetime.now(UTC)),

@@ -99,7 +99,7 @@ def _build_step(
         description=f"{spec.description}\n\n{step.description}".strip(),
         op_tags={"export_assets/step": tag_value(step.name)},
         retry_policy=retry_policy(retry_seconds),
-        pool=pool_of(source.name),
+        pool=pool_of(source.config),
     )
     def fill(
         context: dg.AssetExecutionContext, sources: dg.ResourceParam[RunSources]

@@ -43,6 +43,11 @@ class TableExport:
         return self.configured.config.formats_of(self.name)
 
     @property
+    def partitions_per_run(self) -> int | None:
+        """Most partitions that one run is asked for, None where there is no limit."""
+        return self.configured.config.backfill_of(self.name).partitions_per_run
+
+    @property
     def store(self) -> LocalStore:
         """Where partitions are published."""
         return self.workspace.store

@@ -42,6 +42,9 @@ class ExportRequest:
     """Patterns of the paths of the only event logs that are read; of the source, too."""
     raw_data: bool = True
     """Whether logged objects keep the members that hold raw payload."""
+    guarded: bool = False
+    """Whether whoever asks sees no more than what is exported: rows are then chosen by columns that
+    leave as they are, and by no other."""
     order_by: tuple[str, ...] = ()
     limit: int | None = None
     offset: int = 0

@@ -8,6 +8,7 @@ from export_assets.config.models import EVERY_OTHER, SourceConfig
 from export_assets.config.rules import ColumnType
 from export_assets.engine.drift import absent_columns, drift_of, without_columns
 from export_assets.engine.followed import cursor_of, tombstone_key
+from export_assets.engine.guarding import check_guarded
 from export_assets.engine.partitioning import partitions_of, present_partition
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.row_view import WHOLE, RowView, view_of
@@ -244,6 +245,7 @@ def plan_schema(
     order_by = request.order_by or table.order_by or schema.primary_key
     _check_columns(name, schema, (*order_by, *request.where))
     _check_filters(schema, request)
+    check_guarded(name, config, request, columns=schema.names, time_column=time_column)
     if name in config.tables:
         # A column misspelt here would leave as it is.
         _check_columns(name, schema, (*table.redact, *table.expose, *table.anonymize, *table.types))

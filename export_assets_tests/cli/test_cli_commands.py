@@ -246,11 +246,11 @@ def test_prune_without_a_rule_keeps_everything(cli: Cli) -> None:
 def test_validate_shows_every_value_in_force_with_its_origin(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("EXPORT_ASSETS_LOG_LEVEL", "debug")
+    monkeypatch.setenv("EXPORT_ASSETS_KEEP_RUNS_DAYS", "7")
 
     lines = cli("validate", "--show").out.splitlines()
 
-    assert "settings.log_level: debug  (environment)" in lines
+    assert "settings.keep_runs_days: 7  (environment)" in lines
     assert "sources.shop.url: sqlite:///shop.db  (file)" in lines
     assert "sources.shop.assume_timezone: UTC  (default)" in lines
 

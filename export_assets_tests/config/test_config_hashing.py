@@ -136,6 +136,8 @@ def test_every_key_of_a_table_was_decided_upon() -> None:
         "types",
     }
     silent = {
+        "automation",
+        "backfill",
         "by_default",
         "cadence",
         "column_descriptions",

@@ -34,12 +34,12 @@ def test_an_empty_directory_is_a_project(tmp_path: Path, monkeypatch: pytest.Mon
     assert settings.home == tmp_path
     assert settings.exports_dir == tmp_path / "exports"
     assert settings.sources_dir == tmp_path / "sources"
-    assert (settings.temp_dir, settings.log_level, settings.allow_delete) == (None, "info", False)
+    assert (settings.temp_dir, settings.keep_runs_days, settings.allow_delete) == (None, 90, False)
     assert set(loaded.origins.values()) == {"default"}
 
 
 def test_each_layer_wins_over_the_one_below(tmp_path: Path) -> None:
-    home = write(tmp_path, "exports_dir: f\nsources_dir: f\ntemp_dir: f\nlog_level: debug\n")
+    home = write(tmp_path, "exports_dir: f\nsources_dir: f\ntemp_dir: f\nkeep_runs_days: 7\n")
 
     loaded = load(
         home,
@@ -48,14 +48,14 @@ def test_each_layer_wins_over_the_one_below(tmp_path: Path) -> None:
         EXPORT_ASSETS_ALLOW_DELETE="true",
         EXPORT_ASSETS_ALLOW_HOSTS="[a.example, b.example:8443]",
         exports_dir=Path("flag"),
-        log_level=None,
+        keep_runs_days=None,
     )
 
     settings = loaded.settings
     assert settings.exports_dir == home / "flag"
     assert settings.sources_dir == Path("/e")
     assert settings.temp_dir == home / "f"
-    assert settings.log_level == "debug"
+    assert settings.keep_runs_days == 7
     assert settings.allow_delete is True
     assert settings.allow_hosts == ("a.example", "b.example:8443")
     assert loaded.origins == {
@@ -65,12 +65,13 @@ def test_each_layer_wins_over_the_one_below(tmp_path: Path) -> None:
         "catalog": "default",
         "sources_dir": "environment",
         "temp_dir": "file",
-        "log_level": "file",
         "allow_delete": "environment",
         "anonymize_key": "default",
         "anonymize_key_file": "default",
-        "keep_runs_days": "default",
+        "keep_runs_days": "file",
         "notify": "default",
+        "automation": "default",
+        "extracts_dir": "default",
     }
 
 
@@ -84,7 +85,7 @@ def test_the_home_may_come_from_the_environment(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
-    assert load(write(tmp_path, "# nothing\n")).settings.log_level == "info"
+    assert load(write(tmp_path, "# nothing\n")).settings.keep_runs_days == 90
 
 
 def test_text_of_variables_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -114,9 +115,14 @@ def test_the_key_is_never_shown(tmp_path: Path) -> None:
         ("exprots_dir: x\n", "export_assets.yaml: exprots_dir: unknown key, did you mean "),
         ("home: x\n", "export_assets.yaml: home: unknown key"),
         (
-            "log_level: loud\n",
-            "export_assets.yaml: log_level: must be one of debug, info, warning, error, not 'loud'",
+            "automation: {conditions: maybe}\n",
+            "export_assets.yaml: automation.conditions: must be ",
         ),
+        (
+            "extracts_dir: exports/own\n",
+            "export_assets.yaml: extracts_dir and exports_dir: neither",
+        ),
+        ("extracts_dir: ./\n", "export_assets.yaml: extracts_dir and exports_dir: neither"),
         ("allow_delete: often\n", "export_assets.yaml: allow_delete: must be true or false, not "),
         ("exports_dir: [a]\n", "export_assets.yaml: exports_dir: must be a path, not a list"),
         ("exports_dir: ${UNSET}\n", "export_assets.yaml: exports_dir: environment variable UNSET"),
@@ -150,14 +156,6 @@ def test_a_wrong_file_is_one_line(tmp_path: Path, text: str, message: str) -> No
             ),
         ),
         ("EXPORT_ASSETS_QQQQ", "x", "EXPORT_ASSETS_QQQQ: unknown variable"),
-        (
-            "EXPORT_ASSETS_LOG_LEVEL",
-            "warn",
-            (
-                "EXPORT_ASSETS_LOG_LEVEL: must be one of debug, info, warning, error, not 'warn', "
-                "did you mean 'warning'?"
-            ),
-        ),
         ("EXPORT_ASSETS_ALLOW_DELETE", "{", "EXPORT_ASSETS_ALLOW_DELETE: the value is not YAML"),
         ("EXPORT_ASSETS_HOME", "/nowhere/at/all", "home: no such directory: /nowhere/at/all"),
     ],
@@ -174,10 +172,10 @@ def test_a_wrong_variable_is_one_line(
 def test_a_wrong_flag_is_named_and_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
     home = write(tmp_path, "exprots_dir: x\n")
 
-    found = mistakes(home, EXPORT_ASSETS_QQQQ="x", log_level="loud")
+    found = mistakes(home, EXPORT_ASSETS_QQQQ="x", keep_runs_days="loud")
 
     assert [line.partition(":")[0] for line in found] == [
         "EXPORT_ASSETS_QQQQ",
-        "--log-level",
+        "--keep-runs-days",
         "export_assets.yaml",
     ]

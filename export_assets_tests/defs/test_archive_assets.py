@@ -9,7 +9,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from export_assets.defs.archives import CHECK, SUBSET
+from export_assets.defs.archives import CHECK
+from export_assets.defs.shares import SUBSET
 from export_assets_tests.defs.range_project import (
     MATCHES,
     OFFLOADED,
@@ -17,7 +18,7 @@ from export_assets_tests.defs.range_project import (
     RangeProject,
     string,
 )
-from export_assets_tests.defs.shop_project import failures
+from export_assets_tests.defs.shop_project import QUIET, failures
 
 M1 = "match_M1/range_main_20250914.ndjson"
 OLD_AT_ONCE = "log: {offload: {days_old: 1, min_idle: 0, delete: true}}\n"
@@ -201,26 +202,29 @@ def test_what_is_archived_already_makes_no_archive(project: RangeProject) -> Non
 def test_offloading_runs_by_itself_only_where_it_is_asked_for(project: RangeProject) -> None:
     asked = RANGE + 'log: {offload: {schedule: "15 4 * * *"}}\n'
 
-    without = {one.name for one in project.definitions.schedules or ()}
+    without = project.definitions.resolve_schedule_def("leadville_offload")
     schedule = project.reconfigured(asked).definitions.resolve_schedule_def("leadville_offload")
 
-    assert "leadville_offload" not in without
+    assert without.default_status is dg.DefaultScheduleStatus.STOPPED
     assert schedule.cron_schedule == "15 4 * * *"
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
 
 
-def test_archives_are_verified_a_quarter_each_week_once_switched_on(project: RangeProject) -> None:
-    schedule = project.definitions.resolve_schedule_def("leadville_verify_archives")
+def test_archives_are_verified_a_quarter_each_week_once_switched_on(tmp_path: Path) -> None:
+    with dg.instance_for_test() as instance:
+        project = RangeProject(tmp_path, instance)
+        schedule = project.definitions.resolve_schedule_def("leadville_verify_archives")
+        job = project.definitions.resolve_job_def("verify_archives_leadville")
 
-    parts = []
-    for day in (7, 14, 21, 28):
-        context = dg.build_schedule_context(
-            instance=project.instance,
-            scheduled_execution_time=datetime(2026, 6, day, 3, 40, tzinfo=UTC),
-            repository_def=project.definitions.get_repository_def(),
-        )
-        requests = schedule.evaluate_tick(context).run_requests or []
-        parts += [request.tags[SUBSET] for request in requests]
+        parts = []
+        for day in (7, 14, 21, 28):
+            context = dg.build_schedule_context(
+                instance=instance,
+                scheduled_execution_time=datetime(2026, 6, day, 3, 40, tzinfo=UTC),
+            )
+            [request] = schedule.evaluate_tick(context).run_requests or []
+            parts.append(request.tags[SUBSET])
+            job.execute_in_process(instance=instance, tags=request.tags, run_config=QUIET)
 
-    assert sorted(parts) == ["1/4", "2/4", "3/4", "4/4"]
+    assert parts == ["1/4", "2/4", "3/4", "4/4"]
     assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED

@@ -46,10 +46,14 @@ class Notice:
     run_id: str = ""
     path: str = ""
     """Where the run is shown, below the address of Dagster's web server."""
+    test: bool = False
+    """Whether nothing happened: somebody tries who is told."""
 
     @property
     def title(self) -> str:
         """One short line: `shop: export failed (orders, customers)`."""
+        if self.test:
+            return f"{self.source}: a test, nothing happened"
         named = f" ({_listed(self.tables)})" if self.tables else ""
         return f"{self.source}: {_WORDS[self.occasion]}{named}"
 
@@ -86,6 +90,7 @@ class Notice:
             "run_id": self.run_id,
             "path": self.path,
             "at": self.at.isoformat(timespec="seconds"),
+            **({"test": True} if self.test else {}),
         }
 
 

@@ -53,13 +53,20 @@ class Notifier:
 
         Raises nothing.
         """
+        undelivered = self.reach(*notices)
+        for one in undelivered:
+            log.error("%s", one)
+        return undelivered
+
+    def reach(self, *notices: Notice) -> list[Undelivered]:
+        """Do as `tell` does, and leave it to the caller to say who was not told."""
         found: dict[str, str] = {}
         threads: list[tuple[Thread, float, str]] = []
         for at, target in enumerate(self.targets):
             notice = next((one for one in notices if one.occasion in target.on), None)
             if notice is None or not target.is_active:
                 continue
-            name = f"notify.{at} ({target.kind})"
+            name = name_of(at, target)
             thread = Thread(
                 target=self._tell, args=(target, notice, name, found), name=name, daemon=True
             )
@@ -70,10 +77,7 @@ class Notifier:
             thread.join(max(0.0, started + seconds - time.monotonic()))
             if thread.is_alive():
                 found.setdefault(name, "timed out")
-        undelivered = [Undelivered(target=name, reason=why) for name, why in sorted(found.items())]
-        for one in undelivered:
-            log.error("%s", one)
-        return undelivered
+        return [Undelivered(target=name, reason=why) for name, why in sorted(found.items())]
 
     def _tell(self, target: NotifyTarget, notice: Notice, name: str, found: dict[str, str]) -> None:
         try:
@@ -87,6 +91,11 @@ class Notifier:
                 deliver(target, notice)
             except Exception as again:  # noqa: BLE001 - as above
                 found[name] = reason(again)
+
+
+def name_of(at: int, target: NotifyTarget) -> str:
+    """Return what messages call the target at index *at*: `notify.0 (slack)`."""
+    return f"notify.{at} ({target.kind})"
 
 
 def deliver(target: NotifyTarget, notice: Notice) -> None:

@@ -16,7 +16,6 @@ from export_assets.engine.ingest.policy import Policy
 from export_assets.store.filesystem import Filesystem
 from export_assets_tests.engine.ingest.ingest_world import World, line
 
-
 HEADER = line(-1)
 """What every log of some lives begins with; a line that is refused."""
 
