@@ -1,9 +1,10 @@
 """From the configuration to everything Dagster shows."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import (
@@ -39,6 +40,9 @@ from export_assets.defs.source_tables import build_source_tables
 from export_assets.defs.table import TableExport
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 
+Resources = Mapping[str, Any]
+"""Dagster's resources by name."""
+
 
 @dataclass(kw_only=True)
 class _Parts:
@@ -53,39 +57,84 @@ class _Parts:
 
 
 def build_definitions(
-    workspace: Workspace, *, retry_seconds: float = RETRY_SECONDS
+    workspace: Workspace,
+    *,
+    only: Collection[str] | None = None,
+    resources: Resources | None = None,
+    retry_seconds: float = RETRY_SECONDS,
 ) -> dg.Definitions:
     """Return assets, checks, sensors, schedules and jobs of every configured source.
 
     Args:
         workspace: The loaded project.
+        only: The names of the only sources described; None for all.
+        resources: Those of the project, where it has other definitions beside these.
         retry_seconds: How long the first retry of an error that may pass waits.
     """
     parts = _Parts()
     with _knowingly():
         for source in workspace.configured():
-            _add_source(parts, workspace, source, retry_seconds)
-        parts.assets += build_catalog(workspace)
+            if only is None or source.name in only:
+                _add_source(parts, workspace, source, retry_seconds)
         if parts.tables or parts.roots:
             parts.sensors.append(build_elsewhere_sensor(parts.tables, parts.roots, parts.sets))
-        settings = workspace.project.settings
-        parts.sensors += build_notification_sensors(settings.notify)
-        history = build_history_job(settings.keep_runs_days)
-        parts.jobs.append(history.job)
-        parts.schedules.append(history.schedule)
+        _add_common(parts, workspace)
+    return _definitions(parts, resources or build_resources(workspace))
+
+
+def build_source_definitions(
+    workspace: Workspace, name: str, *, resources: Resources, common: bool
+) -> dg.Definitions:
+    """Return what belongs to the source *name* alone, beside other definitions of the location.
+
+    Args:
+        workspace: The loaded project.
+        name: The source.
+        resources: Those of the project, the same objects for each of its sources.
+        common: Whether to add what belongs to no source: the catalogue, notifications, the job
+            that keeps Dagster's history short.
+    """
+    parts = _Parts()
+    with _knowingly():
+        _add_source(parts, workspace, workspace.source(name), RETRY_SECONDS)
+        if parts.tables or parts.roots:
+            elsewhere = build_elsewhere_sensor(
+                parts.tables, parts.roots, parts.sets, name=f"{name}_published_elsewhere"
+            )
+            parts.sensors.append(elsewhere)
+        if common:
+            _add_common(parts, workspace)
+    return _definitions(parts, resources)
+
+
+def build_resources(workspace: Workspace) -> Resources:
+    """Return the resources of the project."""
+    return {
+        "sources": build_sources_resource(workspace),
+        "catalog": build_catalog_resource(workspace),
+    }
+
+
+def _definitions(parts: _Parts, resources: Resources) -> dg.Definitions:
     return dg.Definitions(
         assets=parts.assets,
         asset_checks=parts.checks,
         jobs=parts.jobs,
         schedules=parts.schedules,
         sensors=parts.sensors,
-        resources={
-            "sources": build_sources_resource(workspace),
-            "catalog": build_catalog_resource(workspace),
-        },
+        resources=resources,
         # A run is one step per table; processes per step would cost seconds and split the snapshot.
         executor=dg.in_process_executor,
     )
+
+
+def _add_common(parts: _Parts, workspace: Workspace) -> None:
+    settings = workspace.project.settings
+    parts.assets += build_catalog(workspace)
+    parts.sensors += build_notification_sensors(settings.notify)
+    history = build_history_job(settings.keep_runs_days)
+    parts.jobs.append(history.job)
+    parts.schedules.append(history.schedule)
 
 
 @contextmanager

@@ -1,0 +1,104 @@
+"""The project around components: loaded once each time Dagster loads its folder of components."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import dagster as dg
+from dagster.components.core.component_tree_state import ComponentTreeStateTracker
+
+from export_assets.config.components import component_files
+from export_assets.config.load import LoadedSource, SourceFile
+from export_assets.defs.build import Resources, build_resources, build_source_definitions
+from export_assets.engine.workspace import Workspace
+from export_assets.systems.registry import load_workspace
+
+_LOADED: WeakKeyDictionary[ComponentTreeStateTracker, "ComponentProject"] = WeakKeyDictionary()
+_AROUND: ContextVar["ComponentProject | None"] = ContextVar("around", default=None)
+
+
+@dataclass(kw_only=True)
+class ComponentProject:
+    """What the components of one dg project share."""
+
+    root: Path
+    """The directory of the dg project."""
+    workspace: Workspace
+    resources: Resources
+    has_common: bool = False
+    """Whether what belongs to no source is among other definitions of the location."""
+    _sources: dict[str, LoadedSource] = field(default_factory=dict)
+    _first: str = ""
+
+    def build(self, file: SourceFile) -> dg.Definitions:
+        """Return the definitions of the source that *file* describes.
+
+        The first one that is asked for brings along what belongs to no source.
+
+        Raises:
+            ConfigError: It is configured wrongly, or another one has its name.
+        """
+        self._know(file)
+        if not self.has_common:
+            self._first = self._first or file.name
+        return build_source_definitions(
+            self.workspace,
+            file.name,
+            resources=self.resources,
+            common=file.name == self._first,
+        )
+
+    def _know(self, file: SourceFile) -> None:
+        """Add a source that is described by Python, or in any other way not found by itself."""
+        known = self._sources.get(file.name)
+        if known is None or known.path != file.path:
+            components = [*component_files(self.root), file]
+            loaded = _load(self.root, components).project.sources
+            self._sources[file.name] = loaded[file.name]
+
+
+def project_of(context: dg.ComponentLoadContext) -> ComponentProject:
+    """Return the project of the component at *context*.
+
+    Its home is `EXPORT_ASSETS_HOME`, else the directory of the dg project.
+
+    Raises:
+        ConfigError: It is configured wrongly; one line for each thing that is.
+    """
+    around = _AROUND.get()
+    if around is not None:
+        return around
+    tracker = context.component_tree.state_tracker
+    if tracker not in _LOADED:
+        root = context.project_root
+        _LOADED[tracker] = around_components(_load(root, list(component_files(root))), root)
+    return _LOADED[tracker]
+
+
+def around_components(workspace: Workspace, root: Path) -> ComponentProject:
+    """Return *workspace* as the components of the dg project in *root* see it."""
+    sources = dict(workspace.project.sources)
+    workspace = replace(workspace, project=replace(workspace.project, sources=sources))
+    return ComponentProject(
+        root=root, workspace=workspace, resources=build_resources(workspace), _sources=sources
+    )
+
+
+@contextmanager
+def among_others(project: ComponentProject) -> Iterator[None]:
+    """Load components as part of definitions that have what belongs to no source."""
+    project.has_common = True
+    token = _AROUND.set(project)
+    try:
+        yield
+    finally:
+        _AROUND.reset(token)
+
+
+def _load(root: Path, components: list[SourceFile]) -> Workspace:
+    home = None if os.environ.get("EXPORT_ASSETS_HOME") else root
+    return load_workspace(home, environ=os.environ, components=components)
