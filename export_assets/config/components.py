@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from export_assets.config.dg_project import components_folder
+from export_assets.config.dg_project import read_dg_project
 from export_assets.config.load import SourceFile
 from export_assets.config.yaml_text import read_documents
 from export_assets.errors import ConfigError
@@ -40,7 +40,7 @@ def component_files(home: Path) -> Iterator[SourceFile]:
     Raises:
         ConfigError: A file that describes one, or the project's own, cannot be read.
     """
-    folder = components_folder(home)
+    folder = read_dg_project(home).folder
     if folder is not None:
         yield from _below(folder, home)
 

@@ -6,6 +6,7 @@ named there, and lies below `src/` where there is such a directory.
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from export_assets.errors import ConfigError
@@ -15,13 +16,28 @@ _OTHER = "definitions"
 """What dg takes where there is no `defs`."""
 
 
-def components_folder(home: Path) -> Path | None:
-    """Return the folder of the components of the dg project in *home*, None where there is none.
+@dataclass(frozen=True, kw_only=True)
+class DgProject:
+    """What a dg project says of itself."""
+
+    folder: Path | None = None
+    """The folder of its components, None where there is none."""
+    target: str = ""
+    """The module whose definitions Dagster loads, where one is named."""
+
+
+def read_dg_project(home: Path) -> DgProject:
+    """Return the dg project in *home*, an empty one where there is none.
 
     Raises:
         ConfigError: The project's file cannot be read.
     """
     project = _project(home)
+    target = project.get("code_location_target_module")
+    return DgProject(folder=_folder(home, project), target=target if isinstance(target, str) else "")
+
+
+def _folder(home: Path, project: Mapping[str, object]) -> Path | None:
     root, named = project.get("root_module"), project.get("defs_module")
     if isinstance(named, str):
         return _existing(home, named)

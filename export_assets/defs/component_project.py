@@ -1,8 +1,6 @@
 """The project around components: loaded once each time Dagster loads its folder of components."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,10 +10,19 @@ import dagster as dg
 from dagster.components.core.component_tree_state import ComponentTreeStateTracker
 
 from export_assets.config.components import component_files
+from export_assets.config.dg_project import read_dg_project
 from export_assets.config.load import LoadedSource, SourceFile
-from export_assets.defs.build import Resources, build_resources, build_source_definitions
+from export_assets.defs.build import (
+    Resources,
+    build_definitions,
+    build_resources,
+    build_source_definitions,
+)
 from export_assets.engine.workspace import Workspace
 from export_assets.systems.registry import load_workspace
+
+DEFINITIONS = "export_assets.definitions"
+_NOTHING = frozenset({"__init__.py", "__pycache__"})
 
 _LOADED: WeakKeyDictionary[ComponentTreeStateTracker, "ComponentProject"] = WeakKeyDictionary()
 _AROUND: ContextVar["ComponentProject | None"] = ContextVar("around", default=None)
@@ -88,15 +95,33 @@ def around_components(workspace: Workspace, root: Path) -> ComponentProject:
     )
 
 
-@contextmanager
-def among_others(project: ComponentProject) -> Iterator[None]:
-    """Load components as part of definitions that have what belongs to no source."""
+def has_components(home: Path) -> bool:
+    """Whether *home* is a dg project of these definitions, with anything in its folder.
+
+    A dg project with definitions of its own loads its components there.
+    """
+    project = read_dg_project(home)
+    if project.target != DEFINITIONS or project.folder is None:
+        return False
+    return any(path.name not in _NOTHING for path in project.folder.iterdir())
+
+
+def build_with_components(workspace: Workspace, home: Path) -> dg.Definitions:
+    """Return the definitions of every source, and all else in the folder of components."""
+    project = around_components(workspace, home)
     project.has_common = True
+    described = {file.name for file in component_files(home)}
     token = _AROUND.set(project)
     try:
-        yield
+        loaded = dg.load_from_defs_folder(path_within_project=home)
     finally:
         _AROUND.reset(token)
+    others = build_definitions(
+        project.workspace,
+        only=workspace.project.sources.keys() - described,
+        resources=project.resources,
+    )
+    return dg.Definitions.merge(others, loaded)
 
 
 def _load(root: Path, components: list[SourceFile]) -> Workspace:
