@@ -72,6 +72,22 @@ def read_documents(path: Path, *, shown: str) -> list[object]:
     return _parse(_read(path, shown), shown, several=True)
 
 
+def compose_documents(path: Path, *, shown: str) -> list[yaml.Node]:
+    """Return the documents of *path* as nodes, which know where they stand.
+
+    Raises:
+        ConfigError: The file cannot be read, is not UTF-8 or not YAML as accepted here.
+    """
+    loader = _Loader(_read(path, shown))
+    try:
+        return list(_nodes(loader, several=True))
+    except yaml.YAMLError as error:
+        msg = f"{shown}: not YAML: {' '.join(str(error).split())}"
+        raise ConfigError(msg) from None
+    finally:
+        loader.dispose()
+
+
 def _read(path: Path, shown: str) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")

@@ -14,11 +14,13 @@ from typing import Any
 import dagster as dg
 
 from export_assets.config.bundles import BundleConfig
+from export_assets.defs.code_references import code_references
 from export_assets.defs.held import RunSources
 from export_assets.defs.metadata import Metadata
-from export_assets.defs.names import op_part, source_table_key, tag_value
+from export_assets.defs.names import op_part, source_table_key
 from export_assets.defs.pools import RETRY_SECONDS, pool_of, retry_policy
 from export_assets.defs.shapes import unexpected
+from export_assets.defs.tags import asset_tags
 from export_assets.defs.whole import check_result, describe_whole, examine, version_of
 from export_assets.engine.bundle import Bundler, BundleReport
 from export_assets.engine.bundle_request import BundleRequest
@@ -124,16 +126,15 @@ def build_bundles(root: BundleRoot, *, retry_seconds: float = RETRY_SECONDS) -> 
     """Return the asset of the bundles of *root*, with its check."""
     spec = dg.AssetSpec(
         root.key,
-        deps=[source_table_key(root.source, root.table)],
+        deps=[source_table_key(root.source, table) for table in _tables(root)],
         group_name=root.source,
         kinds={"json", root.configured.url.kind},
         owners=list(root.configured.config.owners),
-        tags={
-            "export_assets/source": tag_value(root.source),
-            "export_assets/table": tag_value(root.table),
-            "export_assets/format": BUNDLE,
-        },
+        tags=asset_tags(root.configured, root.table, BUNDLE),
         description=_description(root),
+        metadata=code_references(
+            root.configured, "bundles", root.table, written_by=Bundler.export
+        ),
     )
     check = dg.AssetCheckSpec(
         CHECK,
@@ -164,6 +165,19 @@ def build_bundles(root: BundleRoot, *, retry_seconds: float = RETRY_SECONDS) -> 
             yield _checked(root, keys)
 
     return bundle
+
+
+def _tables(root: BundleRoot) -> list[str]:
+    """Return the root and what it reaches by configured relations; others are found by a run."""
+    rules = root.rules
+    pairs = [(one.child[0], one.parent[0]) for one in root.configured.config.relations]
+    found = [root.table]
+    ways = {"children": [pairs], "parents": [[(b, a) for a, b in pairs]]}
+    ways["both"] = [*ways["children"], *ways["parents"]]
+    for table in found:
+        for way in ways[rules.follow]:
+            found += [to for to, of in way if of == table and to not in found]
+    return [table for table in found if table not in rules.exclude]
 
 
 def _description(root: BundleRoot) -> str:

@@ -6,12 +6,15 @@ from typing import Any
 import dagster as dg
 
 from export_assets.defs.checks import build_check_specs
+from export_assets.defs.code_references import code_references
 from export_assets.defs.export_step import ExportConfig, run_table
 from export_assets.defs.held import RunSources
+from export_assets.defs.lineage import lineage_of_export
 from export_assets.defs.metadata import shape_schema
-from export_assets.defs.names import source_table_key, tag_value
+from export_assets.defs.names import source_table_key
 from export_assets.defs.pools import RETRY_SECONDS, pool_of, retry_policy
 from export_assets.defs.table import TableExport
+from export_assets.defs.tags import asset_tags
 from export_assets.formats.registry import format_named
 from export_assets.tables.partitions import ExportPartitions, TimePartitions
 
@@ -49,25 +52,21 @@ def build_exports(
 
 
 def _build_spec(table: TableExport, fmt: str) -> dg.AssetSpec:
-    config = table.configured.config
-    partitions = table.partitions
-    tags = {
-        "export_assets/source": tag_value(table.source),
-        "export_assets/table": tag_value(table.name),
-        "export_assets/format": fmt,
+    source, shape, format_ = table.configured, table.shape, format_named(fmt)
+    metadata: dict[str, Any] = {
+        "dagster/table_name": f"{table.source}.{table.name}",
+        **code_references(source, "tables", table.name, written_by=format_.open),
+        **lineage_of_export(table.source, shape),
     }
-    if isinstance(partitions, TimePartitions):
-        tags["export_assets/every"] = partitions.every
-    metadata: dict[str, Any] = {"dagster/table_name": f"{table.source}.{table.name}"}
-    if table.shape.columns:
-        metadata["dagster/column_schema"] = shape_schema(table.shape)
+    if shape.shown:
+        metadata["dagster/column_schema"] = shape_schema(shape)
     return dg.AssetSpec(
         table.key(fmt),
         deps=[source_table_key(table.source, table.name)],
         group_name=table.source,
-        kinds={"polars", format_named(fmt).kind, table.configured.url.kind},
-        owners=list(config.owners),
-        tags=tags,
+        kinds={"polars", format_.kind, source.url.kind},
+        owners=list(source.config.owners),
+        tags=asset_tags(source, table.name, fmt, partitions=table.partitions),
         description=describe_table(table, fmt),
         code_version=table.code_version(fmt),
         metadata=metadata,
@@ -90,10 +89,10 @@ def describe_table(table: TableExport, fmt: str) -> str:
         lines.append(
             f"A row is identified by {', '.join(f'`{one}`' for one in shape.primary_key)}."
         )
-    if shape.columns:
+    if shape.shown:
         lines += ["", "| column | type | |", "|---|---|---|"]
         lines += [
             f"| `{column.name}` | {column.type} | {column.description.replace('|', ' ')} |"
-            for column in shape.columns
+            for column in shape.shown
         ]
     return "\n".join(lines)
