@@ -19,7 +19,7 @@ def component_schema() -> dict[str, Any]:
     schema = source_schema()
     definitions = schema.pop("$defs")
     schema.pop("$schema")
-    whole = _told(schema, definitions)
+    whole: dict[str, Any] = _told(schema, definitions)
     # A source of the name of a built-in system takes the address from it.
     whole["required"] = [name for name in whole["required"] if name != "url"]
     return whole

@@ -34,7 +34,8 @@ def read_dg_project(home: Path) -> DgProject:
     """
     project = _project(home)
     target = project.get("code_location_target_module")
-    return DgProject(folder=_folder(home, project), target=target if isinstance(target, str) else "")
+    named = target if isinstance(target, str) else ""
+    return DgProject(folder=_folder(home, project), target=named)
 
 
 def _folder(home: Path, project: Mapping[str, object]) -> Path | None:

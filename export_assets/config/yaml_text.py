@@ -136,8 +136,8 @@ def _parse(text: str, shown: str, *, several: bool) -> list[object]:
 
 def _nodes(loader: _Loader, *, several: bool) -> Iterator[yaml.Node]:
     if several:
-        while loader.check_node():
-            yield loader.get_node()
+        while loader.check_node() and (node := loader.get_node()) is not None:
+            yield node
     elif (node := loader.get_single_node()) is not None:
         yield node
 

@@ -132,9 +132,7 @@ def build_bundles(root: BundleRoot, *, retry_seconds: float = RETRY_SECONDS) -> 
         owners=list(root.configured.config.owners),
         tags=asset_tags(root.configured, root.table, BUNDLE),
         description=_description(root),
-        metadata=code_references(
-            root.configured, "bundles", root.table, written_by=Bundler.export
-        ),
+        metadata=code_references(root.configured, "bundles", root.table, written_by=Bundler.export),
     )
     check = dg.AssetCheckSpec(
         CHECK,
@@ -168,16 +166,18 @@ def build_bundles(root: BundleRoot, *, retry_seconds: float = RETRY_SECONDS) -> 
 
 
 def _tables(root: BundleRoot) -> list[str]:
-    """Return the root and what it reaches by configured relations; others are found by a run."""
-    rules = root.rules
-    pairs = [(one.child[0], one.parent[0]) for one in root.configured.config.relations]
+    """Return the root, and what it reaches by configured relations; the rest is found by a run."""
+    follow, config = root.rules.follow, root.configured.config
+    left_out = {*root.rules.exclude, *unexpected(root.configured)}
+    down = [(one.parent_table, one.child_table) for one in config.relations]
+    up = [(child, parent) for parent, child in down]
     found = [root.table]
-    ways = {"children": [pairs], "parents": [[(b, a) for a, b in pairs]]}
-    ways["both"] = [*ways["children"], *ways["parents"]]
-    for table in found:
-        for way in ways[rules.follow]:
-            found += [to for to, of in way if of == table and to not in found]
-    return [table for table in found if table not in rules.exclude]
+    for way in ([down] if follow != "parents" else []) + ([up] if follow != "children" else []):
+        for table in found:  # which grows as it is walked over
+            found += [
+                to for of, to in way if of == table and to not in found and to not in left_out
+            ]
+    return list(dict.fromkeys(found))
 
 
 def _description(root: BundleRoot) -> str:

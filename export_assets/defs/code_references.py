@@ -52,6 +52,5 @@ def _in_yaml(
         ways = [keys, (*keys[:1], EVERY_OTHER), keys[:1], ()]
         line = next((lines[way] for way in ways if way in lines), None)
         if line is not None:
-            yield dg.LocalFileCodeReference(
-                file_path=str(path), line_number=line, label=f"{' '.join(keys) or name} in {path.name}"
-            )
+            label = f"{' '.join(keys) or name} in {path.name}"
+            yield dg.LocalFileCodeReference(file_path=str(path), line_number=line, label=label)

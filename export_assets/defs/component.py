@@ -42,9 +42,9 @@ class SourceAttributes(BaseModel):
 class ExportSource(dg.Component):
     """A database, or a directory of event logs, and its exports.
 
-    The attributes are the keys of a source's YAML file, with the same defaults and the same built-in
-    systems under them; docs/reference/configuration.md explains each. The source becomes assets,
-    checks, sensors, schedules and jobs, and the command line `export-assets` knows it, too.
+    The attributes are the keys of a source's YAML file, with the same defaults and the same
+    built-in systems under them; docs/reference/configuration.md explains each. The source becomes
+    assets, checks, sensors, schedules and jobs, and the command line `export-assets` knows it, too.
     """
 
     file: SourceFile

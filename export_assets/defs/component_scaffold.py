@@ -1,4 +1,4 @@
-"""What `dg scaffold defs export_assets.ExportSource NAME` writes: a source's keys, from a look at it.
+"""What `dg scaffold defs export_assets.ExportSource NAME` writes: a source's keys.
 
 With `--url` the database is inspected, as `export-assets init` does; nothing but the file is
 written, and a password in the address never is.

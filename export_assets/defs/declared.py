@@ -1,4 +1,4 @@
-"""What is known of tables and columns before anybody looks at a source: their names and meanings."""
+"""What is known of tables and columns before anybody looks at a source."""
 
 import logging
 from collections.abc import Mapping, Sequence

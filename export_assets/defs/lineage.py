@@ -20,12 +20,12 @@ Origin = tuple[str, str]
 
 def lineage_of_export(source: str, shape: TableShape) -> dict[str, dg.TableColumnLineage]:
     """Return the metadata of an export: each column is that of its table."""
-    return _metadata(
-        source, {column.name: [(shape.name, column.name)] for column in shape.shown}
-    )
+    return _metadata(source, {column.name: [(shape.name, column.name)] for column in shape.shown})
 
 
-def lineage_of_table(source: ConfiguredSource, shape: TableShape) -> dict[str, dg.TableColumnLineage]:
+def lineage_of_table(
+    source: ConfiguredSource, shape: TableShape
+) -> dict[str, dg.TableColumnLineage]:
     """Return the metadata of a table that the system of *source* makes of others."""
     made_of = source.system.lineage().get(shape.name, {}) if source.system is not None else {}
     known = {column.name for column in shape.shown}

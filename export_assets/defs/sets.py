@@ -124,9 +124,7 @@ def build_set(
         tags=asset_tags(asset.configured, asset.one.name, SET),
         description=_description(asset),
         metadata={
-            **code_references(
-                asset.configured, "sets", asset.one.name, written_by=Exporter.export
-            ),
+            **code_references(asset.configured, "sets", asset.one.name, written_by=Exporter.export),
             **lineage_of_set(
                 asset.source,
                 asset.one,

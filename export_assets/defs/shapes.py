@@ -103,9 +103,7 @@ def known_tables(workspace: Workspace, source: ConfiguredSource) -> KnownTables:
     chosen += [name for name in named if name not in chosen and name not in unexpected(source)]
     declared = declared_tables(source)
     tables = [
-        _described(
-            source, _shape(name, found.get(name), published.get(name), source), declared.get(name)
-        )
+        _described(source, _shape(name, found.get(name), published.get(name)), declared.get(name))
         for name in chosen
     ]
     for warning in warnings:
@@ -247,9 +245,7 @@ def described_table(source: ConfiguredSource, name: str) -> TableShape:
     return _described(source, TableShape(name=name), declared_tables(source).get(name))
 
 
-def _shape(
-    name: str, cached: TableShape | None, manifest: Manifest | None, source: ConfiguredSource
-) -> TableShape:
+def _shape(name: str, cached: TableShape | None, manifest: Manifest | None) -> TableShape:
     shape = cached or TableShape(name=name)
     if manifest is not None:
         known = {column.name: column.description for column in shape.columns}
@@ -265,9 +261,7 @@ def _shape(
         shape = msgspec.structs.replace(
             shape, columns=columns, primary_key=manifest.primary_key or shape.primary_key
         )
-    return msgspec.structs.replace(
-        shape, description=source.config.table(name).description or shape.description
-    )
+    return shape
 
 
 def _described(
@@ -286,7 +280,7 @@ def _described(
         if declared
         else (),
         primary_key=shape.primary_key or (declared.primary_key if declared else ()),
-        description=shape.description or of_table,
+        description=source.config.table(shape.name).description or shape.description or of_table,
     )
 
 

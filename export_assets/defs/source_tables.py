@@ -58,9 +58,7 @@ def build_source_tables(
     by_name = {shape.name: shape for shape in shapes}
     observed = observed_tables(source, shapes)
     built = [_build_step(source, step, by_name, retry_seconds) for step in steps_of(source)]
-    specs = [
-        _spec(source, by_name.get(name) or described_table(source, name)) for name in observed
-    ]
+    specs = [_spec(source, by_name.get(name) or described_table(source, name)) for name in observed]
     if is_log_source(source):
         return built + build_log_assets(source, shapes, specs, retry_seconds=retry_seconds)
     return [*built, _build_observation(source, specs)] if specs else built

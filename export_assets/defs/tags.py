@@ -25,12 +25,10 @@ def asset_tags(
     """Return the tags of what belongs to *source*: to one of its tables, in a format."""
     tags = {"source": source.name, "system": source.config.system or "", "table": table}
     tags["format"] = fmt
-    if isinstance(partitions, TimePartitions | ExportPartitions):
-        tags["every"] = partitions.every
     if isinstance(partitions, TimePartitions):
-        tags["partitioned_by"] = partitions.column
-    elif isinstance(partitions, ExportPartitions):
-        tags["partitioned_by"] = "time of export"
+        by_export = isinstance(partitions, ExportPartitions)
+        tags["every"] = partitions.every
+        tags["partitioned_by"] = "export" if by_export else partitions.column
     return {f"export_assets/{name}": tag_value(value) for name, value in tags.items() if value}
 
 

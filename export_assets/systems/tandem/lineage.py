@@ -1,4 +1,4 @@
-"""From which columns the pump's derived tables are made, by the pipeline and by the exported shape."""
+"""From which columns derived tables are made, by the pipeline and by the exported shape."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
