@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from export_assets.config.dg_project import read_dg_project
-from export_assets.config.load import SourceFile
+from export_assets.config.load import SourceFile, read_source_file
 from export_assets.config.yaml_text import read_documents
 from export_assets.errors import ConfigError
 
@@ -45,6 +45,26 @@ def component_files(home: Path) -> Iterator[SourceFile]:
         yield from _below(folder, home)
 
 
+def file_in(folder: Path) -> Path | None:
+    """Return the file that says which components *folder* is, None where there is none."""
+    return next((folder / name for name in FILES if (folder / name).is_file()), None)
+
+
+def source_files(path: Path) -> list[SourceFile]:
+    """Return what *path* describes: the components in it, or the source whose own file it is.
+
+    Raises:
+        ConfigError: It cannot be read, or describes none.
+    """
+    if path.name not in FILES or not path.is_file():
+        return [read_source_file(path)]
+    found = list(_in_file(path, Path()))
+    if not found:
+        msg = f"{path}: describes no component {TYPE}"
+        raise ConfigError(msg)
+    return found
+
+
 def component_file(path: Path, number: int, *, home: Path) -> SourceFile:
     """Return the source that the document *number* of *path* describes, counted from 0.
 
@@ -69,19 +89,22 @@ def described(document: object, *, path: Path, shown: str) -> SourceFile:
 
 
 def _below(folder: Path, home: Path) -> Iterator[SourceFile]:
-    path = next((folder / name for name in FILES if (folder / name).is_file()), None)
+    path = file_in(folder)
     if path is not None:
-        text = path.read_text(encoding="utf-8", errors="replace")
-        # Files of other components are none of our business, whatever is in them.
-        if "ExportSource" in text:
-            documents = read_documents(path, shown=_shown(path, home))
-            ours = [number for number, one in enumerate(documents) if _is_ours(one)]
-            yield from (_described(documents, number, path, home) for number in ours)
-        if _FOLDERS not in text:
+        yield from _in_file(path, home)
+        if _FOLDERS not in path.read_text(encoding="utf-8", errors="replace"):
             return
     for child in sorted(folder.iterdir()):
         if child.is_dir() and child.name != "__pycache__" and not child.name.startswith("."):
             yield from _below(child, home)
+
+
+def _in_file(path: Path, home: Path) -> Iterator[SourceFile]:
+    # Files of other components are none of our business, whatever is in them.
+    if "ExportSource" in path.read_text(encoding="utf-8", errors="replace"):
+        documents = read_documents(path, shown=_shown(path, home))
+        ours = [number for number, one in enumerate(documents) if _is_ours(one)]
+        yield from (_described(documents, number, path, home) for number in ours)
 
 
 def _described(documents: Sequence[object], number: int, path: Path, home: Path) -> SourceFile:

@@ -1,7 +1,8 @@
 """A whole project: its settings and every source, built in or the user's own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from export_assets.config.components import component_files
@@ -123,9 +124,9 @@ def _source_files(
         lines.append(f"sources_dir: no such directory: {directory}")
     paths = sorted(directory.iterdir()) if directory.is_dir() else []
     named = [path for path in paths if path.suffix.lower() in _SUFFIXES and path.name[0] != "."]
-    read = [_read(path, settings, lines) for path in named]
+    read = (_read(path, settings, lines) for path in named)
     own: dict[str, SourceFile] = {}
-    for file in (*read, *_components(settings, components, lines)):
+    for file in chain(read, _components(settings, components, lines)):
         if file is None:
             continue
         if file.name in own:
@@ -139,14 +140,11 @@ def _source_files(
 
 def _components(
     settings: Settings, given: Sequence[SourceFile] | None, lines: list[str]
-) -> Sequence[SourceFile]:
-    if given is not None:
-        return given
+) -> Iterator[SourceFile]:
     try:
-        return list(component_files(settings.home))
+        yield from component_files(settings.home) if given is None else given
     except ConfigError as error:
         lines += str(error).splitlines()
-        return ()
 
 
 def _read(path: Path, settings: Settings, lines: list[str]) -> SourceFile | None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import dagster as dg
-from dagster.components.core.defs_module import ComponentPath, find_defs_or_component_yaml
+from dagster.components.core.defs_module import ComponentPath
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from export_assets.config.component_schema import component_schema
-from export_assets.config.components import component_file, described
+from export_assets.config.components import component_file, described, file_in
 from export_assets.config.load import SourceFile
 from export_assets.defs.component_project import project_of
 from export_assets.defs.component_scaffold import SourceScaffolder
@@ -70,7 +70,7 @@ class ExportSource(dg.Component):
         """
         loc = context.component_decl.loc
         if isinstance(loc, ComponentPath) and isinstance(loc.instance_key, int):
-            path = find_defs_or_component_yaml(loc.file_path)
+            path = file_in(loc.file_path)
             if path is not None:
                 return cls(component_file(path, loc.instance_key, home=context.project_root))
         given: dict[str, Any] = (attributes.model_extra or {}) if attributes is not None else {}

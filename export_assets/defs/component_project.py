@@ -7,7 +7,6 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import dagster as dg
-from dagster.components.core.component_tree_state import ComponentTreeStateTracker
 
 from export_assets.config.components import component_files
 from export_assets.config.dg_project import read_dg_project
@@ -24,7 +23,8 @@ from export_assets.systems.registry import load_workspace
 DEFINITIONS = "export_assets.definitions"
 _NOTHING = frozenset({"__init__.py", "__pycache__"})
 
-_LOADED: WeakKeyDictionary[ComponentTreeStateTracker, "ComponentProject"] = WeakKeyDictionary()
+_LOADED: WeakKeyDictionary[object, "ComponentProject"] = WeakKeyDictionary()
+"""By the state of Dagster's tree of components, which is made anew for each load."""
 _AROUND: ContextVar["ComponentProject | None"] = ContextVar("around", default=None)
 
 

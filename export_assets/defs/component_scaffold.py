@@ -5,6 +5,7 @@ written, and a password in the address never is.
 """
 
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import indent
@@ -15,12 +16,14 @@ from dagster.components.component_scaffolding import scaffold_component
 from pydantic import BaseModel, Field
 
 from export_assets.config.components import TYPE, component_files
+from export_assets.config.rules import NAME_PATTERN
 from export_assets.engine.address import read_address
 from export_assets.engine.discovery import discover
 from export_assets.engine.proposal import Proposal, propose_source
 from export_assets.errors import ExportError, UsageError
 from export_assets.systems.files import builtin_files
 from export_assets.systems.registry import load_workspace
+from export_assets.translate import translating
 
 _EMPTY = """\
 # Every key is explained in docs/reference/configuration.md.
@@ -91,6 +94,9 @@ def propose(folder: str, params: SourceParams, root: Path) -> str:
     workspace = load_workspace(home, environ=os.environ, components=list(component_files(root)))
     settings = workspace.project.settings
     name = params.name or folder.lower().replace("-", "_")
+    if not re.match(NAME_PATTERN, name):
+        msg = f"{name}: must be lower case letters, digits and underscores; give another --name"
+        raise UsageError(msg)
     builtin = name in builtin_files()
     known = workspace.project.sources
     if name in known and known[name].path != builtin_files().get(name):
@@ -106,5 +112,6 @@ def propose(folder: str, params: SourceParams, root: Path) -> str:
         params.url, name=name, home=settings.home, base=Path.cwd(), environ=os.environ
     )
     source = propose_source(name, address, temp_dir=settings.temp_dir)
-    found = discover(source, now=datetime.now(UTC), progress=lambda _: None)
+    with translating(name, side="source"):
+        found = discover(source, now=datetime.now(UTC))
     return Proposal(name=name, address=address, found=found).checked(os.environ)
