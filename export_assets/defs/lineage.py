@@ -4,7 +4,7 @@ Only what is known is said. A column without an entry is made of what has no col
 the clock), or nobody has said of what.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
@@ -12,6 +12,7 @@ from export_assets.defs.names import source_table_key
 from export_assets.defs.shapes import TableShape
 from export_assets.engine.sets.spec import ExportSet
 from export_assets.engine.workspace import ConfiguredSource
+from export_assets.formats.nesting.layout import Level
 
 KEY = "dagster/column_lineage"
 Origin = tuple[str, str]
@@ -38,7 +39,7 @@ def lineage_of_table(
 def lineage_of_set(
     source: str, one: ExportSet, columns_of: Mapping[str, Sequence[str]]
 ) -> dict[str, dg.TableColumnLineage]:
-    """Return the metadata of a set: columns of its files, as `file.column`.
+    """Return the metadata of a set: columns of its files, as `file.column`, or `file.list.member`.
 
     Args:
         source: The source's name.
@@ -46,9 +47,8 @@ def lineage_of_set(
         columns_of: The columns of the source's tables, as far as they are known.
     """
     parts = [(file.stem, file.table) for file in one.files]
-    parts += [
-        (document.name, level.table) for document in one.documents for level in document.root.walk()
-    ]
+    for document in one.documents:
+        parts += _lists(document.root, document.name)
     found: dict[str, list[Origin]] = {}
     for stem, table in parts:
         view = one.views.get(table)
@@ -57,6 +57,14 @@ def lineage_of_set(
         else:
             found |= {f"{stem}.{name}": [(table, name)] for name in columns_of.get(table, ())}
     return _metadata(source, found)
+
+
+def _lists(level: Level, above: str) -> Iterator[tuple[str, str]]:
+    """Yield what the members of each list of a document are called by, and its table."""
+    name = f"{above}.{level.name}"
+    yield name, level.table
+    for child in level.children:
+        yield from _lists(child, name)
 
 
 def _metadata(
