@@ -12,6 +12,15 @@ from export_assets.config.json_schema import source_schema
 
 _TEMPLATE = {"type": "string", "pattern": r"\{\{.*\}\}"}
 _KINDS = ("object", "array")
+_EXAMPLE = {
+    "source": "shop",
+    "url": "sqlite:///shop.db",
+    "formats": ["parquet", "csv"],
+    "tables": {
+        "orders": {"partition_by": {"column": "ordered_at", "every": "day", "start": "2026-01-01"}},
+        "*": {},
+    },
+}
 
 
 def component_schema() -> dict[str, Any]:
@@ -22,7 +31,8 @@ def component_schema() -> dict[str, Any]:
     whole: dict[str, Any] = _told(schema, definitions)
     # A source of the name of a built-in system takes the address from it.
     whole["required"] = [name for name in whole["required"] if name != "url"]
-    return whole
+    # Dagster makes a sample of the schema of every component there is, by rules of its own.
+    return whole | {"examples": [_EXAMPLE]}
 
 
 def _told(value: Any, definitions: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
@@ -49,7 +59,7 @@ def _by_kind(schema: dict[str, Any]) -> dict[str, Any]:
         alone = [one for one in branches if one.get("type") == kind]
         if kind in _KINDS and len(alone) == 1:
             told.append({"if": {"type": kind}, "then": branch})
-            loose.append({"type": kind})
+            loose.append({"type": kind, "items": {}} if kind == "array" else {"type": kind})
         else:
             loose.append(branch)
     return schema | {"anyOf": loose} | ({"allOf": told} if told else {})

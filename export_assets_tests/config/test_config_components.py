@@ -62,7 +62,7 @@ def test_a_folder_without_a_dg_project_has_no_components(tmp_path: Path) -> None
 def test_a_dg_project_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     write(tmp_path / "pyproject.toml", "[tool.dg.project\n")
 
-    with pytest.raises(ConfigError, match="pyproject.toml: cannot be read"):
+    with pytest.raises(ConfigError, match=r"pyproject\.toml: cannot be read"):
         load(tmp_path)
 
 
@@ -141,8 +141,10 @@ def test_everything_wrong_is_said_in_one_line_each(tmp_path: Path) -> None:
     assert str(raised.value).splitlines() == [
         f"data/defs/a/defs.yaml, document 1: {described}",
         f"data/defs/a/defs.yaml, document 2: {described}",
-        "data/defs/b/defs.yaml: url: {{ context.project_root }} is no reference; write ${NAME} or "
-        "${NAME:-default}",
+        (
+            "data/defs/b/defs.yaml: url: {{ context.project_root }} is no reference; "
+            "write ${NAME} or ${NAME:-default}"
+        ),
     ]
     assert "data/defs/b/defs.yaml: attributes: must be a mapping" in str(again.value)
 
@@ -184,6 +186,12 @@ def test_the_schema_names_what_is_wrong_however_deep_it_is() -> None:
     assert "$.tables.o.partition_by: Additional properties are not allowed ('colum'" in found
     assert "$.tables.p: Additional properties are not allowed ('chks' was unexpected)" in found
     assert "$.relations[0]: Additional properties are not allowed ('too' was unexpected)" in found
+
+
+def test_the_example_of_the_schema_is_right() -> None:
+    [example] = component_schema()["examples"]
+
+    assert broken(example) == []
 
 
 def test_the_schema_stands_alone_and_describes_its_keys() -> None:

@@ -1,7 +1,10 @@
 """`export_assets.ExportSource` in a dg project: what a source is in `sources/`, it is there."""
 
 import importlib
+import json
+import os
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +13,8 @@ from textwrap import indent
 import dagster as dg
 import pytest
 from dagster.components.core.package_entry import discover_package_objects
+from dagster.components.list import list_all_components_schema
+from dagster_shared.yaml_utils.sample_yaml import generate_sample_yaml
 
 import export_assets
 from export_assets.defs.component_project import build_with_components, has_components
@@ -17,6 +22,7 @@ from export_assets.defs.component_scaffold import SourceParams, SourceScaffolder
 from export_assets.systems.registry import load_workspace
 from export_assets_tests.defs.shop_project import QUIET, SHOP, Shop, key
 
+PACKAGE = Path(export_assets.__file__).parent
 ROOT = "shop_data_of_a_test"
 DG = f'[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "{ROOT}"\n'
 
@@ -49,8 +55,15 @@ def project(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[DgProject]:
     (shop.home / ROOT / "defs").mkdir(parents=True)
     for folder in (ROOT, f"{ROOT}/defs"):
         (shop.home / folder / "__init__.py").touch()
+    # What an installation of this very tree registers, whatever is installed.
+    metadata = shop.home / "export_assets-0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: export-assets\nVersion: 0\n")
+    entry = "[dagster_dg_cli.registry_modules]\nexport_assets = export_assets\n"
+    (metadata / "entry_points.txt").write_text(entry)
     monkeypatch.syspath_prepend(str(shop.home))
-    monkeypatch.delenv("EXPORT_ASSETS_HOME", raising=False)
+    for name in [name for name in os.environ if name.startswith("EXPORT_ASSETS")]:
+        monkeypatch.delenv(name)
     importlib.invalidate_caches()
     yield DgProject(shop)
     for name in [name for name in sys.modules if name.partition(".")[0] == ROOT]:
@@ -78,6 +91,7 @@ def test_a_component_becomes_what_a_file_becomes(project: DgProject, shop: Shop)
     found = names(loaded)
 
     dg.Definitions.validate_loadable(loaded)
+    assert "export_assets.ExportSource" in str(loaded.metadata)
     for what, those in found.items():
         own = {name for name in expected[what] if "shop" in name}
         assert own <= those, what
@@ -175,6 +189,29 @@ def test_definitions_of_ours_show_sources_and_components_together(
     assert {"published_elsewhere", "shop_published_elsewhere"} <= found["sensors"]
 
 
+def test_a_component_may_be_processed_like_any_other(project: DgProject) -> None:
+    path = project.describe("shop", SHOP)
+    more = "post_processing: {assets: [{target: 'kind:csv', attributes: {owners: ['team:csv']}}]}\n"
+    path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
+
+    graph = project.load().resolve_asset_graph()
+
+    assert graph.get(key("shop", "orders", "csv")).owners == ["team:csv"]
+    assert graph.get(key("shop", "orders", "parquet")).owners == ["team:data"]
+
+
+def test_editors_get_a_schema_of_the_component() -> None:
+    schema = list_all_components_schema(entry_points=False, extra_modules=("export_assets",))
+
+    text = json.dumps(schema)
+    sample = generate_sample_yaml(
+        "a.B", export_assets.ExportSource.get_model_cls().model_json_schema()
+    )
+    assert "export_assets.ExportSource" in text
+    assert "File formats of every table" in text
+    assert "url: sqlite:///shop.db" in sample
+
+
 def test_a_component_may_be_made_by_python(project: DgProject) -> None:
     made = export_assets.ExportSource.from_attributes_dict(
         attributes={"source": "made", "url": str(project.home / "shop.db")}
@@ -222,7 +259,9 @@ def test_a_scaffold_without_an_address_is_filled_in_or_is_a_system(project: DgPr
     assert "tandem/events" in names(project.load())["assets"]
 
 
-def test_a_password_is_not_scaffolded(project: DgProject, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_password_is_not_scaffolded(
+    project: DgProject, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(Exception, match="server") as raised:
         scaffold(project, "server", url="postgresql://me:hunter2@127.0.0.1:1/shop")
 
@@ -240,3 +279,8 @@ def test_a_name_that_is_taken_is_refused_and_leaves_nothing_behind(project: DgPr
     assert not (project.home / ROOT / "defs" / "again").exists()
 
 
+def test_the_package_registers_the_component_with_dg() -> None:
+    settings = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+
+    registered = settings["project"]["entry-points"]["dagster_dg_cli.registry_modules"]
+    assert registered == {"export_assets": export_assets.__name__}
