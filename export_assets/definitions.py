@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from export_assets.config.dg_project import read_dg_project
 from export_assets.config.settings import SETTINGS_FILE
 from export_assets.defs.build import build_definitions
 from export_assets.defs.component_project import build_with_components, has_components
@@ -22,6 +23,8 @@ def project_home() -> Path | None:
         return None
     here = Path.cwd()
     if (here / SETTINGS_FILE).exists() or (here / "sources").is_dir():
+        return None
+    if read_dg_project(here).folder is not None:
         return None
     return _CHECKOUT
 

@@ -17,6 +17,7 @@ from dagster.components.list import list_all_components_schema
 from dagster_shared.yaml_utils.sample_yaml import generate_sample_yaml
 
 import export_assets
+from export_assets.definitions import project_home
 from export_assets.defs.component_project import build_with_components, has_components
 from export_assets.defs.component_scaffold import SourceParams, SourceScaffolder
 from export_assets.systems.registry import load_workspace
@@ -187,6 +188,15 @@ def test_definitions_of_ours_show_sources_and_components_together(
     dg.Definitions.validate_loadable(loaded)
     assert {"shop/orders/csv", "second/orders/csv", "tandem/events/csv", "mine"} <= found["assets"]
     assert {"published_elsewhere", "shop_published_elsewhere"} <= found["sensors"]
+
+
+def test_a_project_of_nothing_but_components_is_found(
+    project: DgProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project.home / "sources").rmdir()
+    monkeypatch.chdir(project.home)
+
+    assert project_home() is None
 
 
 def test_a_component_may_be_processed_like_any_other(project: DgProject) -> None:

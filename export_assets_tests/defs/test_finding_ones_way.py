@@ -1,7 +1,7 @@
 """What the catalogue says of every asset, and how assets are found by what they are."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import dagster as dg
@@ -59,7 +59,7 @@ ABOVE: Mapping[str, Mapping[str, set[str]]] = {
 }
 """What assets of each system come from."""
 
-COLUMNS = {
+COLUMNS: Mapping[str, Mapping[str, Collection[str]]] = {
     "tandem": COLUMN_DESCRIPTIONS,
     "leadville": {
         one.name: one.names for one in (EVENTS, RUNS, SESSION_STATISTICS, MATCH_STATISTICS)
