@@ -5,8 +5,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from export_assets.config.dg_project import read_dg_project
 from export_assets.config.settings import SETTINGS_FILE
 from export_assets.defs.build import build_definitions
+from export_assets.defs.component_project import build_with_components, has_components
 from export_assets.systems.registry import load_workspace
 
 _CHECKOUT = Path(__file__).parents[1]
@@ -22,10 +24,16 @@ def project_home() -> Path | None:
     here = Path.cwd()
     if (here / SETTINGS_FILE).exists() or (here / "sources").is_dir():
         return None
+    if read_dg_project(here).folder is not None:
+        return None
     return _CHECKOUT
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """Load the configuration and describe it to Dagster."""
-    return build_definitions(load_workspace(project_home(), environ=os.environ))
+    workspace = load_workspace(project_home(), environ=os.environ)
+    home = workspace.project.settings.home
+    if has_components(home):
+        return build_with_components(workspace, home)
+    return build_definitions(workspace)

@@ -37,11 +37,11 @@ def log_source(
 
 def _only(workspace: "Workspace") -> str:
     """Return the one source of event logs with a file of its own; leadville where there is none."""
-    project = workspace.project
+    builtin = {system.yaml for system in workspace.systems.values()}
     own = [
         name
-        for name, loaded in project.sources.items()
-        if loaded.config.kind == _KIND and loaded.path.is_relative_to(project.settings.sources_dir)
+        for name, loaded in workspace.project.sources.items()
+        if loaded.config.kind == _KIND and loaded.path not in builtin
     ]
     if len(own) > 1 and _DEFAULT not in own:
         msg = f"SOURCE: there are several of event logs; name one of {', '.join(own)}"

@@ -1,9 +1,11 @@
 """A whole project: its settings and every source, built in or the user's own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
+from export_assets.config.components import component_files
 from export_assets.config.hashing import config_hash
 from export_assets.config.keypath import nearest
 from export_assets.config.load import (
@@ -70,6 +72,7 @@ def load_project(
     builtin: Mapping[str, Path] | None = None,
     flags: Mapping[str, object] | None = None,
     overrides: Mapping[str, Sequence[Override]] | None = None,
+    components: Sequence[SourceFile] | None = None,
 ) -> Project:
     """Load the settings and every source.
 
@@ -79,6 +82,7 @@ def load_project(
         builtin: YAML files of the built-in systems, by name.
         flags: Settings given on the command line, None for those not given.
         overrides: Values laid over sources, by the source's name, over those of the environment.
+        components: Sources described by components, None for those of the dg project in the home.
 
     Raises:
         ConfigError: Something is wrong; one line for each thing that is, over all files.
@@ -86,7 +90,7 @@ def load_project(
     loaded = load_settings(home, environ=environ, flags=flags)
     settings = loaded.settings
     lines: list[str] = []
-    files = _source_files(settings, loaded.origins, builtin or {}, lines)
+    files = _source_files(settings, loaded.origins, builtin or {}, components, lines)
     laid = _by_source(source_overrides(environ), files, lines)
     sources: dict[str, LoadedSource] = {}
     for file in files:
@@ -111,6 +115,7 @@ def _source_files(
     settings: Settings,
     origins: Mapping[str, Origin],
     builtin: Mapping[str, Path],
+    components: Sequence[SourceFile] | None,
     lines: list[str],
 ) -> list[SourceFile]:
     """Read every file that counts: a user's file stands for the built-in one of its name."""
@@ -118,11 +123,10 @@ def _source_files(
     if not directory.is_dir() and origins["sources_dir"] != "default":
         lines.append(f"sources_dir: no such directory: {directory}")
     paths = sorted(directory.iterdir()) if directory.is_dir() else []
+    named = [path for path in paths if path.suffix.lower() in _SUFFIXES and path.name[0] != "."]
+    read = (_read(path, settings, lines) for path in named)
     own: dict[str, SourceFile] = {}
-    for path in paths:
-        if path.suffix.lower() not in _SUFFIXES or path.name.startswith("."):
-            continue
-        file = _read(path, settings, lines)
+    for file in chain(read, _components(settings, components, lines)):
         if file is None:
             continue
         if file.name in own:
@@ -132,6 +136,15 @@ def _source_files(
         own[file.name or file.shown] = file
     systems = [_read(path, settings, lines) for name, path in builtin.items() if name not in own]
     return [file for file in systems if file is not None] + list(own.values())
+
+
+def _components(
+    settings: Settings, given: Sequence[SourceFile] | None, lines: list[str]
+) -> Iterator[SourceFile]:
+    try:
+        yield from component_files(settings.home) if given is None else given
+    except ConfigError as error:
+        lines += str(error).splitlines()
 
 
 def _read(path: Path, settings: Settings, lines: list[str]) -> SourceFile | None:

@@ -5,6 +5,7 @@ with leading zeros and dates stay text, duplicate keys and tags are refused.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -59,8 +60,37 @@ def read_yaml(path: Path, *, shown: str) -> object:
     Raises:
         ConfigError: The file cannot be read, is not UTF-8 or not YAML as accepted here.
     """
+    return parse_yaml(_read(path, shown), shown=shown)
+
+
+def read_documents(path: Path, *, shown: str) -> list[object]:
+    """Return the documents of the YAML file *path*, which `---` parts.
+
+    Raises:
+        ConfigError: The file cannot be read, is not UTF-8 or not YAML as accepted here.
+    """
+    return _parse(_read(path, shown), shown, several=True)
+
+
+def compose_documents(path: Path, *, shown: str) -> list[yaml.Node]:
+    """Return the documents of *path* as nodes, which know where they stand.
+
+    Raises:
+        ConfigError: The file cannot be read, is not UTF-8 or not YAML as accepted here.
+    """
+    loader = _Loader(_read(path, shown))
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        return list(_nodes(loader, several=True))
+    except yaml.YAMLError as error:
+        msg = f"{shown}: not YAML: {' '.join(str(error).split())}"
+        raise ConfigError(msg) from None
+    finally:
+        loader.dispose()
+
+
+def _read(path: Path, shown: str) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as error:
         msg = f"{shown}: no such file"
         raise ConfigError(msg) from error
@@ -70,7 +100,6 @@ def read_yaml(path: Path, *, shown: str) -> object:
     except UnicodeDecodeError as error:
         msg = f"{shown}: not UTF-8 at byte {error.start}"
         raise ConfigError(msg) from error
-    return parse_yaml(text, shown=shown)
 
 
 def parse_yaml(text: str, *, shown: str) -> object:
@@ -79,15 +108,20 @@ def parse_yaml(text: str, *, shown: str) -> object:
     Raises:
         ConfigError: *text* is not YAML as accepted here; the message has line and column.
     """
+    return next(iter(_parse(text, shown, several=False)), None)
+
+
+def _parse(text: str, shown: str, *, several: bool) -> list[object]:
+    """Return the documents of *text*; one that is not alone is a mistake unless *several* may be.
+
+    Raises:
+        ConfigError: *text* is not YAML as accepted here.
+    """
     try:
         _refuse_deep_nesting(text, shown)
         loader = _Loader(text)
         try:
-            node = loader.get_single_node()
-            if node is None:
-                return None
-            _Check(shown).node(node, depth=0)
-            return loader.construct_document(node)
+            return [_content(node, loader, shown) for node in _nodes(loader, several=several)]
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -98,6 +132,19 @@ def parse_yaml(text: str, *, shown: str) -> object:
     except (yaml.YAMLError, ValueError) as error:
         msg = f"{shown}: not YAML: {' '.join(str(error).split())}"
         raise ConfigError(msg) from None
+
+
+def _nodes(loader: _Loader, *, several: bool) -> Iterator[yaml.Node]:
+    if several:
+        while loader.check_node() and (node := loader.get_node()) is not None:
+            yield node
+    elif (node := loader.get_single_node()) is not None:
+        yield node
+
+
+def _content(node: yaml.Node, loader: _Loader, shown: str) -> object:
+    _Check(shown).node(node, depth=0)
+    return loader.construct_document(node)
 
 
 def _refuse_deep_nesting(text: str, shown: str) -> None:

@@ -5,7 +5,7 @@ configuration: it is anybody's who reaches the web server.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,13 +18,15 @@ from export_assets.archives.match import archives_of_match
 from export_assets.archives.member_names import encoded_path
 from export_assets.archives.metadata import OffloadMetadata
 from export_assets.archives.zip_reader import open_archive
+from export_assets.defs.code_references import code_references
 from export_assets.defs.findings import Finding
 from export_assets.defs.held import RunSources
 from export_assets.defs.log_assets import log_tables
 from export_assets.defs.metadata import Metadata
-from export_assets.defs.names import logs_key, source_table_key, tag_value
+from export_assets.defs.names import logs_key, source_table_key
 from export_assets.defs.pools import pool_of, retry_policy
 from export_assets.defs.shares import share_of
+from export_assets.defs.tags import asset_tags
 from export_assets.defs.wording import counted
 from export_assets.engine.archiving.match_archives import MatchArchiver, MatchOrder, MatchOutcome
 from export_assets.engine.archiving.offloading import Offloader, OffloadOutcome
@@ -59,7 +61,13 @@ def build_archives(source: ConfiguredSource, *, retry_seconds: float) -> list[dg
     return [_build_matches(source, retry_seconds), _build_offload(source, retry_seconds)]
 
 
-def _spec(source: ConfiguredSource, key: dg.AssetKey, description: str) -> dg.AssetSpec:
+def _spec(
+    source: ConfiguredSource,
+    key: dg.AssetKey,
+    description: str,
+    *,
+    written_by: Callable[..., Any],
+) -> dg.AssetSpec:
     name = source.name
     tables = [table for table in _TABLES if table in log_tables(source)]
     return dg.AssetSpec(
@@ -71,8 +79,9 @@ def _spec(source: ConfiguredSource, key: dg.AssetKey, description: str) -> dg.As
         group_name=name,
         kinds={"zip", "logs"},
         owners=list(source.config.owners),
-        tags={"export_assets/source": tag_value(name)},
+        tags=asset_tags(source, fmt="archive"),
         description=description,
+        metadata=code_references(source, "log", written_by=written_by),
     )
 
 
@@ -92,6 +101,7 @@ def _build_matches(source: ConfiguredSource, retry_seconds: float) -> dg.AssetsD
         key,
         "Everything of one match in one closed zip: its logs, a database as of one moment, and "
         "exports of exactly these logs. A partition is the id of a match.",
+        written_by=MatchArchiver.archive,
     )
 
     @dg.multi_asset(
@@ -139,6 +149,7 @@ def _build_offload(source: ConfiguredSource, retry_seconds: float) -> dg.AssetsD
             if offload.delete
             else "The logs stay where they are."
         ),
+        written_by=Offloader.offload,
     )
 
     @dg.multi_asset(

@@ -2,9 +2,10 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import (
@@ -45,6 +46,9 @@ from export_assets.defs.verifying import build_verify_job
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import ConfigError
 
+Resources = Mapping[str, Any]
+"""Dagster's resources by name."""
+
 
 @dataclass(kw_only=True)
 class _Parts:
@@ -59,12 +63,18 @@ class _Parts:
 
 
 def build_definitions(
-    workspace: Workspace, *, retry_seconds: float = RETRY_SECONDS
+    workspace: Workspace,
+    *,
+    only: Collection[str] | None = None,
+    resources: Resources | None = None,
+    retry_seconds: float = RETRY_SECONDS,
 ) -> dg.Definitions:
     """Return assets, checks, sensors, schedules and jobs of every configured source.
 
     Args:
         workspace: The loaded project.
+        only: The names of the only sources described; None for all.
+        resources: Those of the project, where it has other definitions beside these.
         retry_seconds: How long the first retry of an error that may pass waits.
     """
     parts = _Parts()
@@ -72,19 +82,55 @@ def build_definitions(
     switches = settings.automation
     with _knowingly():
         for source in workspace.configured():
-            _add_source(parts, workspace, source, retry_seconds)
-        parts.assets += build_catalog(workspace)
+            if only is None or source.name in only:
+                _add_source(parts, workspace, source, retry_seconds)
         if parts.tables or parts.roots:
-            parts.sensors.append(
-                build_elsewhere_sensor(
-                    parts.tables, parts.roots, parts.sets, on=switches.published_elsewhere
-                )
+            elsewhere = build_elsewhere_sensor(
+                parts.tables, parts.roots, parts.sets, on=switches.published_elsewhere
             )
-        parts.sensors.append(build_conditions_sensor(on=switches.conditions))
-        parts.sensors += build_notification_sensors(settings.notify, on=switches.notifications)
-        history = build_history_job(settings.keep_runs_days, on=switches.dagster_prune)
-        parts.jobs.append(history.job)
-        parts.schedules.append(history.schedule)
+            parts.sensors.append(elsewhere)
+        _add_common(parts, workspace)
+    return _definitions(parts, resources or build_resources(workspace))
+
+
+def build_source_definitions(
+    workspace: Workspace, name: str, *, resources: Resources, common: bool
+) -> dg.Definitions:
+    """Return what belongs to the source *name* alone, beside other definitions of the location.
+
+    Args:
+        workspace: The loaded project.
+        name: The source.
+        resources: Those of the project, the same objects for each of its sources.
+        common: Whether to add what belongs to no source: the catalogue, notifications, the sensor
+            of automation conditions, the job that keeps Dagster's history short.
+    """
+    parts = _Parts()
+    with _knowingly():
+        _add_source(parts, workspace, workspace.source(name), RETRY_SECONDS)
+        if parts.tables or parts.roots:
+            elsewhere = build_elsewhere_sensor(
+                parts.tables,
+                parts.roots,
+                parts.sets,
+                name=f"{name}_published_elsewhere",
+                on=workspace.project.settings.automation.published_elsewhere,
+            )
+            parts.sensors.append(elsewhere)
+        if common:
+            _add_common(parts, workspace)
+    return _definitions(parts, resources)
+
+
+def build_resources(workspace: Workspace) -> Resources:
+    """Return the resources of the project."""
+    return {
+        "sources": build_sources_resource(workspace),
+        "catalog": build_catalog_resource(workspace),
+    }
+
+
+def _definitions(parts: _Parts, resources: Resources) -> dg.Definitions:
     _refuse_namesakes(parts)
     return dg.Definitions(
         assets=parts.assets,
@@ -92,10 +138,7 @@ def build_definitions(
         jobs=parts.jobs,
         schedules=parts.schedules,
         sensors=parts.sensors,
-        resources={
-            "sources": build_sources_resource(workspace),
-            "catalog": build_catalog_resource(workspace),
-        },
+        resources=resources,
         # A run is one step per table; processes per step would cost seconds and split the snapshot.
         executor=dg.in_process_executor,
     )
@@ -113,6 +156,17 @@ def _refuse_namesakes(parts: _Parts) -> None:
         if twice:
             msg = f"{twice[0]}: two {kind} would be called so; call a source or a table otherwise"
             raise ConfigError(msg)
+
+
+def _add_common(parts: _Parts, workspace: Workspace) -> None:
+    settings = workspace.project.settings
+    switches = settings.automation
+    parts.assets += build_catalog(workspace)
+    parts.sensors.append(build_conditions_sensor(on=switches.conditions))
+    parts.sensors += build_notification_sensors(settings.notify, on=switches.notifications)
+    history = build_history_job(settings.keep_runs_days, on=switches.dagster_prune)
+    parts.jobs.append(history.job)
+    parts.schedules.append(history.schedule)
 
 
 @contextmanager

@@ -14,12 +14,14 @@ from typing import Any
 import dagster as dg
 
 from export_assets.config.bundles import BundleConfig
+from export_assets.defs.code_references import code_references
 from export_assets.defs.held import RunSources
 from export_assets.defs.metadata import Metadata
-from export_assets.defs.names import op_part, source_table_key, tag_value
+from export_assets.defs.names import op_part, source_table_key
 from export_assets.defs.pools import RETRY_SECONDS, reading_pool, retry_policy
 from export_assets.defs.run_config import OVERWRITE
 from export_assets.defs.shapes import unexpected
+from export_assets.defs.tags import asset_tags
 from export_assets.defs.whole import check_result, describe_whole, examine, version_of
 from export_assets.engine.bundle import Bundler, BundleReport
 from export_assets.engine.bundle_request import BundleRequest
@@ -118,16 +120,13 @@ def build_bundles(root: BundleRoot, *, retry_seconds: float = RETRY_SECONDS) -> 
     """Return the asset of the bundles of *root*, with its check."""
     spec = dg.AssetSpec(
         root.key,
-        deps=[source_table_key(root.source, root.table)],
+        deps=[source_table_key(root.source, table) for table in _tables(root)],
         group_name=root.source,
         kinds={"json", root.configured.url.kind},
         owners=list(root.configured.config.owners),
-        tags={
-            "export_assets/source": tag_value(root.source),
-            "export_assets/table": tag_value(root.table),
-            "export_assets/format": BUNDLE,
-        },
+        tags=asset_tags(root.configured, root.table, BUNDLE),
         description=_description(root),
+        metadata=code_references(root.configured, "bundles", root.table, written_by=Bundler.export),
     )
     check = dg.AssetCheckSpec(
         CHECK,
@@ -157,6 +156,21 @@ def build_bundles(root: BundleRoot, *, retry_seconds: float = RETRY_SECONDS) -> 
             yield _checked(root, keys)
 
     return bundle
+
+
+def _tables(root: BundleRoot) -> list[str]:
+    """Return the root, and what it reaches by configured relations; the rest is found by a run."""
+    follow, config = root.rules.follow, root.configured.config
+    left_out = {*root.rules.exclude, *unexpected(root.configured)}
+    down = [(one.parent_table, one.child_table) for one in config.relations]
+    up = [(child, parent) for parent, child in down]
+    found = [root.table]
+    for way in ([down] if follow != "parents" else []) + ([up] if follow != "children" else []):
+        for table in found:  # which grows as it is walked over
+            found += [
+                to for of, to in way if of == table and to not in found and to not in left_out
+            ]
+    return list(dict.fromkeys(found))
 
 
 def _description(root: BundleRoot) -> str:

@@ -56,9 +56,11 @@ def build_catalog(workspace: Workspace) -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         key=KEY,
-        kinds={"duckdb"},
-        description=f"`{CATALOG}`: a view for every published table, in a schema per source. "
-        "Refreshed by every run that publishes.",
+        group_name="catalog",
+        kinds={"duckdb", "view"},
+        tags={"export_assets/format": "catalog"},
+        description=f"`{CATALOG}`: a view for every published table, in a schema per source, with "
+        "a row per row of the table. Refreshed by every run that publishes.",
     )
     def catalog(sources: dg.ResourceParam[RunSources]) -> dg.MaterializeResult[Any]:
         root = sources.workspace.project.settings.exports_dir

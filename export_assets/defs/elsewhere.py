@@ -92,8 +92,9 @@ def build_elsewhere_sensor(
     sets: Sequence[SetAsset] = (),
     *,
     on: bool = True,
+    name: str = "published_elsewhere",
 ) -> dg.SensorDefinition:
-    """Return the sensor `published_elsewhere` over *tables*, bundles of *roots* and *sets*."""
+    """Return the sensor called *name* over *tables*, bundles of *roots* and *sets*."""
 
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         seen = read_cursor(context.cursor)
@@ -111,7 +112,7 @@ def build_elsewhere_sensor(
         )
 
     return dg.SensorDefinition(
-        name="published_elsewhere",
+        name=name,
         evaluation_fn=look,
         asset_selection=dg.AssetSelection.assets(*(key for table in tables for key in table.keys)),
         minimum_interval_seconds=SECONDS,

@@ -7,15 +7,18 @@ from typing import Any
 import dagster as dg
 
 from export_assets.defs.checks import build_check_specs
+from export_assets.defs.code_references import code_references
 from export_assets.defs.conditions import condition_of
 from export_assets.defs.export_step import run_table
 from export_assets.defs.freshness import freshness_policy_of
 from export_assets.defs.held import RunSources
+from export_assets.defs.lineage import lineage_of_export
 from export_assets.defs.metadata import shape_schema
-from export_assets.defs.names import source_table_key, tag_value
+from export_assets.defs.names import source_table_key
 from export_assets.defs.pools import RETRY_SECONDS, reading_pool, retry_policy
 from export_assets.defs.run_config import TABLE_CHOICES, ExportChoices, check_window, choices_of
 from export_assets.defs.table import TableExport
+from export_assets.defs.tags import asset_tags
 from export_assets.errors import UsageError
 from export_assets.formats.registry import format_named
 from export_assets.tables.partitions import ExportPartitions, TimePartitions
@@ -85,25 +88,21 @@ def _chosen(context: dg.AssetExecutionContext, table: TableExport) -> ExportChoi
 
 
 def _build_spec(table: TableExport, fmt: str) -> dg.AssetSpec:
-    config = table.configured.config
-    partitions = table.partitions
-    tags = {
-        "export_assets/source": tag_value(table.source),
-        "export_assets/table": tag_value(table.name),
-        "export_assets/format": fmt,
+    source, shape, format_ = table.configured, table.shape, format_named(fmt)
+    metadata: dict[str, Any] = {
+        "dagster/table_name": f"{table.source}.{table.name}",
+        **code_references(source, "tables", table.name, written_by=format_.open),
+        **lineage_of_export(table.source, shape),
     }
-    if isinstance(partitions, TimePartitions):
-        tags["export_assets/every"] = partitions.every
-    metadata: dict[str, Any] = {"dagster/table_name": f"{table.source}.{table.name}"}
-    if table.shape.columns:
-        metadata["dagster/column_schema"] = shape_schema(table.shape)
+    if shape.shown:
+        metadata["dagster/column_schema"] = shape_schema(shape)
     return dg.AssetSpec(
         table.key(fmt),
         deps=[source_table_key(table.source, table.name)],
         group_name=table.source,
-        kinds={"polars", format_named(fmt).kind, table.configured.url.kind},
-        owners=list(config.owners),
-        tags=tags,
+        kinds={"polars", format_.kind, source.url.kind},
+        owners=list(source.config.owners),
+        tags=asset_tags(source, table.name, fmt, partitions=table.partitions),
         description=describe_table(table, fmt),
         code_version=table.code_version(fmt),
         freshness_policy=freshness_policy_of(table),
@@ -128,10 +127,10 @@ def describe_table(table: TableExport, fmt: str) -> str:
         lines.append(
             f"A row is identified by {', '.join(f'`{one}`' for one in shape.primary_key)}."
         )
-    if shape.columns:
+    if shape.shown:
         lines += ["", "| column | type | |", "|---|---|---|"]
         lines += [
             f"| `{column.name}` | {column.type} | {column.description.replace('|', ' ')} |"
-            for column in shape.columns
+            for column in shape.shown
         ]
     return "\n".join(lines)

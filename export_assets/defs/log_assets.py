@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import dagster as dg
 
+from export_assets.defs.code_references import code_references
 from export_assets.defs.findings import Finding
 from export_assets.defs.held import RunSources
 from export_assets.defs.log_checks import (
@@ -25,10 +26,12 @@ from export_assets.defs.log_checks import (
     judge_bytes,
     judge_share,
 )
-from export_assets.defs.names import logs_key, segments_key, source_table_key, tag_value
+from export_assets.defs.metadata import shape_schema
+from export_assets.defs.names import logs_key, segments_key, source_table_key
 from export_assets.defs.partitions import build_partitions, place_of
 from export_assets.defs.pools import pool_of, retry_policy
-from export_assets.defs.shapes import TableShape, partitions_of
+from export_assets.defs.shapes import TableShape, described_table, partitions_of
+from export_assets.defs.tags import asset_tags, column_tags
 from export_assets.engine.logs.due import EVERYTHING, Due, Reading, find_due, keep_due, read_due
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.run import Exporter
@@ -173,9 +176,12 @@ def _build_logs(source: ConfiguredSource) -> dg.AssetsDefinition:
         group_name=name,
         kinds={"jsonl", "logs"},
         owners=list(source.config.owners),
-        tags={"export_assets/source": tag_value(name)},
-        description=source.config.description or f"Log files of `{name}`.",
-        metadata={"path": dg.MetadataValue.path(source.url.path or "")},
+        tags=asset_tags(source),
+        description=_describe_logs(source),
+        metadata={
+            "path": dg.MetadataValue.path(source.url.path or ""),
+            **code_references(source, "log"),
+        },
     )
 
     @dg.multi_observable_source_asset(  # type: ignore[untyped-decorator]  # Dagster's own lack
@@ -196,6 +202,12 @@ def _build_logs(source: ConfiguredSource) -> dg.AssetsDefinition:
         )
 
     return cast("dg.AssetsDefinition", observe_logs)
+
+
+def _describe_logs(source: ConfiguredSource) -> str:
+    what = source.config.description or f"Logs of `{source.name}`."
+    files = ", ".join(f"`{pattern}`" for pattern in source.config.log.files)
+    return f"{what}\n\nThe log files as they lie there: {files}, at any depth. A record is a line."
 
 
 def _build_reading(
@@ -233,26 +245,32 @@ def _build_reading(
 
 
 def _read_specs(source: ConfiguredSource) -> list[dg.AssetSpec]:
-    name = source.name
+    name, quarantine = source.name, described_table(source, QUARANTINE.name)
     shared: dict[str, Any] = {
         "deps": [logs_key(name)],
         "group_name": name,
         "owners": list(source.config.owners),
-        "tags": {"export_assets/source": tag_value(name)},
     }
     return [
         dg.AssetSpec(
             segments_key(name),
             kinds={"polars", "parquet", "logs"},
-            description="What was read of the logs, every line once. All tables are made of it, "
-            "whichever logs are still there.",
+            description="What was read of the logs: one row per line that is a record, every line "
+            "once. All tables are made of it, whichever logs are still there.",
+            tags=asset_tags(source, "segments"),
+            metadata=code_references(source, "log", written_by=_read),
             **shared,
         ),
         dg.AssetSpec(
             source_table_key(name, QUARANTINE.name),
             kinds={"logs", "table"},
-            description=source.config.table(QUARANTINE.name).description
-            or "Lines of the logs that are no records, with place and reason.",
+            description=f"{quarantine.description}\n\nOne row per line that was refused.",
+            tags={**asset_tags(source, QUARANTINE.name), **column_tags(quarantine)},
+            metadata={
+                "dagster/table_name": f"{name}.{QUARANTINE.name}",
+                "dagster/column_schema": shape_schema(quarantine),
+                **code_references(source, "tables", QUARANTINE.name, written_by=_read),
+            },
             **shared,
         ),
     ]

@@ -106,7 +106,7 @@ def describe_changes(records: Sequence[ExportRecord | None]) -> Metadata:
 
 def describe_columns(table: TableExport, manifest: Manifest) -> Metadata:
     """Return schema and lineage, which all partitions of one run share."""
-    described = {column.name: column.description for column in table.shape.columns}
+    described = {column.name: column.description for column in table.shape.shown}
     return {
         "dagster/column_schema": dg.MetadataValue.table_schema(
             column_schema(manifest.columns, manifest.primary_key, described)
@@ -160,7 +160,7 @@ def shape_schema(shape: TableShape) -> dg.TableSchema:
                     nullable=column.nullable, unique=shape.primary_key == (column.name,)
                 ),
             )
-            for column in shape.columns
+            for column in shape.shown
         ]
     )
 

@@ -9,12 +9,15 @@ from typing import Any
 
 import dagster as dg
 
+from export_assets.defs.code_references import code_references
 from export_assets.defs.held import RunSources
+from export_assets.defs.lineage import lineage_of_set
 from export_assets.defs.metadata import Metadata
-from export_assets.defs.names import export_key, op_part, source_table_key, tag_value
+from export_assets.defs.names import export_key, op_part, source_table_key
 from export_assets.defs.pools import RETRY_SECONDS, reading_pool, retry_policy
 from export_assets.defs.run_config import OVERWRITE
 from export_assets.defs.table import TableExport
+from export_assets.defs.tags import asset_tags
 from export_assets.defs.whole import check_result, describe_whole, examine, version_of
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest, Run
@@ -112,12 +115,16 @@ def build_set(
         group_name=asset.source,
         kinds={"file", asset.configured.url.kind},
         owners=list(asset.configured.config.owners),
-        tags={
-            "export_assets/source": tag_value(asset.source),
-            "export_assets/table": tag_value(asset.one.name),
-            "export_assets/format": SET,
-        },
+        tags=asset_tags(asset.configured, asset.one.name, SET),
         description=_description(asset),
+        metadata={
+            **code_references(asset.configured, "sets", asset.one.name, written_by=Exporter.export),
+            **lineage_of_set(
+                asset.source,
+                asset.one,
+                {one.name: [column.name for column in one.shape.shown] for one in tables},
+            ),
+        },
     )
     check = dg.AssetCheckSpec(
         CHECK,

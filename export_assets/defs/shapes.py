@@ -8,7 +8,7 @@ or the first partition open is the source opened, once; what it said is kept in
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime
 import msgspec
 
 from export_assets.config.models import EVERY_OTHER
+from export_assets.defs.declared import annotated, declared_tables
 from export_assets.engine.memory import STATE, SourceState
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.tables import define_views, plan_schema
@@ -32,6 +33,7 @@ from export_assets.tables.partitions import (
     Partitions,
     TimePartitions,
 )
+from export_assets.tables.schema import Column, TableSchema
 from export_assets.translate import translate
 
 log = logging.getLogger(__name__)
@@ -54,8 +56,15 @@ class TableShape(msgspec.Struct, frozen=True, kw_only=True):
     """Empty where nobody has looked yet."""
     primary_key: tuple[str, ...] = ()
     description: str = ""
+    declared: tuple[ColumnShape, ...] = ()
+    """What is known without looking, where nobody has: types may turn out to be others."""
     first: str | None = None
     """Day of the earliest row, where the configuration names no first partition."""
+
+    @property
+    def shown(self) -> tuple[ColumnShape, ...]:
+        """The columns as far as anything is known of them."""
+        return self.columns or self.declared
 
 
 class _Cache(msgspec.Struct, kw_only=True):
@@ -92,7 +101,11 @@ def known_tables(workspace: Workspace, source: ConfiguredSource) -> KnownTables:
     names = list(dict.fromkeys([*found, *published] if open_ended else []))
     chosen = [name for name in names if config.selects(name)]
     chosen += [name for name in named if name not in chosen and name not in unexpected(source)]
-    tables = [_shape(name, found.get(name), published.get(name), source) for name in chosen]
+    declared = declared_tables(source)
+    tables = [
+        _described(source, _shape(name, found.get(name), published.get(name)), declared.get(name))
+        for name in chosen
+    ]
     for warning in warnings:
         log.warning(warning)
     return KnownTables(tables=tables, warnings=warnings)
@@ -166,19 +179,10 @@ def _look(source: ConfiguredSource) -> list[TableShape]:
                     facts = snapshot.facts(name, plan.time_column, config.assume_timezone)
                     first = f"{facts.first.astimezone(UTC):%F}" if facts.first else None
                 schema = plan.schema.select(plan.exported)
-                columns = tuple(
-                    ColumnShape(
-                        name=column.name,
-                        type=str(column.logical),
-                        nullable=column.nullable,
-                        description=column.description,
-                    )
-                    for column in schema.columns
-                )
                 tables.append(
                     TableShape(
                         name=name,
-                        columns=columns,
+                        columns=tuple(map(_column, schema.columns)),
                         primary_key=schema.primary_key,
                         description=schema.description,
                         first=first,
@@ -236,11 +240,13 @@ def _published(store: LocalStore, source: ConfiguredSource) -> dict[str, Manifes
     return found
 
 
-def _shape(
-    name: str, cached: TableShape | None, manifest: Manifest | None, source: ConfiguredSource
-) -> TableShape:
+def described_table(source: ConfiguredSource, name: str) -> TableShape:
+    """Return what is known of a table that is not exported, without looking at it."""
+    return _described(source, TableShape(name=name), declared_tables(source).get(name))
+
+
+def _shape(name: str, cached: TableShape | None, manifest: Manifest | None) -> TableShape:
     shape = cached or TableShape(name=name)
-    config = source.config.table(name)
     if manifest is not None:
         known = {column.name: column.description for column in shape.columns}
         columns = tuple(
@@ -248,11 +254,45 @@ def _shape(
                 name=column.name,
                 type=column.logical_type,
                 nullable=column.nullable,
-                description=config.column_descriptions.get(column.name, known.get(column.name, "")),
+                description=known.get(column.name, ""),
             )
             for column in manifest.columns
         )
         shape = msgspec.structs.replace(
             shape, columns=columns, primary_key=manifest.primary_key or shape.primary_key
         )
-    return msgspec.structs.replace(shape, description=config.description or shape.description)
+    return shape
+
+
+def _described(
+    source: ConfiguredSource, shape: TableShape, declared: TableSchema | None
+) -> TableShape:
+    """Return *shape* with the descriptions of the configuration, else of the system."""
+    names = [column.name for column in shape.columns] or (declared.names if declared else ())
+    schemas = [annotated(source, shape.name, names), *([declared] if declared else [])]
+    texts = {one.name: one.description for schema in schemas for one in schema.columns}
+    texts |= source.config.table(shape.name).column_descriptions
+    of_table = next((schema.description for schema in schemas if schema.description), "")
+    return msgspec.structs.replace(
+        shape,
+        columns=tuple(_with_text(column, texts) for column in shape.columns),
+        declared=tuple(_with_text(_column(one), texts) for one in declared.columns)
+        if declared
+        else (),
+        primary_key=shape.primary_key or (declared.primary_key if declared else ()),
+        description=source.config.table(shape.name).description or shape.description or of_table,
+    )
+
+
+def _column(column: Column) -> ColumnShape:
+    return ColumnShape(
+        name=column.name,
+        type=str(column.logical),
+        nullable=column.nullable,
+        description=column.description,
+    )
+
+
+def _with_text(column: ColumnShape, texts: Mapping[str, str]) -> ColumnShape:
+    text = texts.get(column.name) or column.description
+    return msgspec.structs.replace(column, description=text)

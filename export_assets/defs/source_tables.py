@@ -8,7 +8,9 @@ from typing import Any, cast
 
 import dagster as dg
 
+from export_assets.defs.code_references import code_references
 from export_assets.defs.held import RunSources
+from export_assets.defs.lineage import lineage_of_table
 from export_assets.defs.log_assets import (
     build_log_assets,
     is_log_source,
@@ -19,7 +21,8 @@ from export_assets.defs.log_assets import (
 from export_assets.defs.metadata import shape_schema
 from export_assets.defs.names import source_table_key, tag_value
 from export_assets.defs.pools import pool_of, retry_policy
-from export_assets.defs.shapes import TableShape
+from export_assets.defs.shapes import TableShape, described_table
+from export_assets.defs.tags import asset_tags, column_tags
 from export_assets.engine.system import Step, StepReport
 from export_assets.engine.workspace import ConfiguredSource, need_system
 from export_assets.translate import one_line, translate
@@ -55,7 +58,7 @@ def build_source_tables(
     by_name = {shape.name: shape for shape in shapes}
     observed = observed_tables(source, shapes)
     built = [_build_step(source, step, by_name, retry_seconds) for step in steps_of(source)]
-    specs = [_spec(source, by_name.get(name, TableShape(name=name))) for name in observed]
+    specs = [_spec(source, by_name.get(name) or described_table(source, name)) for name in observed]
     if is_log_source(source):
         return built + build_log_assets(source, shapes, specs, retry_seconds=retry_seconds)
     return [*built, _build_observation(source, specs)] if specs else built
@@ -86,7 +89,8 @@ def _build_observation(
 def _build_step(
     source: ConfiguredSource, step: Step, shapes: dict[str, TableShape], retry_seconds: float
 ) -> dg.AssetsDefinition:
-    spec = _spec(source, shapes.get(step.table, TableShape(name=step.table)))
+    shape = shapes.get(step.table) or described_table(source, step.table)
+    spec = _spec(source, shape, filled=True)
 
     @dg.asset(
         key=spec.key,
@@ -134,16 +138,21 @@ def _version(
     return dg.DataVersion(fingerprint)
 
 
-def _spec(source: ConfiguredSource, shape: TableShape) -> dg.AssetSpec:
-    metadata: dict[str, Any] = {"dagster/table_name": f"{source.name}.{shape.name}"}
-    if shape.columns:
+def _spec(source: ConfiguredSource, shape: TableShape, *, filled: bool = False) -> dg.AssetSpec:
+    written_by = source.system.run_step if source.system is not None and filled else None
+    metadata: dict[str, Any] = {
+        "dagster/table_name": f"{source.name}.{shape.name}",
+        **code_references(source, "tables", shape.name, written_by=written_by),
+        **lineage_of_table(source, shape),
+    }
+    if shape.shown:
         metadata["dagster/column_schema"] = shape_schema(shape)
     return dg.AssetSpec(
         source_table_key(source.name, shape.name),
         group_name=source.name,
         kinds={source.url.kind, "table"},
         owners=list(source.config.owners),
-        tags={"export_assets/source": tag_value(source.name)},
-        description=shape.description or f"Table `{shape.name}` of `{source.name}`.",
+        tags={**asset_tags(source, shape.name), **column_tags(shape)},
+        description=shape.description or f"One row per row of `{shape.name}` in `{source.name}`.",
         metadata=metadata,
     )

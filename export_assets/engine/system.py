@@ -177,6 +177,13 @@ class System(ABC):
         del environ
         return project
 
+    def lineage(self) -> Mapping[str, Mapping[str, Sequence[tuple[str, str]]]]:
+        """Return from which columns the columns of derived tables are made.
+
+        By table and column a sequence of table and column; what is not known is not said.
+        """
+        return {}
+
     def steps(self) -> Sequence[Step]:
         """Upstream steps, in the order they run."""
         return ()

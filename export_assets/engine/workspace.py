@@ -44,6 +44,8 @@ class ConfiguredSource:
 
     home: Path = Path()
     """Where relative paths of the configuration start."""
+    path: Path | None = None
+    """The file that describes it, where one does."""
     only_logs: tuple[str, ...] = ()
     """Patterns of the paths of the only event logs that are read, privately; empty for all."""
 
@@ -215,6 +217,7 @@ class Workspace:
             temp_dir=self.project.settings.temp_dir,
             exports=self.project.settings.exports_dir,
             home=self.project.settings.home,
+            path=loaded.path,
         )
 
     def _ad_hoc(self, address: str, base: Path, other: str | None) -> ConfiguredSource:

@@ -124,12 +124,17 @@ def _refuse_taken(name: str, path: Path, settings: "Settings") -> None:
     Raises:
         UsageError: It is.
     """
+    from export_assets.config.components import component_files
     from export_assets.config.load import read_source_file
     from export_assets.errors import ConfigError
     from export_assets.systems.files import builtin_files
 
     if name in builtin_files():
         msg = f"{name}: is a built-in system; choose another name with --name"
+        raise UsageError(msg)
+    described = next((one for one in component_files(settings.home) if one.name == name), None)
+    if described is not None:
+        msg = f"{name}: is already described by {described.shown}; choose another name with --name"
         raise UsageError(msg)
     files = settings.sources_dir.glob("*.y*ml") if settings.sources_dir.is_dir() else ()
     for other in sorted(files):

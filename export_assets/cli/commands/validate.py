@@ -78,7 +78,8 @@ def _files(paths: list[Path]) -> list[str]:
     Raises:
         ConfigError: One line for each thing that is wrong in any of them.
     """
-    from export_assets.config.load import load_source
+    from export_assets.config.components import source_files
+    from export_assets.config.load import settle_source
     from export_assets.config.settings import SETTINGS_FILE, load_settings
     from export_assets.systems.files import builtin_files
 
@@ -94,16 +95,23 @@ def _files(paths: list[Path]) -> list[str]:
                 load_settings(path.parent, environ=os.environ)
                 names.append(SETTINGS_FILE)
                 continue
-            loaded = load_source(path, environ=os.environ, systems=builtin_files())
+            files = source_files(path)
         except ConfigError as error:
             lines += str(error).splitlines()
             continue
-        if loaded.unset_url:
-            lines.append(loaded.unset_url)
-        names.append(loaded.config.source)
-        configs[str(path)] = loaded.config
-        if loaded.config.system is not None and loaded.config.system not in builtin_files():
-            lines.append(f"{path}: system: no built-in system {loaded.config.system!r}")
+        for file in files:
+            try:
+                loaded = settle_source(file, environ=os.environ, systems=builtin_files())
+            except ConfigError as error:
+                lines += str(error).splitlines()
+                continue
+            if loaded.unset_url:
+                lines.append(loaded.unset_url)
+            names.append(loaded.config.source)
+            configs[file.shown] = loaded.config
+            system = loaded.config.system
+            if system is not None and system not in builtin_files():
+                lines.append(f"{file.shown}: system: no built-in system {system!r}")
     if lines:
         raise ConfigError("\n".join(lines))
     _refuse_wrong_options(configs, {name: name for name in configs})

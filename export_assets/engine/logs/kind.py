@@ -33,6 +33,10 @@ class LogTable(ABC):
     def schema(self, view: SegmentView) -> TableSchema:
         """Return the table's columns."""
 
+    def declared(self) -> TableSchema | None:
+        """Return the columns that are known before any log was read, None where none are."""
+        return None
+
     @abstractmethod
     def frames(
         self, view: SegmentView, window: Window, columns: Sequence[str]

@@ -29,6 +29,10 @@ class QuarantineTable(LogTable):
         del view
         return QUARANTINE
 
+    def declared(self) -> TableSchema:
+        """Return the columns of quarantined lines."""
+        return QUARANTINE
+
     def frames(
         self, view: SegmentView, window: Window, columns: Sequence[str]
     ) -> Iterator[pl.DataFrame]:

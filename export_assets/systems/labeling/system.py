@@ -1,6 +1,7 @@
 """What is peculiar to `labeling` beyond its YAML, as the engine's seam wants it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from export_assets.config.urls import SourceUrl
 from export_assets.engine.system import System
 from export_assets.errors import UsageError
 from export_assets.systems.labeling.schema import CURRENT, every_generation, known_columns
+from export_assets.tables.schema import TableSchema
 
 if TYPE_CHECKING:
     from export_assets.engine.sets.spec import ExportSet
@@ -54,6 +56,17 @@ class LabelingSystem(System):
     def known_columns(self) -> Mapping[str, frozenset[str]]:
         """Return the columns of all generations."""
         return known_columns()
+
+    def annotate(self, schema: TableSchema) -> TableSchema:
+        """Describe table and columns."""
+        from export_assets.systems.labeling.descriptions import TABLES, describe_column
+
+        columns = tuple(
+            replace(one, description=one.description or describe_column(schema.name, one.name))
+            for one in schema.columns
+        )
+        text = schema.description or TABLES.get(schema.name, "")
+        return replace(schema, columns=columns, description=text)
 
     def functions(self, config: SourceConfig) -> Mapping[str, Callable[[object], int | None]]:
         """Return what looks for the files of images, where their directory is configured."""

@@ -33,6 +33,10 @@ class EventTable(LogTable):
         del view
         return EVENTS
 
+    def declared(self) -> TableSchema:
+        """Return the normalised event model."""
+        return EVENTS
+
     def frames(
         self, view: SegmentView, window: Window, columns: Sequence[str]
     ) -> Iterator[pl.DataFrame]:

@@ -68,6 +68,10 @@ class RunTable(LogTable):
         del view
         return RUNS
 
+    def declared(self) -> TableSchema:
+        """Return the columns of runs."""
+        return RUNS
+
     def frames(
         self, view: SegmentView, window: Window, columns: Sequence[str]
     ) -> Iterator[pl.DataFrame]:

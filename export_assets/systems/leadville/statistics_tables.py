@@ -54,6 +54,10 @@ class SessionTable(LogTable):
         del view
         return SESSION_STATISTICS
 
+    def declared(self) -> TableSchema:
+        """Return the columns of the statistics."""
+        return SESSION_STATISTICS
+
     def frames(
         self, view: SegmentView, window: Window, columns: Sequence[str]
     ) -> Iterator[pl.DataFrame]:
@@ -77,6 +81,10 @@ class MatchTable(LogTable):
     def schema(self, view: SegmentView) -> TableSchema:
         """Return the columns of the statistics."""
         del view
+        return MATCH_STATISTICS
+
+    def declared(self) -> TableSchema:
+        """Return the columns of the statistics."""
         return MATCH_STATISTICS
 
     def frames(

@@ -61,6 +61,12 @@ class LeadvilleSystem(System):
             raise UsageError(msg)
         return found
 
+    def lineage(self) -> Mapping[str, Mapping[str, Sequence[tuple[str, str]]]]:
+        """Return what derived columns are made of."""
+        from export_assets.systems.leadville.lineage import LINEAGE
+
+        return LINEAGE
+
     def settle(self, project: Project, environ: Mapping[str, str]) -> Project:
         """Return *project* with the block `data_export` of the application's JSON files.
 

@@ -5,10 +5,10 @@ from typing import Final
 from export_assets.systems.tandem.schema import BASAL_DELIVERIES, CGM_READINGS, EVENTS, RAW_EVENTS
 
 TABLE_DESCRIPTIONS: Final[dict[str, str]] = {
-    CGM_READINGS: "Glucose readings of the continuous sensor, one about every five minutes.",
-    BASAL_DELIVERIES: "Basal insulin rates in force, one row about every five minutes.",
-    EVENTS: "Everything the pump logged, one row per event, with its decoded payload.",
-    RAW_EVENTS: "The pump's log entries as they were fetched, bytes included.",
+    CGM_READINGS: "One row per glucose reading of the sensor, one about every five minutes.",
+    BASAL_DELIVERIES: "One row per report of basal rates, one about every five minutes.",
+    EVENTS: "One row per event: everything the pump logged, with its decoded payload.",
+    RAW_EVENTS: "One row per entry of the pump's log as it was fetched, bytes included.",
 }
 
 COLUMN_DESCRIPTIONS: Final[dict[str, dict[str, str]]] = {

@@ -79,6 +79,12 @@ class TandemSystem(System):
         text = TABLE_DESCRIPTIONS.get(schema.name, schema.description)
         return replace(schema, columns=columns, description=text)
 
+    def lineage(self) -> Mapping[str, Mapping[str, Sequence[tuple[str, str]]]]:
+        """Return what derived columns are made of."""
+        from export_assets.systems.tandem.lineage import LINEAGE
+
+        return LINEAGE
+
     def steps(self) -> Sequence[Step]:
         """Return the pipeline: events, then readings and deliveries."""
         return _STEPS

@@ -52,6 +52,12 @@ class WeightsSystem(System):
 
         return tuple(table.name for table in TABLES)
 
+    def lineage(self) -> Mapping[str, Mapping[str, Sequence[tuple[str, str]]]]:
+        """Return what the summary is made of; all else is made of files, which have no columns."""
+        from export_assets.systems.weights.lineage import LINEAGE
+
+        return LINEAGE
+
     def states(self, config: SourceConfig, directory: Path) -> "StateKind | None":
         """Return what the state files are.
 

@@ -98,6 +98,15 @@ class GeneralEvents(LogTable):
             description="Everything that was logged, one row per line.",
         )
 
+    def declared(self) -> TableSchema:
+        """Return the columns that every event has; which others there are, the lines decide."""
+        return TableSchema(
+            name=self.name,
+            columns=(*_BEFORE, _EXTRA, *_AFTER),
+            primary_key=("event_id",),
+            description="One row per line that was logged.",
+        )
+
     def fields(self, view: SegmentView) -> Sequence[Field]:
         """Return the keys that become columns: those declared, or else all there are."""
         if self._of is view:

@@ -1,0 +1,1 @@
+"""Components of this checkout: `dg scaffold defs export_assets.ExportSource NAME` adds one."""
