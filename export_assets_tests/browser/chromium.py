@@ -1,8 +1,8 @@
 """A Chromium for the tests: one that is installed, else Debian's, unpacked for the tests alone.
 
-Nothing is installed and no right is needed: apt works in directories of its own and is told what the
-machine has, so that it downloads `chromium` and only those of its libraries that are missing; what
-it downloaded, and checked as always, is unpacked beside the virtual environment.
+Nothing is installed and no right is needed: apt works in directories of its own and is told what
+the machine has, so that it downloads `chromium` and only those of its libraries that are missing;
+what it downloaded, and checked as always, is unpacked into the virtual environment.
 """
 
 import fcntl

@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, ViewportSize, sync_playwright
 
 from export_assets_tests.browser.chromium import FLAGS, NoChromium, find_chromium
 from export_assets_tests.browser.dagster_ui import DagsterUi, Shots
-from export_assets_tests.browser.project import Project, make_project
+from export_assets_tests.browser.project import DAYS, ORDERS, Project, make_project
 from export_assets_tests.end_to_end.ui import Ui, serving
 
 SHOTS = "EXPORT_ASSETS_SCREENSHOTS"
 """Environment variable with the directory that screenshots go to; none are taken without it."""
-WINDOW = {"width": 1200, "height": 750}
+WINDOW: ViewportSize = {"width": 1200, "height": 750}
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,7 @@ def browser() -> Iterator[Browser]:
         try:
             launched = playwright.chromium.launch(
                 executable_path=chromium.program,
-                env=os.environ | dict(chromium.environment),
+                env={**os.environ, **chromium.environment},
                 # A name of somebody else's that leads here, as after rebinding.
                 args=[*FLAGS, "--host-resolver-rules=MAP rebound.example 127.0.0.1"],
             )
@@ -70,3 +70,30 @@ def page(browser: Browser) -> Iterator[Page]:
 @pytest.fixture
 def ui(page: Page, served: Ui, shots: Shots) -> DagsterUi:
     return DagsterUi(page=page, address=f"http://127.0.0.1:{served.port}", shots=shots)
+
+
+@pytest.fixture(scope="session")
+def clicks(browser: Browser, served: Ui, shots: Shots) -> int:
+    """Launch a backfill of all days, from the first page of the UI; tell what it took.
+
+    Other tests look at other things while it waits for Dagster's daemon and runs.
+    """
+    with browser.new_context(viewport=WINDOW, timezone_id="UTC", locale="en-US") as context:
+        ui = DagsterUi(
+            page=context.new_page(), address=f"http://127.0.0.1:{served.port}", shots=shots
+        )
+        ui.open()
+        shots.take(ui.page, "tour-0-home")
+        ui.open_catalog()
+        link = ui.find_asset(ORDERS)
+        shots.take(ui.page, "tour-1-catalog")
+        ui.click(link)
+        shots.take(ui.page, "tour-2-asset")
+        dialog = ui.materialize()
+        shots.take(ui.page, "tour-3-partitions")
+        dialog.choose("All")
+        dialog.expect_partitions(DAYS)
+        shots.take(ui.page, "tour-4-all")
+        dialog.launch()
+        shots.take(ui.page, "tour-5-launched")
+        return ui.clicks

@@ -27,8 +27,8 @@ class Shots:
     def take(self, page: Page, name: str) -> None:
         """Keep what the window shows as `NAME.png`, once nothing is loading any more."""
         if self.directory is not None:
-            page.wait_for_load_state("networkidle")
-            expect(page.locator(".bp5-skeleton, .bp4-skeleton")).to_have_count(0)
+            page.wait_for_load_state("networkidle", timeout=PATIENCE)
+            expect(page.get_by_text("Loading...")).to_have_count(0, timeout=PATIENCE)
             # The mouse rests where it makes nothing light up.
             page.mouse.move(1, 1)
             page.wait_for_timeout(800)
@@ -87,9 +87,11 @@ class DagsterUi:
 
     def tab(self, name: str) -> Locator:
         """One of the tabs of an asset's page."""
-        return self.page.get_by_role("tab", name=name).or_(
-            self.page.get_by_role("link", name=name, exact=True)
-        ).last
+        return (
+            self.page.get_by_role("tab", name=name)
+            .or_(self.page.get_by_role("link", name=name, exact=True))
+            .last
+        )
 
     def materialize(self) -> "LaunchDialog":
         """Click *Materialize…* of a partitioned asset, and see the dialog."""
@@ -97,6 +99,13 @@ class DagsterUi:
         dialog = self.page.locator("[role=dialog]")
         expect(dialog.get_by_text("Partition selection")).to_be_visible(timeout=PATIENCE)
         return LaunchDialog(ui=self, dialog=dialog)
+
+    def open_check(self, key: Sequence[str], check: str) -> None:
+        """Go to a check of an asset, and to its results by partition."""
+        self.open(f"/assets/{'/'.join(key)}?view=checks&checkDetail={check}")
+        # The page of the asset has a tab of the same name; that of the check comes later.
+        self.expect_text("Execution history")
+        self.click(self.page.get_by_text("Partitions", exact=True).last)
 
     def expect_text(self, text: str | re.Pattern[str]) -> Locator:
         """Wait for a text and return where it stands."""

@@ -13,6 +13,10 @@ DAYS = 90
 """Days of the shop, the last of which is the present one: what Dagster offers first."""
 FORMATS = ("parquet", "csv", "ndjson")
 
+ORDERS = ("shop", "orders", "parquet")
+PAYMENTS = ("shop", "payments", "csv")
+"""Keys of assets."""
+
 SHOP = """\
 source: shop
 url: sqlite:///data/shop.db
@@ -97,7 +101,9 @@ def _make_shop(path: Path, project: Project) -> None:
             order, hour = len(orders) + 1, chance.randrange(24)
             total = chance.randrange(500, 90_000) / 100
             customer = chance.randrange(1, 200)
-            orders.append((order, customer, f"{day} {hour:02d}:{chance.randrange(60):02d}:00", total))
+            orders.append(
+                (order, customer, f"{day} {hour:02d}:{chance.randrange(60):02d}:00", total)
+            )
             payments.append((order, order, f"{day} {hour:02d}:59:00", total))
         if day == project.dear_day:
             orders.append((len(orders) + 1, 1, f"{day} 12:00:00", 1_250.0))
