@@ -95,5 +95,4 @@ def clicks(browser: Browser, served: Ui, shots: Shots) -> int:
         dialog.expect_partitions(DAYS)
         shots.take(ui.page, "tour-4-all")
         dialog.launch()
-        shots.take(ui.page, "tour-5-launched")
         return ui.clicks

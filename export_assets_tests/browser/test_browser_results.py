@@ -37,8 +37,10 @@ def test_metadata_has_plots(ui: DagsterUi) -> None:
 
     ui.open_asset(ORDERS)
     ui.expect_text("Latest materialization")
-    expect(ui.page.get_by_text("dagster/partition_row_count").first).to_be_visible(timeout=PATIENCE)
     ui.shots.take(ui.page, "asset")
+    ui.expect_text("partition_row_count")
+    ui.page.get_by_placeholder("Filter metadata keys").evaluate("it => it.scrollIntoView()")
+    ui.shots.take(ui.page, "metadata")
     ui.click(ui.page.get_by_role("button", name="Plots").first)
     ui.click(ui.page.get_by_role("button", name="Events").last)
     plots = ui.page.locator("canvas")
