@@ -102,7 +102,7 @@ def year(work: Path, count: int) -> Path:
         step = DAYS * 86_400 / (count + 1)
         with closing(sqlite3.connect(unfinished)) as connection, connection:
             connection.execute(
-                f"update {TABLE} set recorded_at = datetime('{FIRST}', id * {step} || ' seconds')"
+                f"update {TABLE} set recorded_at = datetime('{FIRST}', (id * {step}) || ' seconds')"
             )
         unfinished.rename(path)
     return path
