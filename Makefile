@@ -27,10 +27,10 @@ endif
 # Modules that write one page of docs/reference each; with --check they only compare.
 REFERENCES := docs.generate docs.fidelity export_assets.config.json_schema export_assets.cli.reference
 
-.PHONY: help setup demo test check format lint types docs docs-check site dev bench lock
+.PHONY: help setup demo test check format lint types docs docs-check site screenshots dev bench lock
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## Make .venv with the locked dependencies and this package
 	@echo "ready: $(VENV), $$($(BIN)/python --version)"
@@ -39,7 +39,7 @@ demo: $(STAMP)  ## Make sample data, export all of it, show what was written
 	@$(BIN)/export-assets demo
 
 test: $(STAMP)  ## Run every test; a skipped one is printed with its reason
-	@$(BIN)/python -m pytest -n 2 -p no:junitxml -q
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -p no:junitxml -q
 
 check: lint types docs-check test  ## Run all that CI runs, cheapest first
 
@@ -65,6 +65,10 @@ site: $(STAMP)  ## Build the documentation site into site/
 
 docs-check: $(STAMP)
 	@for module in $(REFERENCES); do $(BIN)/python -m $$module --check || exit 1; done
+
+screenshots: $(STAMP)  ## Take the pictures of docs/tour.md again
+	@EXPORT_ASSETS_SCREENSHOTS=docs/images $(BIN)/python -m pytest -p no:junitxml -q \
+		--basetemp="$$(mktemp -d)" export_assets_tests/browser
 
 dev: $(STAMP)  ## Open the Dagster UI on 127.0.0.1
 	@$(BIN)/export-assets dev

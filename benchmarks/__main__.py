@@ -1,4 +1,4 @@
-"""python -m benchmarks sqlite|growth|start|logs|log-growth|all
+"""python -m benchmarks sqlite|growth|start|logs|log-growth|backfill|all
 
 Measure, compare, say which bars are met.
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import contenders, logs
+from benchmarks import backfill, contenders, logs
 from benchmarks.contenders import Contender, Unavailable
 from benchmarks.data import database
 from benchmarks.measure import run_measured
@@ -106,6 +106,23 @@ def log_growth(options: argparse.Namespace) -> int:
     return conclude("log-growth", options, results, verdicts)
 
 
+def through_dagster(options: argparse.Namespace) -> int:
+    """Seconds from a click in Dagster to the finished run, beside the command line."""
+    parts, verdicts = backfill.measure(options)
+    for part in parts:
+        print(f"{part.name:55} {part.median:7.1f} s")
+    for verdict in verdicts:
+        print(verdict)
+    details = {
+        "rows": options.rows,
+        "rounds": options.rounds,
+        "results": [part.as_json() for part in parts],
+        "bars": [{"text": str(verdict), "met": verdict.met} for verdict in verdicts],
+    }
+    store(options.results / f"backfill-{options.rows}.json", job="backfill", details=details)
+    return 0 if all(verdict.met for verdict in verdicts) else 1
+
+
 def available(names: list[str], work: Path) -> list[Contender]:
     """Return the contenders that can take part; say why of each that cannot."""
     taking_part = []
@@ -144,6 +161,7 @@ JOBS_BY_NAME: dict[str, Callable[[argparse.Namespace], int]] = {
     "start": start,
     "logs": log_rounds,
     "log-growth": log_growth,
+    "backfill": through_dagster,
 }
 
 

@@ -1,0 +1,147 @@
+"""Through Dagster: from the click to the finished run, beside the command line.
+
+A table of a year is exported in three formats by the command line, as one file each and by day, and
+by the real web UI with its daemon and launcher: one day, then 365 days in one backfill. A backfill
+waits for the daemon's next look, which comes every thirty seconds, and is called done at the one
+after its run; the parts are told one by one.
+"""
+
+import argparse
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.contenders import program
+from benchmarks.data import TABLE, database
+from benchmarks.measure import run_measured
+from benchmarks.report import Bar
+from benchmarks.served import Served, serve
+
+DAYS = 365
+FIRST = date(2024, 1, 1)
+FORMATS = ("parquet", "csv", "ndjson")
+TIMEOUT_SECONDS = 1800
+SOURCE = """\
+source: year
+url: sqlite:///{database}
+formats: [parquet, csv, ndjson]
+monitor: {{enabled: false}}
+tables:
+  {table}: {partitioning}
+"""
+BY_DAY = f"{{partition_by: {{column: recorded_at, every: day, start: {FIRST}}}}}"
+
+ONE_FILE, DAILY = "export-assets, one file each", "export-assets, 365 days"
+CLICK = "Dagster, one day: click to finished run"
+LOOK, START, WORK, TOLD = (
+    "Dagster, 365 days: until the daemon looks",
+    "Dagster, 365 days: until the run starts",
+    "Dagster, 365 days: the run",
+    "Dagster, 365 days: until the backfill is called done",
+)
+RUN = "Dagster, 365 days: click to finished run"
+BACKFILL = "Dagster, 365 days: click to finished backfill"
+
+
+@dataclass(kw_only=True)
+class Part:
+    """What one part took, round by round."""
+
+    name: str
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        """Over the rounds."""
+        return float(median(self.seconds))
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "median": self.median}
+
+
+def measure(options: argparse.Namespace) -> tuple[list[Part], list[Bar]]:
+    """Run the rounds; return the parts and the verdict on the bar."""
+    source = year(options.work.resolve(), options.rows)
+    home = options.work.resolve() / "home"
+    parts: dict[str, Part] = {}
+
+    def add(name: str, seconds: float) -> None:
+        parts.setdefault(name, Part(name=name)).seconds.append(seconds)
+        print(f"  {name}: {seconds:.1f} s", flush=True)
+
+    for turn in range(options.rounds):
+        print(f"round {turn + 1} of {options.rounds}", flush=True)
+        for name, partitioning in ((ONE_FILE, "{}"), (DAILY, BY_DAY)):
+            _prepare(home, source, partitioning)
+            add(name, _exported(home))
+        _prepare(home, source, BY_DAY)
+        with serve(home) as served:
+            _through_dagster(served, add)
+    shutil.rmtree(home)
+    allowed = [2 * seconds + 10 for seconds in parts[ONE_FILE].seconds]
+    pairs = zip(parts[RUN].seconds, allowed, strict=True)
+    share = float(median(took / limit for took, limit in pairs))
+    name = "365 days x 3 formats in one backfill, time to 2 x the single export + 10 s"
+    return list(parts.values()), [Bar(name=name, measured=share, limit=1.0)]
+
+
+def year(work: Path, count: int) -> Path:
+    """Return the SQLite file with *count* rows spread over the days, made where it is missing."""
+    path = work / f"year-{count}.db"
+    if not path.exists():
+        unfinished = path.with_suffix(".tmp")
+        shutil.copy(database(work, count), unfinished)
+        step = DAYS * 86_400 / (count + 1)
+        with closing(sqlite3.connect(unfinished)) as connection, connection:
+            connection.execute(
+                f"update {TABLE} set recorded_at = datetime('{FIRST}', (id * {step}) || ' seconds')"
+            )
+        unfinished.rename(path)
+    return path
+
+
+def _prepare(home: Path, source: Path, partitioning: str) -> None:
+    """Make *home* a project that has exported nothing yet."""
+    shutil.rmtree(home, ignore_errors=True)
+    (home / "sources").mkdir(parents=True)
+    text = SOURCE.format(database=source, table=TABLE, partitioning=partitioning)
+    (home / "sources" / "year.yaml").write_text(text, encoding="utf-8")
+
+
+def _exported(home: Path) -> float:
+    """Return the seconds the command line takes."""
+    command = [program(), "export", "year", "--quiet"]
+    usage = run_measured(command, directory=home, environment=os.environ, timeout=TIMEOUT_SECONDS)
+    return usage.wall
+
+
+def _through_dagster(served: Served, add: Callable[[str, float], None]) -> None:
+    keys = [["year", TABLE, fmt] for fmt in FORMATS]
+    clicked = time.time()
+    served.launch_run(keys, partition=str(FIRST))
+    served.wait_for_run("dagster/partition", str(FIRST), timeout=TIMEOUT_SECONDS)
+    add(CLICK, time.time() - clicked)
+
+    clicked = time.time()
+    backfill = served.launch_backfill(keys, partitions=_days())
+    run = served.wait_for_run("dagster/backfill", backfill, timeout=TIMEOUT_SECONDS)
+    served.wait_for_backfill(backfill, timeout=TIMEOUT_SECONDS)
+    done = time.time()
+    add(LOOK, run["creationTime"] - clicked)
+    add(START, run["startTime"] - run["creationTime"])
+    add(WORK, run["endTime"] - run["startTime"])
+    add(TOLD, done - run["endTime"])
+    add(RUN, run["endTime"] - clicked)
+    add(BACKFILL, done - clicked)
+
+
+def _days() -> Sequence[str]:
+    return [str(FIRST + timedelta(days=number)) for number in range(DAYS)]
