@@ -218,11 +218,12 @@ def test_archives_are_verified_a_quarter_each_week_once_switched_on(tmp_path: Pa
 
         parts = []
         for day in (7, 14, 21, 28):
-            context = dg.build_schedule_context(
+            # The context opens the instance anew, and has to let go of it.
+            with dg.build_schedule_context(
                 instance=instance,
                 scheduled_execution_time=datetime(2026, 6, day, 3, 40, tzinfo=UTC),
-            )
-            [request] = schedule.evaluate_tick(context).run_requests or []
+            ) as context:
+                [request] = schedule.evaluate_tick(context).run_requests or []
             parts.append(request.tags[SUBSET])
             job.execute_in_process(instance=instance, tags=request.tags, run_config=QUIET)
 

@@ -87,10 +87,11 @@ def test_the_schedule_asks_for_a_share_at_a_time(tmp_path: Path) -> None:
         shop = Shop(tmp_path, instance)
         shop.write_yaml(shop.yaml + "verify: {schedule: '@daily', parts: 2}\n")
         schedule = shop.definitions.resolve_schedule_def("shop_verify")
-        context = dg.build_schedule_context(
+        # The context opens the instance anew, and has to let go of it.
+        with dg.build_schedule_context(
             instance=instance, scheduled_execution_time=datetime(2026, 3, 1, tzinfo=UTC)
-        )
-        [request] = schedule.evaluate_tick(context).run_requests or []
+        ) as context:
+            [request] = schedule.evaluate_tick(context).run_requests or []
 
     assert schedule.cron_schedule == "0 0 * * *"
     assert (request.run_key, request.tags[SUBSET]) == ("shop@2026-03-01T00:00", "1/2")
