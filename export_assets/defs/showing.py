@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import dagster as dg
-import polars as pl
 
 from export_assets.config.models import TableConfig
 from export_assets.config.showing import ChartConfig
@@ -52,8 +51,11 @@ class Showing:
                 found[CHART] = dg.MetadataValue.md(picture)
             if self._rules.sample_rows and self._may_read(manifest):
                 found[SAMPLE] = self._sample(manifest)
-        except (ExportError, OSError, pl.exceptions.PolarsError) as error:
+        except (ExportError, OSError) as error:
             self._tell(str(error))
+        except Exception as error:  # noqa: BLE001 - what is published stands, picture or none
+            # By its class: the text of a library may hold a value.
+            self._tell(f"{self.table.source}/{self.table.name}: no chart: {type(error).__name__}")
         return found
 
     @property

@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from export_assets.defs import showing
 from export_assets.engine.request import ExportRequest
 from export_assets_tests.defs.shop_project import ORDERS, SHOP, Shop, key, keys_of
 from export_assets_tests.defs.test_elsewhere_sensor import tick
@@ -73,6 +74,22 @@ def test_chart_and_rows_are_those_published_in_every_format(shown: Shop) -> None
         }
         for number in ("4", "34")
     ]
+
+
+def test_a_chart_that_cannot_be_drawn_fails_nothing(
+    shown: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> str:
+        msg = "a value 4711"
+        raise ZeroDivisionError(msg)
+
+    monkeypatch.setattr(showing, "draw_chart", broken)
+
+    result = shown.run([PARQUET], partition=DAY)
+
+    assert result.success
+    assert "chart" not in shown.events(PARQUET)[0].metadata
+    assert "4711" not in str(result.all_events)
 
 
 def test_nothing_of_the_rows_is_shown_unasked(shop: Shop) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 
 import numpy as np
 import numpy.typing as npt
@@ -88,7 +89,9 @@ class TraceBins:
     def means(self) -> list[float | None]:
         """The mean of each bin, None where it is empty."""
         pairs = zip(self._sums.tolist(), self._counts.tolist(), strict=True)
-        return [total / count if count else None for total, count in pairs]
+        means = [total / count if count else None for total, count in pairs]
+        # The sum of numbers at the end of what a float holds is none.
+        return [mean if mean is not None and isfinite(mean) else None for mean in means]
 
 
 class CountBins:
