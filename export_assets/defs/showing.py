@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
-from export_assets.config.models import TableConfig
 from export_assets.config.showing import ChartConfig
+from export_assets.config.table import TableConfig
 from export_assets.defs.findings import table_of
 from export_assets.defs.history import History
 from export_assets.defs.table import TableExport

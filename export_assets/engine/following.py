@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from export_assets.config.models import TableConfig
+from export_assets.config.table import TableConfig
 from export_assets.engine.changes import Changes
 from export_assets.engine.cursor import (
     Newest,

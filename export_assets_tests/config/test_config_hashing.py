@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from export_assets.config.hashing import config_hash
-from export_assets.config.models import SourceConfig, TableConfig
+from export_assets.config.models import SourceConfig
+from export_assets.config.table import TableConfig
 
 BASE: dict[str, Any] = {
     "source": "shop",

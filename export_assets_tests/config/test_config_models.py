@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from export_assets.config.format_options import FormatOptionsConfig
-from export_assets.config.models import SourceConfig, TableConfig
+from export_assets.config.models import SourceConfig
 from export_assets.config.rules import (
     ALL_FORMATS,
     ColumnCheck,
@@ -14,6 +14,7 @@ from export_assets.config.rules import (
     EncodingName,
     TypeName,
 )
+from export_assets.config.table import TableConfig
 from export_assets.tables.schema import Encoding, LogicalType
 
 

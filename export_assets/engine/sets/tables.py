@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from export_assets.config.models import SourceConfig, TableConfig
+from export_assets.config.models import SourceConfig
+from export_assets.config.table import TableConfig
 from export_assets.engine.choices import Choices
 from export_assets.engine.memory import PassMemory
 from export_assets.engine.privacy import review_plans
