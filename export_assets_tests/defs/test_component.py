@@ -96,7 +96,8 @@ def test_a_component_becomes_what_a_file_becomes(project: DgProject, shop: Shop)
     for what, those in found.items():
         own = {name for name in expected[what] if "shop" in name}
         assert own <= those, what
-    assert found["sensors"] == {"shop_changes", "shop_published_elsewhere"}
+    # `conditions` belongs to the project, and comes with its first component.
+    assert found["sensors"] == {"shop_changes", "shop_published_elsewhere", "conditions"}
     assert found["assets"] == {name for name in expected["assets"] if name.startswith("shop")} | {
         "catalog"
     }
