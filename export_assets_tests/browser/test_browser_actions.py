@@ -8,8 +8,6 @@ from playwright.sync_api import expect
 from export_assets_tests.browser.dagster_ui import PATIENCE, DagsterUi
 from export_assets_tests.browser.project import FORMATS, PAYMENTS, Project
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 def test_a_backfill_of_ninety_days_is_five_clicks_away(clicks: int) -> None:
     assert clicks == 5
