@@ -5,7 +5,9 @@ sees, and by the addresses of its pages. Nothing here sleeps: every step waits f
 """
 
 import re
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from playwright.sync_api import Locator, Page, expect
 
 PATIENCE = 150_000
 """Milliseconds. The backfill daemon looks every thirty seconds, and the machine may be loaded."""
+LOOK = 2_000
+"""Milliseconds between two looks for news."""
 SCROLL = 400
 """Pixels; the catalogue holds the rows in sight only."""
 MOST_SCROLLS = 200
@@ -106,6 +110,17 @@ class DagsterUi:
         # The page of the asset has a tab of the same name; that of the check comes later.
         self.expect_text("Execution history")
         self.click(self.page.get_by_text("Partitions", exact=True).last)
+
+    def watch_for(self, text: str) -> None:
+        """Wait for a text on a page that asks for news only every quarter of a minute."""
+        found = self.page.get_by_text(text).first
+        deadline = time.monotonic() + PATIENCE / 1000
+        while not found.is_visible() and time.monotonic() < deadline:
+            with suppress(AssertionError):
+                expect(found).to_be_visible(timeout=LOOK)
+                break
+            self.page.get_by_role("button", name="refresh").last.click(timeout=PATIENCE)
+        self.expect_text(text)
 
     def expect_text(self, text: str | re.Pattern[str]) -> Locator:
         """Wait for a text and return where it stands."""

@@ -8,8 +8,6 @@ from playwright.sync_api import expect
 from export_assets_tests.browser.dagster_ui import PATIENCE, DagsterUi
 from export_assets_tests.browser.project import FORMATS, PAYMENTS, Project
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 def test_a_backfill_of_ninety_days_is_five_clicks_away(clicks: int) -> None:
     assert clicks == 5
@@ -44,11 +42,11 @@ def test_a_sensor_is_started_and_launches_a_run_once_its_source_changes(
     ui.open("/locations/export_assets/sensors/stock_changes")
     expect(ui.page.get_by_text("Sensor has never run")).to_be_visible(timeout=PATIENCE)
     ui.click(ui.page.locator("label:has(input[type=checkbox])").first)
-    ui.expect_text("0 runs requested")
+    ui.watch_for("0 runs requested")
 
     project.move_stock()
 
-    ui.expect_text("1 run requested")
+    ui.watch_for("1 run requested")
     ui.shots.take(ui.page, "sensor-ticks")
     ui.click(ui.page.get_by_role("button", name="Runs", exact=True))
     ui.expect_text("Success")

@@ -7,14 +7,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import urlsplit
 
-import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
 from export_assets_tests.browser.dagster_ui import PATIENCE, DagsterUi
 from export_assets_tests.browser.project import ORDERS, Project
 from export_assets_tests.end_to_end.ui import Ui, serving
-
-pytestmark = pytest.mark.xdist_group("browser")
 
 MUTATION = "mutation { setAutoMaterializePaused(paused: true) }"
 RESUME = MUTATION.replace("true", "false")

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from export_assets_tests.browser.dagster_ui import PATIENCE, DagsterUi
 from export_assets_tests.browser.project import DAYS, ORDERS
 
-pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.usefixtures("clicks")]
+pytestmark = pytest.mark.usefixtures("clicks")
 
 
 def test_the_backfill_is_told_to_be_a_success(ui: DagsterUi) -> None:
