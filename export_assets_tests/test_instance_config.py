@@ -21,8 +21,9 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def instance_home(tmp_path: Path) -> Path:
+def instance_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(ROOT / "dagster.yaml", tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     return tmp_path
 
 
@@ -64,8 +65,11 @@ def test_the_storage_on_postgres_that_operations_describes_keeps_what_a_run_says
     [described] = re.findall(
         r"<!-- tested by test_instance_config.py -->\n```yaml\n(.*?)```", page, re.DOTALL
     )
-    with (instance_home / "dagster.yaml").open("a", encoding="utf-8") as settings:
-        settings.write(described)
+    settings = instance_home / "dagster.yaml"
+    others = re.sub(
+        r"^event_log_storage:\n(?: .*\n)+", "", settings.read_text(), flags=re.MULTILINE
+    )
+    settings.write_text(f"{others}\n{described}")
 
     with temporary_database(postgres_server) as database:
         monkeypatch.setenv("DAGSTER_POSTGRES_URL", database.url.replace("://", "+psycopg2://"))

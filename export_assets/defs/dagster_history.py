@@ -47,11 +47,15 @@ def delete_run(instance: dg.DagsterInstance, run_id: str) -> None:
     # Brings Alembic and half a second, which loading the definitions need not wait for.
     from dagster._core.storage.event_log import SqliteEventLogStorage
 
+    from export_assets.defs.event_storage import OpenSqliteEventLogStorage
+
     if not run_id:
         return  # the empty prefix would be everything
     instance.delete_run(run_id)
     instance.compute_log_manager.delete_logs(prefix=[run_id])
     storage = instance.event_log_storage
+    if isinstance(storage, OpenSqliteEventLogStorage):
+        storage.release(run_id)
     if isinstance(storage, SqliteEventLogStorage):
         # Dagster leaves the file, emptied, at its full size.
         shard = Path(storage.path_for_shard(run_id))

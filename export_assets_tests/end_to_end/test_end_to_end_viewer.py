@@ -87,4 +87,4 @@ def test_no_daemon_runs_schedules_beside_it(ui: Ui) -> None:
     ]
 
     assert any(b"export_assets.defs.serving" in one for one in commands)
-    assert not any(b"dagster._daemon" in one for one in commands)
+    assert not any(b"serving.daemon" in one for one in commands)

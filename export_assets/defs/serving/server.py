@@ -109,7 +109,7 @@ def _code_servers(instance: dg.DagsterInstance, workspace: Path) -> Iterator[Pat
 def _daemon(workspace: Path, server: uvicorn.Server) -> Iterator[None]:
     """Run the daemon beside the server, which ends when the daemon does."""
     daemon = subprocess.Popen(  # noqa: S603 - the command is ours
-        [sys.executable, "-m", "dagster._daemon", "run", "-w", str(workspace)],
+        [sys.executable, "-m", "export_assets.defs.serving.daemon", "run", "-w", str(workspace)],
     )
 
     def watch() -> None:

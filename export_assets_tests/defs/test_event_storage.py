@@ -1,0 +1,113 @@
+"""Dagster's event log over open connections says what Dagster's own would, in the same files."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+import dagster as dg
+import pytest
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
+from export_assets.defs import event_storage
+from export_assets.defs.dagster_history import delete_run
+from export_assets.defs.event_storage import OpenSqliteEventLogStorage
+from export_assets_tests.defs.shop_project import ORDERS, Shop, keys_of
+
+ROOT = Path(__file__).parents[2]
+KEYS = keys_of(ORDERS, ("parquet",))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    directory = tmp_path / ".dagster"
+    directory.mkdir()
+    shutil.copy(ROOT / "dagster.yaml", directory)
+    monkeypatch.setenv("DAGSTER_HOME", str(directory))
+    return directory
+
+
+@pytest.fixture
+def instance(home: Path) -> Iterator[dg.DagsterInstance]:  # noqa: ARG001 - it is taken from there
+    with dg.DagsterInstance.get() as made:
+        yield made
+
+
+@pytest.fixture
+def shop(tmp_path: Path, instance: dg.DagsterInstance) -> Shop:
+    return Shop(tmp_path / "project", instance=instance)
+
+
+def storage_of(instance: dg.DagsterInstance) -> OpenSqliteEventLogStorage:
+    storage = instance.event_log_storage
+    assert isinstance(storage, OpenSqliteEventLogStorage)
+    return storage
+
+
+def test_dagsters_own_storage_reads_what_was_written(home: Path, shop: Shop) -> None:
+    result = shop.run(KEYS, partition="2024-01-05")
+
+    theirs = SqliteEventLogStorage(str(home / "history" / "runs"))
+    mine = storage_of(shop.instance)
+    assert [one.event_log_entry for one in theirs.get_records_for_run(result.run_id).records] == [
+        one.event_log_entry for one in mine.get_records_for_run(result.run_id).records
+    ]
+    assert theirs.get_materialized_partitions(KEYS[0]) == {"2024-01-05"}
+
+
+def test_whoever_watches_a_run_sees_events_that_are_in_the_write_ahead_log_alone(
+    instance: dg.DagsterInstance,
+) -> None:
+    run = instance.create_run_for_job(_nothing)
+    seen = Event()
+    storage_of(instance).watch(run.run_id, None, lambda *_: seen.set())
+
+    instance.report_engine_event("told", run)
+
+    assert seen.wait(20)
+    storage_of(instance).dispose()
+
+
+@dg.job
+def _nothing() -> None:
+    pass
+
+
+def test_so_many_files_are_open_and_no_more(
+    monkeypatch: pytest.MonkeyPatch, shop: Shop, home: Path
+) -> None:
+    monkeypatch.setattr(event_storage, "_MOST_OPEN", 3)
+
+    runs = [shop.run(KEYS, partition=f"2024-01-{day:02d}") for day in range(1, 5)]
+
+    files = {path.name for path in open_files() if path.parent == home / "history" / "runs"}
+    assert len({name.partition(".")[0] for name in files}) == 3
+    assert all(shop.instance.all_logs(run.run_id) for run in runs)
+
+
+def test_a_deleted_run_leaves_no_file_and_none_open(shop: Shop, home: Path) -> None:
+    result = shop.run(KEYS, partition="2024-01-05")
+
+    delete_run(shop.instance, result.run_id)
+
+    assert not list((home / "history" / "runs").glob(f"{result.run_id}*"))
+    assert not [path for path in open_files() if result.run_id in path.name]
+
+
+def test_a_relative_directory_needs_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(ROOT / "dagster.yaml", tmp_path)
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+
+    with (
+        pytest.raises(ValueError, match="history/runs lies below DAGSTER_HOME, which is not set"),
+        dg.DagsterInstance.from_config(str(tmp_path)) as instance,
+    ):
+        instance.all_asset_keys()
+
+
+def open_files() -> list[Path]:
+    time.sleep(0)
+    return [
+        Path(str(one.readlink())) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()
+    ]
