@@ -59,6 +59,12 @@ class SourceFile:
         return name if isinstance(name, str) else ""
 
 
+def name_of(file: SourceFile, environ: Mapping[str, str]) -> str:
+    """Return the name of the source of *file*; as written where a variable of it is not set."""
+    expanded = expand(file.name, environ, convert=lambda _, text: text)
+    return file.name if expanded.problems else str(expanded.value)
+
+
 def read_source_file(path: Path, *, shown: str | None = None) -> SourceFile:
     """Read the YAML file *path*, which messages call *shown*.
 

@@ -1,8 +1,7 @@
 """A whole project: its settings and every source, built in or the user's own."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 
 from export_assets.config.components import component_files
@@ -11,6 +10,7 @@ from export_assets.config.keypath import nearest
 from export_assets.config.load import (
     LoadedSource,
     SourceFile,
+    name_of,
     read_source_file,
     settle_source,
 )
@@ -90,11 +90,12 @@ def load_project(
     loaded = load_settings(home, environ=environ, flags=flags)
     settings = loaded.settings
     lines: list[str] = []
-    files = _source_files(settings, loaded.origins, builtin or {}, components, lines)
+    read = _own_files(settings, loaded.origins, components, lines)
+    files = _by_name(read, settings, builtin or {}, environ, lines)
     laid = _by_source(source_overrides(environ), files, lines)
     sources: dict[str, LoadedSource] = {}
-    for file in files:
-        own = (*laid.get(file.name, ()), *(overrides or {}).get(file.name, ()))
+    for name, file in files.items():
+        own = (*laid.get(name, ()), *(overrides or {}).get(name, ()))
         try:
             source = settle_source(file, environ=environ, overrides=own, systems=builtin)
         except ConfigError as error:
@@ -105,37 +106,52 @@ def load_project(
             guess = nearest(system, builtin)
             hint = f", did you mean {guess!r}?" if guess else ""
             lines.append(f"{file.shown}: system: no built-in system {system!r}{hint}")
-        sources[source.config.source] = source
+        if source.config.source != name:
+            told = f"called {source.config.source!r} by {source.origin('source')}"
+            lines.append(f"{file.shown}: source: {name!r} is {told}; change it in the file")
+        sources[name] = source
     if lines:
         raise ConfigError("\n".join(dict.fromkeys(lines)))
     return Project(settings=settings, sources=sources, setting_origins=loaded.origins)
 
 
-def _source_files(
+def _own_files(
     settings: Settings,
     origins: Mapping[str, Origin],
-    builtin: Mapping[str, Path],
     components: Sequence[SourceFile] | None,
     lines: list[str],
-) -> list[SourceFile]:
-    """Read every file that counts: a user's file stands for the built-in one of its name."""
+) -> Iterator[SourceFile]:
+    """Yield every file of the user's that can be read."""
     directory = settings.sources_dir
     if not directory.is_dir() and origins["sources_dir"] != "default":
         lines.append(f"sources_dir: no such directory: {directory}")
     paths = sorted(directory.iterdir()) if directory.is_dir() else []
     named = [path for path in paths if path.suffix.lower() in _SUFFIXES and path.name[0] != "."]
     read = (_read(path, settings, lines) for path in named)
+    yield from (file for file in read if file is not None)
+    yield from _components(settings, components, lines)
+
+
+def _by_name(
+    files: Iterator[SourceFile],
+    settings: Settings,
+    builtin: Mapping[str, Path],
+    environ: Mapping[str, str],
+    lines: list[str],
+) -> dict[str, SourceFile]:
+    """Return the file of each source: a user's file stands for the built-in one of its name."""
     own: dict[str, SourceFile] = {}
-    for file in chain(read, _components(settings, components, lines)):
-        if file is None:
+    for file in files:
+        name = name_of(file, environ)
+        if name in own:
+            first = own[name].shown
+            lines.append(f"{file.shown}: source: {name!r} is already described by {first}")
             continue
-        if file.name in own:
-            first = own[file.name].shown
-            lines.append(f"{file.shown}: source: {file.name!r} is already described by {first}")
-            continue
-        own[file.name or file.shown] = file
-    systems = [_read(path, settings, lines) for name, path in builtin.items() if name not in own]
-    return [file for file in systems if file is not None] + list(own.values())
+        own[name or file.shown] = file
+    systems = {
+        name: _read(path, settings, lines) for name, path in builtin.items() if name not in own
+    }
+    return {name: file for name, file in systems.items() if file is not None} | own
 
 
 def _components(
@@ -158,10 +174,9 @@ def _read(path: Path, settings: Settings, lines: list[str]) -> SourceFile | None
 
 
 def _by_source(
-    overrides: Mapping[str, Sequence[Override]], files: Sequence[SourceFile], lines: list[str]
+    overrides: Mapping[str, Sequence[Override]], names: Collection[str], lines: list[str]
 ) -> dict[str, Sequence[Override]]:
     """Match the variables' sources to those there are."""
-    names = [file.name for file in files]
     for name, unplaced in overrides.items():
         if name not in names:
             guess = nearest(name, names)

@@ -10,7 +10,7 @@ import dagster as dg
 
 from export_assets.config.components import component_files
 from export_assets.config.dg_project import read_dg_project
-from export_assets.config.load import LoadedSource, SourceFile
+from export_assets.config.load import LoadedSource, SourceFile, name_of
 from export_assets.defs.build import (
     Resources,
     build_definitions,
@@ -49,23 +49,24 @@ class ComponentProject:
         Raises:
             ConfigError: It is configured wrongly, or another one has its name.
         """
-        self._know(file)
+        name = name_of(file, os.environ)
+        self._know(name, file)
         if not self.has_common:
-            self._first = self._first or file.name
+            self._first = self._first or name
         return build_source_definitions(
             self.workspace,
-            file.name,
+            name,
             resources=self.resources,
-            common=file.name == self._first,
+            common=name == self._first,
         )
 
-    def _know(self, file: SourceFile) -> None:
+    def _know(self, name: str, file: SourceFile) -> None:
         """Add a source that is described by Python, or in any other way not found by itself."""
-        known = self._sources.get(file.name)
+        known = self._sources.get(name)
         if known is None or known.path != file.path:
             components = [*component_files(self.root), file]
             loaded = _load(self.root, components).project.sources
-            self._sources[file.name] = loaded[file.name]
+            self._sources[name] = loaded[name]
 
 
 def project_of(context: dg.ComponentLoadContext) -> ComponentProject:
@@ -110,7 +111,7 @@ def build_with_components(workspace: Workspace, home: Path) -> dg.Definitions:
     """Return the definitions of every source, and all else in the folder of components."""
     project = around_components(workspace, home)
     project.has_common = True
-    described = {file.name for file in component_files(home)}
+    described = {name_of(file, os.environ) for file in component_files(home)}
     token = _AROUND.set(project)
     try:
         loaded = dg.load_from_defs_folder(path_within_project=home)

@@ -7,6 +7,7 @@ import dagster as dg
 
 from export_assets.defs.event_log import latest
 from export_assets.defs.findings import Finding
+from export_assets.defs.names import ops_of
 from export_assets.defs.table import TableExport
 from export_assets.errors import ExportError
 from export_assets.tables.partitions import ALL, UNDATED
@@ -37,10 +38,15 @@ def freshness_policy_of(table: TableExport) -> dg.FreshnessPolicy | None:
 
 
 def build_freshness_checks(tables: Sequence[TableExport]) -> list[dg.AssetChecksDefinition]:
-    """Return one step for the tables of one source that are configured to become stale."""
+    """Return the step for the tables of one source that are configured to become stale."""
     chosen = fresh_tables(tables)
     if not chosen:
         return []
+    ops = ops_of(f"freshness__{chosen[0].source}", chosen, key=lambda table: table.keys[0])
+    return [_build(op, group) for op, group in ops]
+
+
+def _build(op: str, chosen: Sequence[TableExport]) -> dg.AssetChecksDefinition:
     specs = [
         dg.AssetCheckSpec(
             NAME,
@@ -51,7 +57,7 @@ def build_freshness_checks(tables: Sequence[TableExport]) -> list[dg.AssetChecks
         for fmt in table.formats
     ]
 
-    @dg.multi_asset_check(name=f"freshness__{chosen[0].source}", specs=specs, can_subset=True)
+    @dg.multi_asset_check(name=op, specs=specs, can_subset=True)
     def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         now = datetime.now(UTC)
         for table in chosen:
@@ -62,7 +68,7 @@ def build_freshness_checks(tables: Sequence[TableExport]) -> list[dg.AssetChecks
                 finding = judge_freshness(context.instance, table, fmt, now=now)
                 yield finding.result(key, NAME, dg.AssetCheckSeverity.WARN)
 
-    return [check]
+    return check
 
 
 def _describe(hours: float) -> str:

@@ -27,7 +27,7 @@ from export_assets.defs.log_checks import (
     judge_share,
 )
 from export_assets.defs.metadata import shape_schema
-from export_assets.defs.names import logs_key, segments_key, source_table_key
+from export_assets.defs.names import logs_key, ops_of, segments_key, source_table_key
 from export_assets.defs.partitions import build_partitions, place_of
 from export_assets.defs.pools import pool_of, retry_policy
 from export_assets.defs.shapes import TableShape, described_table, partitions_of
@@ -95,7 +95,8 @@ def build_log_assets(
     """
     tables = LogTables(source, shapes)
     built = [_build_logs(source), _build_reading(source, tables, retry_seconds)]
-    return [*built, _build_tables(source, tables, specs)] if specs else built
+    observing = ops_of(f"observe__{source.name}", specs, key=lambda spec: spec.key)
+    return built + [_build_tables(source, tables, op, group) for op, group in observing]
 
 
 class LogTables:
@@ -151,12 +152,12 @@ def _is_outside(partitions: Partitions, key: str, now: datetime) -> bool:
 
 
 def _build_tables(
-    source: ConfiguredSource, tables: LogTables, specs: Sequence[dg.AssetSpec]
+    source: ConfiguredSource, tables: LogTables, op: str, specs: Sequence[dg.AssetSpec]
 ) -> dg.AssetsDefinition:
     name = source.name
 
     @dg.multi_observable_source_asset(  # type: ignore[untyped-decorator]  # Dagster's own lack
-        name=f"observe__{name}", specs=[tables.complete(spec) for spec in specs], can_subset=True
+        name=op, specs=[tables.complete(spec) for spec in specs], can_subset=True
     )
     def observe(
         context: dg.AssetExecutionContext, sources: dg.ResourceParam[RunSources]

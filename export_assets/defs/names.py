@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import dagster as dg
 
@@ -10,6 +12,9 @@ from export_assets.store.layout import safe_name
 _OP_NAME = re.compile(r"[A-Za-z0-9_]+\Z")
 _NOT_OP = re.compile(r"[^A-Za-z0-9_]+")
 _LONGEST_TAG = 63
+
+
+_T = TypeVar("_T")
 
 
 def source_table_key(source: str, table: str) -> dg.AssetKey:
@@ -38,6 +43,25 @@ def op_part(name: str) -> str:
         return name
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{_NOT_OP.sub('_', name).strip('_')}_{digest}"
+
+
+def ops_of(
+    name: str, things: Iterable[_T], *, key: Callable[[_T], dg.AssetKey]
+) -> Iterator[tuple[str, list[_T]]]:
+    """Yield ops, the first one called *name*, each with those of *things* that it is about.
+
+    There is one, unless Dagster would call outputs of two things the same: those of the keys `a-b`
+    and `a_b`, of which it keeps one.
+    """
+    groups: list[dict[str, _T]] = []
+    for thing in things:
+        output = key(thing).to_python_identifier()
+        free = next((group for group in groups if output not in group), None)
+        if free is None:
+            groups.append(free := {})
+        free[output] = thing
+    for number, group in enumerate(groups, start=1):
+        yield name if number == 1 else f"{name}__{number}", list(group.values())
 
 
 def tag_value(text: str) -> str:

@@ -19,7 +19,7 @@ from export_assets.defs.log_assets import (
     tables_read,
 )
 from export_assets.defs.metadata import shape_schema
-from export_assets.defs.names import source_table_key, tag_value
+from export_assets.defs.names import ops_of, source_table_key, tag_value
 from export_assets.defs.pools import pool_of, retry_policy
 from export_assets.defs.shapes import TableShape, described_table
 from export_assets.defs.tags import asset_tags, column_tags
@@ -61,16 +61,17 @@ def build_source_tables(
     specs = [_spec(source, by_name.get(name) or described_table(source, name)) for name in observed]
     if is_log_source(source):
         return built + build_log_assets(source, shapes, specs, retry_seconds=retry_seconds)
-    return [*built, _build_observation(source, specs)] if specs else built
+    observing = ops_of(f"observe__{source.name}", specs, key=lambda spec: spec.key)
+    return built + [_build_observation(source, op, group) for op, group in observing]
 
 
 def _build_observation(
-    source: ConfiguredSource, specs: Sequence[dg.AssetSpec]
+    source: ConfiguredSource, op: str, specs: Sequence[dg.AssetSpec]
 ) -> dg.AssetsDefinition:
     name = source.name
 
     @dg.multi_observable_source_asset(  # type: ignore[untyped-decorator]  # Dagster's own lack
-        name=f"observe__{name}", specs=specs, can_subset=True
+        name=op, specs=specs, can_subset=True
     )
     def observe(
         context: dg.AssetExecutionContext, sources: dg.ResourceParam[RunSources]

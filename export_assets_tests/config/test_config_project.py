@@ -92,6 +92,33 @@ def test_overrides_of_the_caller_win_over_variables(home: Path) -> None:
     assert project.url_of("tandem").path == home / "flag.duckdb"
 
 
+def test_a_name_from_a_variable_is_a_name_like_any_other(home: Path) -> None:
+    write(home, "a.yaml", "source: ${NAMED:-tandem}\nurl: mine.duckdb\n")
+    environ = {"NAMED": "shop", "EXPORT_ASSETS_SOURCES__SHOP__FORMATS": "[csv]"}
+
+    standing_for = load(home, {"EXPORT_ASSETS_SOURCES__TANDEM__FORMATS": "[json]"})
+    beside = load(home, environ)
+
+    assert list(standing_for.sources) == ["tandem"]
+    assert standing_for.source("tandem").config.url == "mine.duckdb"
+    assert standing_for.source("tandem").config.formats == ("json",)
+    assert list(beside.sources) == ["tandem", "shop"]
+    assert beside.source("shop").config.formats == ("csv",)
+
+
+def test_no_variable_makes_two_sources_one(home: Path) -> None:
+    write(home, "a.yaml", "source: ${A:-shop}\nurl: a.db\n")
+    write(home, "b.yaml", "source: ${B:-shop}\nurl: b.db\n")
+    write(home, "c.yaml", "source: ${UNSET}\nurl: c.db\n")
+    write(home, "d.yaml", "source: other\nurl: d.db\n")
+
+    assert mistakes(home, {"EXPORT_ASSETS_SOURCES__OTHER__SOURCE": "tandem"}) == [
+        "sources/b.yaml: source: 'shop' is already described by sources/a.yaml",
+        "sources/c.yaml: source: environment variable UNSET is not set",
+        "sources/d.yaml: source: 'other' is called 'tandem' by environment; change it in the file",
+    ]
+
+
 def test_everything_wrong_in_every_file_is_told_at_once(home: Path) -> None:
     write(home, "a.yaml", "source: shop\nurl: shop.db\nformts: csv\n")
     write(home, "b.yaml", "source: shop\nurl: shop.db\n")

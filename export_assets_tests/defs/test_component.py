@@ -127,6 +127,15 @@ def test_several_components_share_a_project_and_bring_what_is_common_once(
     assert found["sensors"] >= {"shop_published_elsewhere", "second_published_elsewhere"}
 
 
+def test_a_name_may_be_that_of_a_variable(
+    project: DgProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.describe("shop", SHOP.replace("source: shop", "source: ${SHOP_NAME}"))
+    monkeypatch.setenv("SHOP_NAME", "mine")
+
+    assert {"mine/orders/csv", "catalog"} <= names(project.load())["assets"]
+
+
 def test_a_run_publishes_below_the_project_and_knows_its_lines(project: DgProject) -> None:
     path = project.describe("shop", SHOP)
     loaded = project.load()

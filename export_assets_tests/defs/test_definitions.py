@@ -13,7 +13,7 @@ from export_assets.defs.build import build_definitions
 from export_assets.defs.shapes import known_tables
 from export_assets.engine.request import ExportRequest
 from export_assets.systems.registry import SYSTEMS, load_workspace
-from export_assets_tests.defs.shop_project import CUSTOMERS, ORDERS, SHOP, Shop, key
+from export_assets_tests.defs.shop_project import CUSTOMERS, ORDERS, QUIET, SHOP, Shop, key
 
 ROOT = Path(__file__).parents[2]
 
@@ -169,6 +169,24 @@ def test_tables_may_have_any_name(shop: Shop) -> None:
     dg.Definitions.validate_loadable(definitions)
     assert len(odd) == 3
     assert result.success
+
+
+def test_names_that_dagster_takes_for_one_stay_apart(shop: Shop) -> None:
+    shop.sql('create table "a-b" (id integer)', 'create table "a_b" (id integer)')
+    shop.write_yaml(SHOP + "freshness: 24\n")
+
+    definitions = shop.definitions
+    graph = definitions.resolve_asset_graph()
+    names = ("a-b", "a_b")
+    result = shop.run([key("shop", name, "csv") for name in names])
+    job = definitions.resolve_job_def("check_freshness_shop")
+    looked = job.execute_in_process(instance=shop.instance, run_config=QUIET)
+
+    dg.Definitions.validate_loadable(definitions)
+    assert {key("shop", name) for name in names} <= graph.get_all_asset_keys()
+    assert result.success
+    seen = {one.asset_key.path[1] for one in looked.get_asset_check_evaluations()}
+    assert {*names, "orders", "customers"} == seen
 
 
 def test_a_run_cannot_be_pointed_at_other_directories(shop: Shop) -> None:
