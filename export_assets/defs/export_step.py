@@ -110,16 +110,23 @@ class _Step:
         share = share_of(self.context.run.tags)
         for fmt in formats:
             if self.reporter.checks(fmt):
+                keys = [
+                    key
+                    for key in self.keys
+                    if share is None or share.holds(self.table.name, fmt, key)
+                ]
+                known = latest(self.context.instance, self.table.key(fmt), keys)
                 subjects = [
                     Subject(
                         table=self.table,
                         format=fmt,
                         key=key,
-                        manifest=self._manifest(fmt, key),
+                        manifest=manifest,
                         history=self.reporter.history(fmt),
+                        before=_compared_with(manifest, known.get(key)),
                     )
-                    for key in self.keys
-                    if share is None or share.holds(self.table.name, fmt, key)
+                    for key in keys
+                    for manifest in [self._manifest(fmt, key)]
                 ]
                 yield from self.reporter.checked(fmt, self.reporter.examined(fmt, subjects))
         yield from self.reporter.covered(formats)
@@ -219,6 +226,13 @@ class _Step:
         except ExportError as error:
             self.context.log.warning(str(error))
             return None
+
+
+def _compared_with(manifest: Manifest | None, known: dg.EventLogRecord | None) -> Before | None:
+    """Return what the run that told Dagster of *manifest* found there before."""
+    if manifest is None or known is None or run_id_of(known) != manifest.run_id:
+        return None
+    return Before.compared_by(known.asset_materialization)
 
 
 def _rows_read(records: Sequence[ExportRecord]) -> Counter[str]:
