@@ -6,11 +6,12 @@ import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from export_assets.defs.metadata import RUN_ID
 from export_assets.tables.partitions import ALL
 
-__all__ = ["Target", "latest", "observed", "run_id_of", "target_of"]
+__all__ = ["Target", "failed_partitions", "latest", "observed", "run_id_of", "target_of"]
 
 _BATCH = 500
 
@@ -44,6 +45,17 @@ def observed(
     """Return the storage id of the newest observation of each of *partitions* that has one."""
     return instance.get_latest_storage_id_by_partition(
         key, dg.DagsterEventType.ASSET_OBSERVATION, set(partitions)
+    )
+
+
+def failed_partitions(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> frozenset[str]:
+    """Return the partitions of which *check* found something wrong when it ran last."""
+    told = instance.event_log_storage.get_asset_check_partition_info([check])
+    return frozenset(
+        one.partition_key
+        for one in told
+        if one.partition_key is not None
+        and one.latest_execution_status is AssetCheckExecutionRecordStatus.FAILED
     )
 
 

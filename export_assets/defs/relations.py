@@ -8,7 +8,7 @@ import dagster as dg
 import polars as pl
 
 from export_assets.config.rules import Relation
-from export_assets.defs.event_log import latest, target_of
+from export_assets.defs.event_log import failed_partitions, latest, target_of
 from export_assets.defs.findings import MOST_LISTED, Finding, table_of
 from export_assets.defs.names import op_part
 from export_assets.defs.published import read_columns
@@ -21,7 +21,7 @@ from export_assets.store.manifest import Manifest
 from export_assets.tables.failing import told
 
 MOST_PARTITIONS = 100
-"""In a run over more partitions only those are reported that fail; see `export_step`."""
+"""In a run over more partitions only those are reported that fail, or did; see `reporting`."""
 
 WARN = dg.AssetCheckSeverity.WARN
 
@@ -101,12 +101,14 @@ def _check(
         if dg.AssetCheckKey(key, name) not in context.selected_asset_check_keys:
             continue
         known = _parent_values(parent, relation.parent_column)
+        sparse = len(keys) > MOST_PARTITIONS
+        wrong = failed_partitions(context.instance, dg.AssetCheckKey(key, name)) if sparse else ()
         for partition in keys:
             finding = _compare(child, partition, relation, known)
             if single:
                 yield finding.result(key, name, WARN)
                 continue
-            if finding.passed and len(keys) > MOST_PARTITIONS:
+            if finding.passed and sparse and partition not in wrong:
                 continue
             target = targets.get(partition)
             yield finding.evaluation(
