@@ -1,6 +1,7 @@
 """What Dagster's event log says of exports: the newest materialization of each partition."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
@@ -11,7 +12,15 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from export_assets.defs.metadata import RUN_ID
 from export_assets.tables.partitions import ALL
 
-__all__ = ["Target", "failed_partitions", "latest", "observed", "run_id_of", "target_of"]
+__all__ = [
+    "Target",
+    "failed_partitions",
+    "latest",
+    "observed",
+    "run_id_of",
+    "target_of",
+    "unchanged_at",
+]
 
 _BATCH = 500
 
@@ -73,3 +82,12 @@ def run_id_of(record: dg.EventLogRecord) -> str | None:
 
 def _batches(items: Sequence[int]) -> Iterable[Sequence[int]]:
     return (items[start : start + _BATCH] for start in range(0, len(items), _BATCH))
+
+
+def unchanged_at(record: dg.EventLogRecord) -> datetime | None:
+    """Return when *record* was told, where it tells of rows that were found unchanged."""
+    event = record.asset_materialization
+    if event is None or "status" not in event.metadata:
+        return None
+    same = event.metadata["status"].value == "unchanged"
+    return datetime.fromtimestamp(record.timestamp, UTC) if same else None
