@@ -84,7 +84,7 @@ class TableConfig(Model):
     """A picture of each partition, in Dagster."""
     sample_rows: SampleRows = 0
     """Rows of each partition that Dagster shows to whoever sees its web UI, as they are
-    published."""
+    published; without columns that look personal and are not exposed."""
     failing_values: bool = False
     """Whether checks in Dagster show the values that break a rule, and not only where they are."""
     drift: DriftManner | None = None

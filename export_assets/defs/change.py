@@ -8,6 +8,7 @@ import dagster as dg
 from export_assets.store.manifest import Manifest
 
 BYTES = "bytes"
+ROWS_CHANGE, BYTES_CHANGE = "rows_change", "bytes_change"
 ROW_KEYS = ("dagster/partition_row_count", "dagster/row_count")
 
 
@@ -28,11 +29,25 @@ class Before:
         """Return what *event* told of a generation, None where it did not."""
         if event is None:
             return None
-        told = [event.metadata[key].value for key in ROW_KEYS if key in event.metadata]
-        size = event.metadata[BYTES].value if BYTES in event.metadata else None
-        if not told or not isinstance(told[0], int) or not isinstance(size, int):
+        rows = next((key for key in ROW_KEYS if key in event.metadata), "")
+        found = _number(event, rows), _number(event, BYTES)
+        return None if None in found else cls(rows=found[0] or 0, bytes=found[1] or 0)
+
+    @classmethod
+    def compared_by(cls, event: dg.AssetMaterialization | None) -> Self | None:
+        """Return what the generation of *event* was compared with, None where with nothing."""
+        held = cls.told_by(event)
+        if event is None or held is None:
             return None
-        return cls(rows=told[0], bytes=size)
+        rows, size = _number(event, ROWS_CHANGE), _number(event, BYTES_CHANGE)
+        if rows is None or size is None:
+            return None
+        return cls(rows=held.rows - rows, bytes=held.bytes - size)
+
+
+def _number(event: dg.AssetMaterialization, name: str) -> int | None:
+    value = event.metadata[name].value if name in event.metadata else None
+    return value if isinstance(value, int) else None
 
 
 def describe_change(before: Before | None, manifest: Manifest) -> dict[str, dg.MetadataValue]:
@@ -44,11 +59,11 @@ def describe_change(before: Before | None, manifest: Manifest) -> dict[str, dg.M
         return {}
     found: dict[str, dg.MetadataValue] = {}
     for name, new, old in (
-        ("rows", manifest.rows, before.rows),
-        ("bytes", manifest.bytes, before.bytes),
+        (ROWS_CHANGE, manifest.rows, before.rows),
+        (BYTES_CHANGE, manifest.bytes, before.bytes),
     ):
-        found[f"{name}_change"] = dg.MetadataValue.int(new - old)
+        found[name] = dg.MetadataValue.int(new - old)
         if old:
             share = round((new - old) / old, 6)
-            found[f"{name}_change_share"] = dg.MetadataValue.float(share)
+            found[f"{name}_share"] = dg.MetadataValue.float(share)
     return found

@@ -1,16 +1,26 @@
 """What Dagster's event log says of exports: the newest materialization of each partition."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from export_assets.defs.metadata import RUN_ID
 from export_assets.tables.partitions import ALL
 
-__all__ = ["Target", "latest", "observed", "run_id_of", "target_of"]
+__all__ = [
+    "Target",
+    "failed_partitions",
+    "latest",
+    "observed",
+    "run_id_of",
+    "target_of",
+    "unchanged_at",
+]
 
 _BATCH = 500
 
@@ -47,6 +57,17 @@ def observed(
     )
 
 
+def failed_partitions(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> frozenset[str]:
+    """Return the partitions of which *check* found something wrong when it ran last."""
+    told = instance.event_log_storage.get_asset_check_partition_info([check])
+    return frozenset(
+        one.partition_key
+        for one in told
+        if one.partition_key is not None
+        and one.latest_execution_status is AssetCheckExecutionRecordStatus.FAILED
+    )
+
+
 def target_of(record: dg.EventLogRecord) -> Target:
     """Return the pointer by which the evaluation of a check names what it looked at."""
     return Target(storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp)
@@ -61,3 +82,12 @@ def run_id_of(record: dg.EventLogRecord) -> str | None:
 
 def _batches(items: Sequence[int]) -> Iterable[Sequence[int]]:
     return (items[start : start + _BATCH] for start in range(0, len(items), _BATCH))
+
+
+def unchanged_at(record: dg.EventLogRecord) -> datetime | None:
+    """Return when *record* was told, where it tells of rows that were found unchanged."""
+    event = record.asset_materialization
+    if event is None or "status" not in event.metadata:
+        return None
+    same = event.metadata["status"].value == "unchanged"
+    return datetime.fromtimestamp(record.timestamp, UTC) if same else None

@@ -12,7 +12,7 @@ import dagster as dg
 from export_assets.defs import privacy
 from export_assets.defs.catalog import connect, tell_of_catalog
 from export_assets.defs.change import Before
-from export_assets.defs.event_log import latest, run_id_of
+from export_assets.defs.event_log import latest, run_id_of, unchanged_at
 from export_assets.defs.held import RunSources
 from export_assets.defs.reporting import Reporter
 from export_assets.defs.run_config import ExportChoices
@@ -79,6 +79,7 @@ class _Step:
     ) -> Iterator[Any]:
         """Export *formats* in one read, and yield what became of every partition."""
         before = {(fmt, key): self._manifest(fmt, key) for fmt in formats for key in self.keys}
+        now = datetime.now(UTC)
         try:
             records = self._run(formats, sources=sources, choices=choices)
         except dg.Failure as failure:
@@ -86,7 +87,7 @@ class _Step:
                 finding = privacy.finding_of(failure.__cause__.suspects)
                 yield from self.reporter.private(finding)
             raise
-        subjects = self._subjects(records, before)
+        subjects = self._subjects(records, before, now=now)
         failed = [record for record in records if record.status == "failed"]
         if failed or self.everything:
             version = self._source_version(sources)
@@ -110,19 +111,29 @@ class _Step:
         share = share_of(self.context.run.tags)
         for fmt in formats:
             if self.reporter.checks(fmt):
-                subjects = [
-                    Subject(
-                        table=self.table,
-                        format=fmt,
-                        key=key,
-                        manifest=self._manifest(fmt, key),
-                        history=self.reporter.history(fmt),
-                    )
+                keys = [
+                    key
                     for key in self.keys
                     if share is None or share.holds(self.table.name, fmt, key)
                 ]
+                known = latest(self.context.instance, self.table.key(fmt), keys)
+                subjects = [self._published(fmt, key, known.get(key)) for key in keys]
                 yield from self.reporter.checked(fmt, self.reporter.examined(fmt, subjects))
         yield from self.reporter.covered(formats)
+
+    def _published(self, fmt: str, key: str, known: dg.EventLogRecord | None) -> Subject:
+        """Return what is published, with what the run found that told Dagster of just that."""
+        manifest = self._manifest(fmt, key)
+        told = known is not None and manifest is not None and run_id_of(known) == manifest.run_id
+        return Subject(
+            table=self.table,
+            format=fmt,
+            key=key,
+            manifest=manifest,
+            history=self.reporter.history(fmt),
+            before=Before.compared_by(known.asset_materialization) if known and told else None,
+            unchanged_at=unchanged_at(known) if known and told else None,
+        )
 
     def _run(
         self, formats: Sequence[str], *, sources: RunSources, choices: ExportChoices
@@ -160,6 +171,8 @@ class _Step:
         self,
         records: Sequence[ExportRecord],
         before: Mapping[tuple[str, str], Manifest | None],
+        *,
+        now: datetime,
     ) -> list[Subject]:
         # The pass took its time for all partitions; each has its share by rows.
         rows = _rows_read(records)
@@ -172,6 +185,7 @@ class _Step:
                 history=self.reporter.history(record.format),
                 record=record,
                 before=None if old is None else Before.of(old),
+                unchanged_at=now if record.status == "unchanged" else None,
                 seconds=round(record.seconds * record.rows / (rows[record.format] or 1), 6),
             )
             for record in records

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 from export_assets.defs.table import TableExport
@@ -37,13 +38,17 @@ class History:
         """Take over manifests that somebody has read."""
         self._past |= {one.partition: self._of(one) for one in known}
 
-    def is_finished(self, manifest: Manifest) -> bool:
-        """Whether the time of the partition was over when its rows were read."""
+    def is_finished(self, manifest: Manifest, *, unchanged_at: datetime | None = None) -> bool:
+        """Whether the time of the partition was over when its rows were read.
+
+        Rows that were found unchanged later, at *unchanged_at*, were read then.
+        """
         # Of exports that are kept by their time each holds the whole table, at any time of day.
         if isinstance(self._table.partitions, ExportPartitions) or manifest.window is None:
             return True
         end = manifest.window.end
-        return end is None or end <= manifest.snapshot.taken_at
+        taken_at = manifest.snapshot.taken_at
+        return end is None or end <= max(taken_at, unchanged_at or taken_at)
 
     def before(self, key: str, number: int, *, finished: bool = False) -> list[Past]:
         """Return the last *number* partitions before *key*, in order.

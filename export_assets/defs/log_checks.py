@@ -9,6 +9,7 @@ They run in the step that reads, or alone over what is published.
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -132,7 +133,8 @@ def accounts_of(store: LocalStore, source: str) -> Accounts:
             )
     for parts in by_identity.values():
         parts.sort(key=lambda one: one.record.start)
-        found.wrong += _seams(parts)
+    for parts in by_identity.values():
+        found.wrong += _seams(parts, shared=_shared(parts, by_identity))
         found.pending_bytes += parts[-1].record.pending_bytes
     found.files = len(files)
     everything = [one for parts in by_identity.values() for one in parts]
@@ -140,9 +142,27 @@ def accounts_of(store: LocalStore, source: str) -> Accounts:
     return found
 
 
-def _seams(parts: list[Segment]) -> list[str]:
-    """Say where the segments of one content do not join."""
-    found, reached = [], 0
+def _shared(parts: Sequence[Segment], contents: Mapping[str, Sequence[Segment]]) -> int:
+    """Return how much of the beginning of *parts* was read with other content, that begins alike.
+
+    Args:
+        parts: The segments of one content, in order.
+        contents: Those of every content, by identity.
+    """
+    first, seen = parts[0].record, set[str]()
+    left, other = first.start, first.shares
+    while other in contents and other not in seen and left:
+        seen.add(other)
+        above = [one for one in contents[other] if one.record.start < left]
+        if not above or above[-1].record.end < left or _seams(above, shared=above[0].record.start):
+            break
+        left, other = above[0].record.start, above[0].record.shares
+    return first.start if not left else 0
+
+
+def _seams(parts: Sequence[Segment], *, shared: int = 0) -> list[str]:
+    """Say where the segments of one content do not join, of which *shared* bytes need none."""
+    found, reached = [], shared
     for part in parts:
         record = part.record
         if record.start != reached:

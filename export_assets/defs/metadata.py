@@ -1,6 +1,7 @@
 """What Dagster shows of a published partition: figures, schema, lineage; never a value."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from export_assets.store.contents import ColumnRecord
 from export_assets.store.manifest import Manifest
 
 Metadata = dict[str, dg.MetadataValue]
+
+_MARKUP = re.compile(r"[\\`*_\[\]<>|!&~$]")
 
 PARTITION_ROWS = "dagster/partition_row_count"
 
@@ -269,4 +272,5 @@ def materialization(
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    """Return *text* on one line, with nothing that Markdown takes for more than text."""
+    return _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))

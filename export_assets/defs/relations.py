@@ -8,20 +8,20 @@ import dagster as dg
 import polars as pl
 
 from export_assets.config.rules import Relation
-from export_assets.defs.event_log import latest, target_of
+from export_assets.defs.event_log import failed_partitions, latest, target_of
 from export_assets.defs.findings import MOST_LISTED, Finding, table_of
 from export_assets.defs.names import op_part
 from export_assets.defs.published import read_columns
 from export_assets.defs.table import TableExport
 from export_assets.defs.wording import counted
-from export_assets.engine.privacy import telling_of
+from export_assets.engine.privacy import telling_of, treatment
 from export_assets.engine.published import published_schema
 from export_assets.errors import ExportError
 from export_assets.store.manifest import Manifest
 from export_assets.tables.failing import told
 
 MOST_PARTITIONS = 100
-"""In a run over more partitions only those are reported that fail; see `export_step`."""
+"""In a run over more partitions only those are reported that fail, or did; see `reporting`."""
 
 WARN = dg.AssetCheckSeverity.WARN
 
@@ -101,12 +101,14 @@ def _check(
         if dg.AssetCheckKey(key, name) not in context.selected_asset_check_keys:
             continue
         known = _parent_values(parent, relation.parent_column)
+        sparse = len(keys) > MOST_PARTITIONS
+        wrong = failed_partitions(context.instance, dg.AssetCheckKey(key, name)) if sparse else ()
         for partition in keys:
             finding = _compare(child, partition, relation, known)
             if single:
                 yield finding.result(key, name, WARN)
                 continue
-            if finding.passed and len(keys) > MOST_PARTITIONS:
+            if finding.passed and sparse and partition not in wrong:
                 continue
             target = targets.get(partition)
             yield finding.evaluation(
@@ -152,7 +154,7 @@ def _compare(
         "orphans": dg.MetadataValue.int(orphans),
     }
     if orphans:
-        figures["dangling"] = _dangling(child, manifest, relation.child_column, texts, dangling)
+        figures["dangling"] = _dangling(child, manifest, relation, texts, dangling)
     return Finding(
         passed=not orphans,
         says=f"{orphans} of {counted(rows, 'row')} {verb} to no {relation.parent}",
@@ -161,15 +163,21 @@ def _compare(
 
 
 def _dangling(
-    child: TableExport, manifest: Manifest, column: str, texts: pl.Series, dangling: pl.Series
+    child: TableExport,
+    manifest: Manifest,
+    relation: Relation,
+    texts: pl.Series,
+    dangling: pl.Series,
 ) -> dg.TableMetadataValue:
     """Return which keys find no parent, each with its rows; or, where keys are not told, the rows.
 
-    A reference says as much of a row as its own key does, and is told where that may be.
+    A reference says as much of a row as its own key does, and is told where that may be; and not
+    where it holds values of a column that must not be seen in the table it refers to.
     """
     config = child.configured.config
-    schema = replace(published_schema(manifest), primary_key=(column,))
-    if telling_of(config, schema).key:
+    schema = replace(published_schema(manifest), primary_key=(relation.child_column,))
+    seen = treatment(config, relation.parent_table, relation.parent_column) == ""
+    if seen and telling_of(config, schema).key:
         counts = texts.filter(dangling).alias("key").value_counts(name="rows")
         most = counts.sort("rows", "key", descending=[True, False]).head(MOST_LISTED)
         rows = ((told(key), count) for key, count in most.iter_rows())

@@ -13,7 +13,7 @@ import dagster as dg
 
 from export_assets.defs import coverage, privacy
 from export_assets.defs.checks import BLOCKING, check_names, evaluate, severity_of
-from export_assets.defs.event_log import Target, latest, observed, target_of
+from export_assets.defs.event_log import Target, failed_partitions, latest, observed, target_of
 from export_assets.defs.findings import Finding
 from export_assets.defs.history import History
 from export_assets.defs.metadata import (
@@ -46,6 +46,7 @@ class Reporter:
     figures: dict[str, float] = field(default_factory=dict)
     """What the run found of the table besides its rows."""
     _histories: dict[str, History] = field(default_factory=dict)
+    _wrong: dict[dg.AssetCheckKey, frozenset[str]] = field(default_factory=dict)
 
     def history(self, fmt: str) -> History:
         """Return what is published in *fmt*, each manifest of which is read at most once."""
@@ -106,7 +107,7 @@ class Reporter:
         )
 
     def checked(self, fmt: str, examined: Sequence[Examined]) -> Iterator[Any]:
-        """Yield what the checks found, in a long range only what they found wrong."""
+        """Yield what the checks found, in a long range only what they found wrong, or mended."""
         single = len(examined) == 1 and not self.everything
         targets = {} if single else self._targets(fmt, [one.subject.key for one in examined])
         sparse = self._is_sparse(fmt, len(examined))
@@ -114,7 +115,7 @@ class Reporter:
             for name, finding in one.findings.items():
                 if single:
                     yield finding.result(self.table.key(fmt), name, severity_of(name))
-                elif not (sparse and finding.passed):
+                elif not (sparse and finding.passed) or self._was_wrong(name, one.subject):
                     target = targets.get(one.subject.key)
                     yield self._evaluation(name, one.subject, finding, target)
 
@@ -146,7 +147,7 @@ class Reporter:
             for subject in own:
                 for name in self._of_interest(subject):
                     finding = evaluate(name, subject)
-                    if not (sparse and finding.passed):
+                    if not (sparse and finding.passed) or self._was_wrong(name, subject):
                         yield self._evaluation(name, subject, finding, targets.get(subject.key))
 
     def covered(self, formats: Sequence[str]) -> Iterator[dg.AssetCheckEvaluation]:
@@ -194,6 +195,13 @@ class Reporter:
         if manifest is None:
             return {}
         return self._showing.describe(manifest, self.history(subject.format))
+
+    def _was_wrong(self, name: str, subject: Subject) -> bool:
+        """Whether the check *name* found something wrong in the partition when it ran last."""
+        check = dg.AssetCheckKey(self.table.key(subject.format), name)
+        if check not in self._wrong:
+            self._wrong[check] = failed_partitions(self.context.instance, check)
+        return subject.key in self._wrong[check]
 
     def _is_sparse(self, fmt: str, partitions: int) -> bool:
         each = len(self.checks(fmt)) * len(self.table.formats)

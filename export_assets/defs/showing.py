@@ -11,6 +11,7 @@ from export_assets.defs.findings import table_of
 from export_assets.defs.history import History
 from export_assets.defs.table import TableExport
 from export_assets.engine.charts.charting import MOST_BARS, draw_chart, draw_partitions
+from export_assets.engine.privacy import treatment
 from export_assets.engine.published import carried_schema, read_columns
 from export_assets.errors import ExportError
 from export_assets.store.manifest import Manifest
@@ -86,8 +87,16 @@ class Showing:
         return draw_chart(chart, config, manifest, directory)
 
     def _sample(self, manifest: Manifest) -> dg.TableMetadataValue:
-        """Return the first rows as they are published: what is redacted there is null."""
-        names = carried_schema(manifest).names[:_MOST_COLUMNS]
+        """Return the first rows as they are published: what is redacted there is null.
+
+        Columns that look personal are left out, unless somebody decided on them.
+        """
+        config = self.table.configured.config
+        names = tuple(
+            column.name
+            for column in carried_schema(manifest).columns
+            if treatment(config, self.table.name, column.name, column.declared) != "unclassified"
+        )[:_MOST_COLUMNS]
         directory = self.table.partition_path(manifest.format, manifest.partition)
         frame = next(read_columns(directory, manifest, names), None)
         first = [] if frame is None else frame.head(self._rules.sample_rows).rows()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from export_assets.defs.change import Before
 from export_assets.defs.findings import Finding
@@ -26,6 +27,8 @@ class Subject:
     """What this run did to it; None where it only looks."""
     before: Before | None = None
     """The generation before, where there was one and it is known."""
+    unchanged_at: datetime | None = None
+    """When its rows were found unchanged last, where they were and that is known."""
     seconds: float | None = None
     """How long this run took for it; None where it only looks."""
 

@@ -107,6 +107,8 @@ class SegmentRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Its last line was taken as it stood, because nothing was expected after it."""
     follows: str = ""
     """The identity of what this file's name stood for before, where that is another one."""
+    shares: str = ""
+    """The identity of what begins alike: the bytes `[0, start)` were read with that."""
     quarantine: FileRecord | None = None
     """The file of lines that are no records, which is no part of the rows."""
     marks: tuple[SegmentMark, ...] = ()

@@ -1,6 +1,6 @@
 """Which rows hold a value that an earlier row of the partition has."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +20,8 @@ class Values:
     """Which rows of the batch have a value; None where all have."""
 
 
-def repeated_rows(batches: Sequence[Values], hashes: Hashes) -> list[int]:
-    """Return the numbers, from 1, of rows whose value an earlier one has.
+def repeated_rows(batches: Sequence[Values], hashes: Hashes) -> Iterator[int]:
+    """Yield the numbers, from 1, of rows whose value an earlier one has, in order.
 
     Args:
         batches: All batches of the partition, in the order of its rows.
@@ -31,11 +31,9 @@ def repeated_rows(batches: Sequence[Values], hashes: Hashes) -> list[int]:
     ordered = hashes[order]
     later = np.zeros(len(hashes), dtype=np.bool_)
     later[order[1:][ordered[1:] == ordered[:-1]]] = True
-    found: list[int] = []
     start = 0
     for one in batches:
         places = np.flatnonzero(later[start : start + len(one.hashes)])
         start += len(one.hashes)
         rows = places if one.valid is None else np.flatnonzero(one.valid)[places]
-        found += (rows + one.before + 1).tolist()
-    return found
+        yield from (rows + one.before + 1).tolist()

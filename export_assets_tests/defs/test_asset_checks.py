@@ -108,6 +108,39 @@ def test_a_bad_partition_of_a_range_shows_its_rule_and_counts_and_no_value(shop:
     assert "7654321" not in str(result.all_events)
 
 
+def test_alone_rows_are_compared_with_what_the_run_compared_them_with(shop: Shop) -> None:
+    span = ("2024-01-05", "2024-01-06")
+    shop.run([PARQUET], span=span)
+    shop.sql("delete from orders where id in (4, 34)")
+    shop.run([PARQUET], span=span)
+    selection = dg.AssetSelection.checks(dg.AssetCheckKey(PARQUET, "row_count"))
+
+    fewer, same = (find(shop.run_checks(selection, partition=day), "row_count") for day in span)
+
+    assert (fewer.passed, fewer.description) == (False, "1 row, 3 before (-67%)")
+    assert (same.passed, same.description) == (True, "3 rows, 3 before (+0%)")
+    shop.command_line(ExportRequest(tables=("orders",), overwrite=True))
+    unknown = find(shop.run_checks(selection, partition=span[0]), "row_count")
+    assert unknown.description == "1 row, nothing to compare with"
+
+
+def test_a_reference_to_a_personal_column_is_told_by_its_row(shop: Shop) -> None:
+    shop.write_yaml(SHOP.replace("customer_id, to: customers.id", "buyer, to: customers.email"))
+    shop.sql(
+        "alter table customers add column email text",
+        "alter table orders add column buyer text",
+        "update orders set buyer = 'ann@example.org'",
+    )
+    shop.run(keys_of(CUSTOMERS))
+
+    result = shop.run(keys_of(ORDERS), partition="2024-01-05")
+
+    assert listed(find(result, "buyer_to_customers"), "dangling") == [
+        {"row": number} for number in (1, 2, 3)
+    ]
+    assert "ann@example.org" not in str(result.all_events)
+
+
 def test_a_rule_that_warns_publishes_and_passes_with_a_count(shop: Shop) -> None:
     shop.write_yaml(SHOP.replace("ge: 0}", "ge: 0, severity: warn}"))
     shop.sql("update orders set total = -1 where id = 6")

@@ -7,7 +7,9 @@ import dagster as dg
 import pytest
 
 from export_assets.defs import showing
+from export_assets.defs.metadata import describe_fidelity
 from export_assets.engine.request import ExportRequest
+from export_assets.store.contents import ColumnRecord
 from export_assets_tests.defs.shop_project import ORDERS, SHOP, Shop, key, keys_of
 from export_assets_tests.defs.test_elsewhere_sensor import tick
 from export_assets_tests.engine.charts.pictures import decoded
@@ -90,6 +92,44 @@ def test_a_chart_that_cannot_be_drawn_fails_nothing(
     assert result.success
     assert "chart" not in shown.events(PARQUET)[0].metadata
     assert "4711" not in str(result.all_events)
+
+
+def test_rows_are_shown_without_columns_that_look_personal_and_are_not_exposed(
+    shown: Shop,
+) -> None:
+    shown.sql(
+        "alter table orders add column email text",
+        "alter table orders add column phone text",
+        "update orders set email = 'ann@example.org', phone = '555'",
+    )
+    shown.write_yaml(shown.yaml.replace("sample_rows: 2", "sample_rows: 1\n    expose: [phone]"))
+
+    result = shown.run([PARQUET], partition=DAY)
+
+    sample = shown.events(PARQUET)[0].metadata["sample"]
+    assert isinstance(sample, dg.TableMetadataValue)
+    [row] = [dict(record.data) for record in sample.records]
+    assert set(row) == {"id", "customer_id", "ordered_at", "total", "phone"}
+    assert "ann@example.org" not in str(result.all_events)
+
+
+def test_a_name_of_a_column_is_no_markup() -> None:
+    column = ColumnRecord(
+        name="![x](http://evil/x.png) <b>|\n`a`",
+        logical_type="text",
+        physical_type="String",
+        declared_type="TEXT",
+        nullable=True,
+        fidelity="lossy",
+        fidelity_reason="redacted",
+        fidelity_count=1,
+        digest="",
+    )
+
+    *_, row = describe_fidelity((column,)).splitlines()
+
+    name = r"\!\[x\](http://evil/x.png) \<b\>\| \`a\`"
+    assert row == f"| {name} | lossy | redacted | 1 |"
 
 
 def test_nothing_of_the_rows_is_shown_unasked(shop: Shop) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from export_assets.defs import reporting
+from export_assets.defs import relations, reporting
 from export_assets.engine.request import ExportRequest
 from export_assets_tests.defs.shop_project import (
     CUSTOMERS,
@@ -286,3 +286,32 @@ def test_a_run_tells_how_many_partitions_it_changed(shop: Shop) -> None:
     )
     figures = {name: found[name].value for name in ("partitions_changed", "partitions_unchanged")}
     assert figures == {"partitions_changed": 1, "partitions_unchanged": 29}
+
+
+def test_in_a_long_range_what_was_wrong_and_is_mended_passes_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporting, "MOST_EVALUATIONS", 10)
+    monkeypatch.setattr(relations, "MOST_PARTITIONS", 10)
+    shop.run(keys_of(ORDERS), span=MONTH)
+    [part] = shop.home.glob("exports/shop/orders/csv/day=2024-01-07/part-*")
+    sound = part.read_bytes()
+    checks = dg.AssetSelection.checks(
+        dg.AssetCheckKey(key(*ORDERS, "csv"), "integrity"),
+        dg.AssetCheckKey(PARQUET, "customer_id_to_customers"),
+    )
+    part.write_bytes(sound[:-1])
+    wrong = shop.run_checks(checks).get_asset_check_evaluations()
+    part.write_bytes(sound)
+    shop.run(keys_of(CUSTOMERS))
+
+    mended = shop.run_checks(checks).get_asset_check_evaluations()
+
+    assert {one.partition for one in wrong if one.check_name == "integrity"} == {"2024-01-07"}
+    assert [(one.partition, one.passed) for one in mended if one.check_name == "integrity"] == [
+        ("2024-01-07", True)
+    ]
+    related = [one for one in mended if one.check_name == "customer_id_to_customers"]
+    assert {one.passed for one in related} == {True}
+    assert len(related) == 30
+    assert not shop.run_checks(checks).get_asset_check_evaluations()

@@ -15,7 +15,7 @@ from export_assets.defs.subject import Subject
 from export_assets.defs.table import TableExport
 from export_assets.defs.volume import judge_volume
 from export_assets.engine.request import ExportRequest
-from export_assets.store.manifest import Manifest
+from export_assets.store.manifest import MANIFEST_NAME, Manifest, encode_manifest, seal_manifest
 from export_assets_tests.defs.shop_project import ORDERS, SHOP, Shop, failures, key
 
 PER_DAY = 40
@@ -88,6 +88,31 @@ def test_a_day_that_was_not_over_does_not_warn_and_is_no_measure(table: TableExp
     history = History(table, "parquet", [unfinished])
     keys = [one.key[-2:] for one in history.before("2024-01-18", 3, finished=True)]
     assert keys == ["14", "16", "17"]
+
+
+def test_a_day_that_is_over_and_unchanged_is_compared_with_days_read_before_they_were(
+    shop: Shop,
+) -> None:
+    """As where every change is exported at once: nothing comes after the last one of a day."""
+    shop.write_yaml(SHOP.replace("    checks:", "    volume: {partitions: 4}\n    checks:"))
+    shop.insert("orders", [(n, 1, "2024-01-20T10:00:00Z", 1.0) for n in range(100, 200)])
+    shop.command_line(ExportRequest(tables=("orders",)))
+    for path, manifest in shop.workspace.store.manifests("shop", "orders", "parquet"):
+        day = datetime.fromisoformat(f"{manifest.partition}T23:00:00+00:00")
+        early = edited(manifest, snapshot=edited(manifest.snapshot, taken_at=day))
+        (path / MANIFEST_NAME).write_bytes(encode_manifest(seal_manifest(early)))
+    parquet, day = key(*ORDERS, "parquet"), "2024-01-20"
+    selection = dg.AssetSelection.checks(dg.AssetCheckKey(parquet, "volume"))
+
+    [never] = shop.run_checks(selection, partition=day).get_asset_check_evaluations()
+    run = shop.run([parquet], partition=day).get_asset_check_evaluations()
+    [alone] = shop.run_checks(selection, partition=day).get_asset_check_evaluations()
+
+    [found] = [one for one in run if one.check_name == "volume"]
+    assert never.description == "103 rows, and its time was not over"
+    assert found.description == "103 rows, the median of 4 partitions before it is 3"
+    assert (found.passed, alone.passed) == (False, False)
+    assert alone.description == found.description
 
 
 def test_the_table_says_what_is_usual(table: TableExport) -> None:

@@ -15,7 +15,7 @@ _FEW = 0.02
 _WORTH_IT = 4
 """How much closer one has to get for that."""
 
-MOST_NAMES = 1_000
+MOST_NAMES = 50_000
 """Different values that are counted apart; rows with further ones are counted together."""
 
 
@@ -123,9 +123,10 @@ class NameCounts:
 
     def update(self, frame: pl.DataFrame) -> None:
         """Add the rows of *frame*."""
-        values = frame.get_column(self._column).drop_nulls()
-        for value, count in values.value_counts().iter_rows():
-            name = str(value)
+        values = frame.get_column(self._column).drop_nulls().alias("value")
+        found = ((str(value), rows) for value, rows in values.value_counts(name="rows").iter_rows())
+        # In an order of their own: which ones are counted apart must not differ from look to look.
+        for name, count in sorted(found, key=lambda pair: (-pair[1], pair[0])):
             if name in self._counts or len(self._counts) < MOST_NAMES:
                 self._counts[name] += count
             else:

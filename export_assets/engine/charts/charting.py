@@ -6,6 +6,7 @@ drawn. Bounds of times and numbers are in the manifest, so that one look at the 
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from pathlib import Path
 from typing import NoReturn
 
@@ -112,7 +113,7 @@ def _window(column: ColumnRecord, manifest: Manifest) -> Axis | None:
 
 
 def _bounds(column: ColumnRecord, manifest: Manifest, directory: Path) -> Axis | None:
-    """Return the range that nearly all values are in; None where there are none."""
+    """Return the range that nearly all values are in; None where there is none with a width."""
     if column.min is None or column.max is None:
         return None
     times = column.logical_type in _TIMES
@@ -120,6 +121,8 @@ def _bounds(column: ColumnRecord, manifest: Manifest, directory: Path) -> Axis |
         _microseconds(datetime.fromisoformat(bound)) if times else float(bound)
         for bound in (column.min, column.max)
     )
+    if not isfinite(high - low):
+        return None
     axis = Axis(column=column.name, low=low, high=high, times=times)
     for _ in range(_MOST_ZOOMS):
         counts = CountBins(axis, _FINE)

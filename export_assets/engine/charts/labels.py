@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 
 _STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_ROUNDED_UP = 0.9995
+"""What is so near to a step is written as one of it: 999,900 is `1M`, not a thousand thousands."""
 _SHORT = timedelta(hours=36)
 _PLAIN = 10_000
 _MICROSECONDS = 1_000_000
@@ -14,8 +16,9 @@ def number(value: float) -> str:
     """Return *value* in about three digits: `54`, `1.2k`, `0.35`."""
     if abs(value) < _PLAIN and value == int(value):
         return str(int(value))
-    for size, sign in _STEPS:
-        if abs(value) >= size:
+    steps = _STEPS if abs(value) < _STEPS[0][0] * 1_000 * _ROUNDED_UP else ()
+    for size, sign in steps:
+        if abs(value) >= size * _ROUNDED_UP:
             return f"{value / size:.3g}{sign}"
     return f"{value:.3g}"
 

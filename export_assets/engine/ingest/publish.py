@@ -182,6 +182,7 @@ def publish_segment(
             pending_bytes=look.survey.length - look.end,
             sealed=look.sealed,
             follows=follows,
+            shares=_shared(look, identity),
             quarantine=writer.quarantine(),
             marks=marks,
         )
@@ -224,6 +225,15 @@ def publish_rows(
         return staging.publish(
             _manifest(staging, writer, record, account, version=version, seen=seen)
         )
+
+
+def _shared(look: Look, identity: str) -> str:
+    """Return the identity of other content whose beginning that of *look* has, if any."""
+    base = look.base
+    if base is None or base.identity != identity:
+        return base.identity if base else ""
+    # One that is made again stands where it stood; see `Known.before`.
+    return base.shares if base.start == base.end else ""
 
 
 def _read(

@@ -67,3 +67,27 @@ def test_of_too_many_values_the_first_are_counted_apart(
     counts.update(pl.DataFrame({"name": ["c", "b", "b", "d"]}))
 
     assert counts.counts == [("b", 3), ("a", 2), ("others", 2)]
+
+
+@pytest.mark.parametrize("column", ["count", "rows", "value"])
+def test_whatever_the_column_is_called_its_values_are_counted(column: str) -> None:
+    counts = NameCounts(column)
+
+    counts.update(pl.DataFrame({column: ["b", "a", "b"]}))
+
+    assert counts.counts == [("b", 2), ("a", 1)]
+
+
+def test_of_too_many_values_the_same_rows_count_the_same_ones_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bins, "MOST_NAMES", 100)
+    values = [f"{number:04}" for number in range(5_000)] + ["often"] * 2
+    found = []
+    for _ in range(3):
+        counts = NameCounts("name")
+        counts.update(pl.DataFrame({"name": values}))
+        found.append(counts.counts)
+
+    assert found[0] == found[1] == found[2]
+    assert found[0][:2] == [("often", 2), ("0000", 1)]

@@ -96,3 +96,13 @@ def test_a_column_that_looks_personal_is_not_drawn_before_it_is_exposed(shop: Sh
 
     with pytest.raises(UsageError, match="column gender looks personal and is not exposed"):
         draw_chart(ChartConfig(kind="bars", by="gender"), config, personal, path)
+
+
+def test_numbers_with_no_width_between_them_are_not_drawn(shop: Shop) -> None:
+    manifest, path = published(shop, "orders", "parquet", "2024-01-05")
+    columns = tuple(replace(one, min="-1e308", max="1e308") for one in manifest.columns)
+    config = SourceConfig.model_validate({"source": "shop", "url": "shop.db"})
+
+    wide = replace(manifest, columns=columns)
+
+    assert draw_chart(ChartConfig(kind="counts", x="total"), config, wide, path) is None

@@ -93,6 +93,8 @@ def test_labels_are_short() -> None:
         "0.351",
         "-2G",
     ]
+    nearly = (999.99, 999_499, 999_900, -999_950_000, 1e15, math.inf)
+    assert [labels.number(one) for one in nearly] == ["1k", "999k", "1M", "-1G", "1e+15", "inf"]
     assert labels.span(0, day, times=True) == ("00:00", "00:00")
     assert labels.span(0, 3 * day, times=True) == ("1970-01-01", "1970-01-04")
     assert labels.span(-1e18, math.inf, times=True)[1] == "9999-12-31"
