@@ -30,9 +30,9 @@ from export_assets.defs.table import TableExport
 from export_assets.errors import ContractViolation, IntegrityError
 from export_assets.tables.partitions import ALL
 
-MOST_EVALUATIONS = 1_000
-"""Evaluations of checks that one step writes, about. Dagster takes ten milliseconds for each: a
-year of partitions in three formats would take a minute longer to report than to export."""
+MOST_EVALUATIONS = 2_000
+"""Evaluations of checks that one step writes, about: those of ninety days in three formats. Dagster
+takes some milliseconds for each, so a year would take longer to report than to export."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +110,7 @@ class Reporter:
         """Yield what the checks found, in a long range only what they found wrong, or mended."""
         single = len(examined) == 1 and not self.everything
         targets = {} if single else self._targets(fmt, [one.subject.key for one in examined])
-        sparse = self._is_sparse(fmt, len(examined))
+        sparse = self._is_sparse(len(examined))
         for one in examined:
             for name, finding in one.findings.items():
                 if single:
@@ -143,7 +143,7 @@ class Reporter:
             own = [subject for subject in subjects if subject.format == fmt]
             # What failed is shown at the generation before, which still stands.
             targets = self._targets(fmt, [one.key for one in own if one.key != "*"])
-            sparse = self._is_sparse(fmt, len(own))
+            sparse = self._is_sparse(len(own))
             for subject in own:
                 for name in self._of_interest(subject):
                     finding = evaluate(name, subject)
@@ -203,8 +203,8 @@ class Reporter:
             self._wrong[check] = failed_partitions(self.context.instance, check)
         return subject.key in self._wrong[check]
 
-    def _is_sparse(self, fmt: str, partitions: int) -> bool:
-        each = len(self.checks(fmt)) * len(self.table.formats)
+    def _is_sparse(self, partitions: int) -> bool:
+        each = sum(len(self.checks(fmt)) for fmt in self.table.formats)
         return each * partitions > MOST_EVALUATIONS
 
     def _of_interest(self, subject: Subject) -> Iterable[str]:

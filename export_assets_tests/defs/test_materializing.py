@@ -273,6 +273,18 @@ def test_a_long_range_reports_only_what_checks_find_wrong(
     assert summaries["2024-01-08"] == "6 passed"
 
 
+def test_only_what_a_run_writes_counts_towards_a_long_range(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporting, "MOST_EVALUATIONS", 200)
+
+    result = shop.run([PARQUET], span=MONTH)
+
+    evaluations = result.get_asset_check_evaluations()
+    schema = [one.partition for one in evaluations if one.check_name == "schema"]
+    assert len(schema) == 30
+
+
 def test_a_run_tells_how_many_partitions_it_changed(shop: Shop) -> None:
     shop.run(keys_of(ORDERS), span=MONTH)
     shop.sql("update orders set total = 1000 where id = 6")
