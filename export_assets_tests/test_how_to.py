@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from export_assets_tests.pages import commands_of, pages_that_opted_in, run_page
+from export_assets_tests.quick_program import quick_program
 
 ROOT = Path(__file__).parents[1]
 PAGES = pages_that_opted_in(ROOT / "docs" / "how-to", ROOT / "examples")
@@ -15,7 +16,8 @@ PAGES = pages_that_opted_in(ROOT / "docs" / "how-to", ROOT / "examples")
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.upper().startswith("EXPORT_ASSETS")}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    places = quick_program().parent, Path(sys.executable).parent, os.environ["PATH"]
+    path = os.pathsep.join(map(str, places))
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     return kept | {"PATH": path, "HOME": str(tmp_path), "TERM": "dumb", "COLUMNS": "160"}
 

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from export_assets_tests.end_to_end.ui import end_with_the_tests, free_port
+from export_assets_tests.end_to_end.ui import free_port
+from export_assets_tests.mortal import end_with_the_tests
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "serve.md"
 NAME = "exports.example.org"

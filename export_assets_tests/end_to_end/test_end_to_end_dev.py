@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from export_assets_tests.end_to_end.ui import answers, end_with_the_tests, free_port, members
+from export_assets_tests.end_to_end.ui import answers, free_port, members
 from export_assets_tests.end_to_end.world import World
+from export_assets_tests.mortal import end_with_the_tests
 
 PATIENCE = 120
 

@@ -1,11 +1,9 @@
 """A UI that `export-assets dev` serves, and requests of any shape to it."""
 
-import ctypes
 import json
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from export_assets_tests.end_to_end.world import World
+from export_assets_tests.mortal import end_with_the_tests
 
 PATIENCE = 120
 
@@ -125,10 +124,3 @@ def members(home: Path) -> list[int]:
             if wanted in environment:
                 found.append(int(entry.name))
     return found
-
-
-def end_with_the_tests() -> None:
-    """Have Linux end the command when the process that runs this test is killed."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM, 0, 0, 0)

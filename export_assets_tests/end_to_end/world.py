@@ -11,6 +11,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from export_assets_tests.quick_program import quick_program
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
@@ -46,9 +48,12 @@ class World:
         stdin: str | None = None,
         **more: Any,
     ) -> Ended:
+        cwd = more.pop("cwd", self.home)
+        quick = [str(quick_program()), *map(str, arguments)]
         done = subprocess.run(
-            self.command(*arguments),
-            cwd=more.pop("cwd", self.home),
+            # What is set up before the program starts has to be so when it starts.
+            self.command(*arguments) if more else quick,
+            cwd=cwd,
             env=self.environment(env),
             input=stdin,
             capture_output=True,

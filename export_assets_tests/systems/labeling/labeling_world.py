@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from export_assets.engine.workspace import Workspace
 from export_assets.store.local import read_if_there
 from export_assets.store.manifest import Manifest
 from export_assets.systems.registry import load_workspace
+from export_assets_tests.quick_program import quick_program
 from export_assets_tests.systems.labeling import oracle
 from export_assets_tests.systems.theprogram.theprogram_world import parse_csv
 
@@ -73,7 +73,7 @@ class Project:
 
     def command(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "export_assets.cli.app", *arguments, "--home", str(self.home)],
+            [str(quick_program()), *arguments, "--home", str(self.home)],
             capture_output=True,
             text=True,
             env=environment(**variables),
