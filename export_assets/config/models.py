@@ -211,7 +211,7 @@ class SourceConfig(Model):
             what = "event logs" if logs else "state files"
             msg = f"tables.{queries[0]}.query: {what} know no SQL"
             raise ValueError(msg)
-        said = (self, *self.tables.values())
+        said: tuple[SourceConfig | TableConfig, ...] = (self, *self.tables.values())
         wrong = foreign_switch(
             self.automation,
             logs=logs,
