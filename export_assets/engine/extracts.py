@@ -25,6 +25,7 @@ from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import ConfigError, UsageError
 from export_assets.formats.base import Format, FormatOptions, Profile
 from export_assets.formats.registry import resolve_formats
+from export_assets.store.adhoc import sweep_below
 from export_assets.store.below import check_directory_name, make_directory_below
 from export_assets.tables.partitions import Window
 
@@ -99,6 +100,7 @@ def extract(
         guarded=True,
     )
     path = make_directory_below(settings.extracts_dir, source.name, name, private=config.private)
+    sweep_below(path.parent)
     exporter = Exporter(workspace=workspace, source=source, request=request, run=run)
     try:
         return Extract(path=path, report=exporter.export())
