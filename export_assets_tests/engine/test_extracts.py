@@ -130,6 +130,7 @@ def test_a_column_that_is_exported_chooses_rows_of_others(project: Project) -> N
         ({"where": {"1=1 or name": "x"}}, "source has no column 1=1 or name"),
         ({"where": {"name": "x" * 10_001}}, "a value is up to 10,000 characters"),
         ({"where": {"name": "a\0"}}, "none of them NUL"),
+        ({"where": {"name": "\ud800"}}, "characters of text"),
         ({"where": {f"c{one}": "" for one in range(51)}}, "at most 50 columns"),
         ({"start_date": "yesterdaze"}, "date 'yesterdaze': expected YYYY-MM-DD"),
         ({"start_date": "2024-01-03", "end_date": "2024-01-02"}, "is after end date"),
