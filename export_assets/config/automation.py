@@ -68,13 +68,17 @@ class SourceAutomation(TableAutomation):
     """Archiving old event logs; without it on where `log.offload.schedule` is given."""
 
 
-def foreign_switch(automation: SourceAutomation, *, logs: bool, keeps: bool) -> str | None:
+def foreign_switch(
+    automation: SourceAutomation, *, logs: bool, keeps: bool, ages: bool, followed: bool
+) -> str | None:
     """Return what is wrong with a switch that is turned on and switches nothing; None for none.
 
     Args:
         automation: The switches.
         logs: Whether the source is one of event logs.
         keeps: Whether it, or a table of it, says what is kept.
+        ages: Whether it, or a table of it, says when rows are stale.
+        followed: Whether anything may follow it.
     """
     for name in ("logs", "offload", "verify_archives"):
         if getattr(automation, name) and not logs:
@@ -83,6 +87,10 @@ def foreign_switch(automation: SourceAutomation, *, logs: bool, keeps: bool) -> 
         return "automation.changes: event logs are followed by automation.logs"
     if automation.prune and not keeps:
         return "automation.prune: no keep says what goes"
+    if automation.freshness and not ages:
+        return "automation.freshness: no freshness says when a table is stale"
+    if (automation.changes or automation.logs) and not followed:
+        return f"automation.{'logs' if logs else 'changes'}: monitor.enabled says that nobody looks"
     return None
 
 

@@ -211,8 +211,14 @@ class SourceConfig(Model):
             what = "event logs" if logs else "state files"
             msg = f"tables.{queries[0]}.query: {what} know no SQL"
             raise ValueError(msg)
-        keeps = self.keep is not None or any(table.keep for table in self.tables.values())
-        wrong = foreign_switch(self.automation, logs=logs, keeps=keeps)
+        said: tuple[SourceConfig | TableConfig, ...] = (self, *self.tables.values())
+        wrong = foreign_switch(
+            self.automation,
+            logs=logs,
+            keeps=any(one.keep for one in said),
+            ages=any(one.freshness for one in said),
+            followed=self.monitor.enabled is not False,
+        )
         if logs and self.pool == NO_POOL:
             wrong = "pool: new lines of event logs are read by one run at a time; name a pool"
         if self.source in RESERVED_NAMES:

@@ -70,6 +70,11 @@ def _extract(context: dg.OpExecutionContext, sources: RunSources, name: str) -> 
     figures = describe_extract(made)
     context.add_output_metadata(figures)
     problems = [one.error or one.status for one in report.failed]
+    problems += [
+        f"{one.table}: its {one.format} file is there already; set overwrite, or another name"
+        for one in report.records
+        if one.status == "skipped"
+    ]
     problems += [f"{log}: {error}" for log, error in report.unread.items()]
     if problems:
         retry = bool(report.failed) and all(one.retriable for one in report.failed)

@@ -1,5 +1,6 @@
 """A part of what is published or archived, so that a schedule reads all of it in several runs."""
 
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +9,9 @@ import dagster as dg
 
 SUBSET = "export_assets/read_data_subset"
 """Tag of a run of checks: `k/n`, the share that is read; everything without it."""
+
+_SHARE = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
+"""Anybody may tag a run: no digits of other scripts, and no more than are numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +35,11 @@ class Share:
 
 def share_of(tags: Mapping[str, str]) -> Share | None:
     """Return the share that the *tags* of a run name, None for everything."""
-    part, _, parts = tags.get(SUBSET, "").partition("/")
-    if part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts):
-        return Share(part=int(part), parts=int(parts))
-    return None
+    found = _SHARE.fullmatch(tags.get(SUBSET, ""))
+    if found is None:
+        return None
+    part, parts = int(found[1]), int(found[2])
+    return Share(part=part, parts=parts) if 1 <= part <= parts else None
 
 
 def next_share(instance: dg.DagsterInstance, job: str, *, parts: int) -> Share:

@@ -7,6 +7,7 @@ columns and values; where files go is the project's matter, and what is redacted
 """
 
 import glob
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import ConfigError, UsageError
 from export_assets.formats.base import Format, FormatOptions, Profile
 from export_assets.formats.registry import resolve_formats
+from export_assets.store.adhoc import sweep_below
 from export_assets.store.below import check_directory_name, make_directory_below
 from export_assets.tables.partitions import Window
 
@@ -33,6 +35,7 @@ MOST_ROWS = 2**63 - 1
 """What databases can count to."""
 MOST_CONDITIONS = 50
 LONGEST_VALUE = 10_000
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +102,7 @@ def extract(
         guarded=True,
     )
     path = make_directory_below(settings.extracts_dir, source.name, name, private=config.private)
+    sweep_below(path.parent)
     exporter = Exporter(workspace=workspace, source=source, request=request, run=run)
     try:
         return Extract(path=path, report=exporter.export())
@@ -116,8 +120,8 @@ def _check_sizes(order: ExtractOrder) -> None:
         msg = f"where: at most {MOST_CONDITIONS} columns"
         raise UsageError(msg)
     for value in order.where.values():
-        if value is not None and (len(value) > LONGEST_VALUE or "\0" in value):
-            msg = f"where: a value is up to {LONGEST_VALUE:,} characters, none of them NUL"
+        if value is not None and (len(value) > LONGEST_VALUE or _NO_TEXT.search(value)):
+            msg = f"where: a value is up to {LONGEST_VALUE:,} characters of text, none of them NUL"
             raise UsageError(msg)
 
 

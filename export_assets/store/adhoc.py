@@ -98,7 +98,7 @@ class DirectoryTarget:
                 self._dir_fd, subject=str(self.directory), estimated_bytes=self._estimated_bytes
             )
             with locked(self._dir_fd):
-                self._sweep()
+                _sweep(self._dir_fd, self._filesystem)
                 # Known before it is made, so that an interrupt in between leaves nothing.
                 # Removed before it is unlocked, or a sweeper would remove it at the same time.
                 opening.callback(self._unhold)
@@ -281,18 +281,6 @@ class DirectoryTarget:
                 mode=self._modes.file,
             )
 
-    def _sweep(self) -> None:
-        """Remove staging directories whose run is dead: nobody holds their lock."""
-        with os.scandir(self._dir_fd) as entries:
-            names = [entry.name for entry in entries if _STAGING.match(entry.name)]
-        for name in names:
-            try:
-                fd = _hold(name, self._dir_fd)
-            except OSError:
-                continue
-            self._remove(name)
-            os.close(fd)
-
     def _unhold(self) -> None:
         if self._staging_fd >= 0:
             os.close(self._staging_fd)
@@ -301,6 +289,32 @@ class DirectoryTarget:
     def _remove(self, name: str) -> None:
         with suppress(OSError):
             self._filesystem.remove_tree(name, dir_fd=self._dir_fd)
+
+
+def sweep_below(parent: Path) -> None:
+    """Remove what dead runs staged in the directories in *parent*, to which nobody may come back.
+
+    What cannot be looked at, or removed, stays.
+    """
+    with suppress(OSError), os.scandir(parent) as entries:
+        names = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        for name in names:
+            with suppress(OSError), directory_fd(Path(name)) as fd, locked(fd):
+                _sweep(fd, REAL)
+
+
+def _sweep(dir_fd: int, filesystem: Filesystem) -> None:
+    """Remove staging directories whose run is dead: nobody holds their lock."""
+    with os.scandir(dir_fd) as entries:
+        names = [entry.name for entry in entries if _STAGING.match(entry.name)]
+    for name in names:
+        try:
+            fd = _hold(name, dir_fd)
+        except OSError:
+            continue
+        with suppress(OSError):
+            filesystem.remove_tree(name, dir_fd=dir_fd)
+        os.close(fd)
 
 
 def _hold(name: str, dir_fd: int) -> int:

@@ -35,6 +35,15 @@ def test_a_switch_that_nobody_turned_is_left_to_what_asks_for_it() -> None:
         ({"automation": {"logs": "on"}}, "automation.logs: belongs to kind: event_log"),
         ({"automation": {"offload": "on"}}, "automation.offload: belongs to kind: event_log"),
         ({"automation": {"prune": "on"}}, "automation.prune: no keep says what goes"),
+        ({"automation": {"freshness": "on"}}, "automation.freshness: no freshness says when"),
+        (
+            {"monitor": {"enabled": False}, "automation": {"changes": "on"}},
+            "automation.changes: monitor.enabled says that nobody looks",
+        ),
+        (
+            {"kind": "event_log", "monitor": {"enabled": False}, "automation": {"logs": "on"}},
+            "automation.logs: monitor.enabled says that nobody looks",
+        ),
         (
             {"kind": "event_log", "automation": {"changes": "on"}},
             "automation.changes: event logs are followed by automation.logs",
@@ -45,6 +54,15 @@ def test_a_switch_that_nobody_turned_is_left_to_what_asks_for_it() -> None:
 )
 def test_what_would_switch_nothing_is_refused(said: dict[str, object], text: str) -> None:
     assert text in refused(**said)
+
+
+def test_a_table_alone_may_ask_for_what_is_switched() -> None:
+    tables = {"orders": {"freshness": 24, "keep": {"daily": 3}}}
+
+    switched = source(tables=tables, automation={"freshness": "on", "prune": "on"}).automation
+
+    assert switched.freshness
+    assert switched.prune
 
 
 @pytest.mark.parametrize("condition", ["eager", "on_missing", "0 6 * * 1", "@daily"])

@@ -1,6 +1,7 @@
 """The launchpad: fields with a type and a description, and no way out through any of them."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -166,6 +167,22 @@ def test_an_extract_says_what_it_wrote_and_publishes_nothing(shop: Shop) -> None
     assert "| orders | csv | orders_" in str(told["contents"])
     assert not (shop.home / "exports" / "shop" / "orders").exists()
     assert not shop.materialized(key(*ORDERS, "csv"))
+
+
+def test_an_extract_that_finds_its_files_there_has_failed(shop: Shop) -> None:
+    there = shop.home / "extracts" / "shop" / "mine"
+    there.mkdir(parents=True)
+    for seconds in range(120):
+        stamp = datetime.now(UTC) + timedelta(seconds=seconds)
+        (there / f"customers_{stamp:%Y%m%d_%H%M%S}.csv").touch()
+
+    kept = extracted(shop, tables=["customers"], formats=["csv"], name="mine")
+    replaced = extracted(shop, tables=["customers"], formats=["csv"], name="mine", overwrite=True)
+
+    assert failures(kept) == [
+        "customers: its csv file is there already; set overwrite, or another name"
+    ]
+    assert replaced.success
 
 
 def test_days_of_a_run_without_a_partition_are_whole_partitions(shop: Shop) -> None:

@@ -77,7 +77,9 @@ def test_a_share_that_was_not_read_comes_again(status: dg.DagsterRunStatus, foll
         assert next_share(instance, "verify_other", parts=4).tag == "1/4"
 
 
-@pytest.mark.parametrize("tag", ["", "0/4", "5/4", "1/0", "a/b", "1", "-1/4", "1/4/4"])
+@pytest.mark.parametrize(
+    "tag", ["", "0/4", "5/4", "1/0", "a/b", "1", "-1/4", "1/4/4", "²/4", "1/" + "9" * 5000]
+)
 def test_a_tag_that_is_no_share_is_everything(tag: str) -> None:
     assert share_of({SUBSET: tag}) is None
 

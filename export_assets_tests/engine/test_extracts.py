@@ -1,6 +1,8 @@
 """Rows that anybody may choose: no file elsewhere, nothing that does not leave, one clear line."""
 
+import fcntl
 import json
+import os
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -128,6 +130,7 @@ def test_a_column_that_is_exported_chooses_rows_of_others(project: Project) -> N
         ({"where": {"1=1 or name": "x"}}, "source has no column 1=1 or name"),
         ({"where": {"name": "x" * 10_001}}, "a value is up to 10,000 characters"),
         ({"where": {"name": "a\0"}}, "none of them NUL"),
+        ({"where": {"name": "\ud800"}}, "characters of text"),
         ({"where": {f"c{one}": "" for one in range(51)}}, "at most 50 columns"),
         ({"start_date": "yesterdaze"}, "date 'yesterdaze': expected YYYY-MM-DD"),
         ({"start_date": "2024-01-03", "end_date": "2024-01-02"}, "is after end date"),
@@ -167,6 +170,21 @@ def test_a_second_extract_of_the_name_stands_beside_the_first(project: Project) 
     assert [one.status for one in again.report.records] == ["skipped"]
     assert [one.status for one in replaced.report.records] == ["success"]
     assert project.files == ["shop/mine/_manifest.json", "shop/mine/people_20260208_103000.csv"]
+
+
+def test_what_a_killed_extract_staged_goes_with_the_next_one(project: Project) -> None:
+    staging = ".export_assets.run-0-0badcafe.tmp"
+    for name in ("killed", "alive"):
+        (project.home / "extracts" / "shop" / name / staging).mkdir(parents=True)
+        (project.home / "extracts" / "shop" / name / staging / "people.csv").touch()
+    held = os.open(project.home / "extracts" / "shop" / "alive" / staging, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+
+    project.extract(name="mine")
+
+    left = (project.home / "extracts").rglob("*.tmp")
+    os.close(held)
+    assert [one.parent.name for one in left] == ["alive"]
 
 
 def test_a_private_source_has_private_extracts(project: Project) -> None:
