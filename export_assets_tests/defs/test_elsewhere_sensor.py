@@ -96,7 +96,7 @@ def test_a_tick_does_a_bounded_amount_and_the_next_goes_on(
 ) -> None:
     monkeypatch.setattr(elsewhere, "_BATCH", 7)
     monkeypatch.setattr(elsewhere, "MOST_EVENTS", 10)
-    defaults = elsewhere.Budget.__init__.__kwdefaults__
+    defaults = dict(elsewhere.Budget.__init__.__kwdefaults__ or {})
     monkeypatch.setattr(elsewhere.Budget.__init__, "__kwdefaults__", {**defaults, "events": 10})
     shop.command_line(ExportRequest())
 
