@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import monotonic
 
 import dagster as dg
 
@@ -37,6 +38,8 @@ _MOST_LOOKS = 2_000
 _BATCH = 100
 _MOST_ROWS = 100_000
 """Of a partition whose rows a tick looks at for a chart; it has little time."""
+_MOST_SECONDS = 20.0
+"""Dagster ends a tick after a minute, and what it has found by then is lost."""
 # A manifest is written just before its directory is renamed into place, which is the time compared.
 _SLACK_NS = 600 * 10**9
 
@@ -47,11 +50,17 @@ class Budget:
 
     events: int = MOST_EVENTS
     looks: int = _MOST_LOOKS
+    until: float = field(default_factory=lambda: monotonic() + _MOST_SECONDS)
+
+    @property
+    def late(self) -> bool:
+        """Whether its time is over."""
+        return monotonic() >= self.until
 
     @property
     def spent(self) -> bool:
         """Whether the rest has to wait for the next tick."""
-        return self.events <= 0 or self.looks <= 0
+        return self.events <= 0 or self.looks <= 0 or self.late
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +197,8 @@ def _look_through(
                 )
             )
             budget.events -= 1
+            if budget.late and manifest.partition != batch[-1]:
+                return Seen(stamp=before.stamp, after=manifest.partition, due=due)
     return Seen(stamp=before.stamp if waiting else stamp, due=due)
 
 

@@ -125,12 +125,20 @@ def _parent_values(parent: TableExport, column: str) -> pl.Series | str:
     fmt = parent.formats[0]
     try:
         manifests = [parent.manifest(fmt, key) for key in parent.published_keys(fmt)]
-        frames = [read_columns(parent, one, (column,)) for one in manifests if one is not None]
+        found = [
+            _texts(read_columns(parent, one, (column,)).to_series()).drop_nulls().unique()
+            for one in manifests
+            if one is not None
+        ]
     except (ExportError, OSError) as error:
         return str(error)
-    if not frames:
-        return f"{parent.name} is not published"
-    return pl.concat(frames).to_series().drop_nulls().cast(pl.String).unique()
+    return pl.concat(found).unique() if found else f"{parent.name} is not published"
+
+
+def _texts(values: pl.Series) -> pl.Series:
+    """Return *values* as text, which those of partitions of different types have in common."""
+    # Bytes need not be text.
+    return values.bin.encode("hex") if values.dtype == pl.Binary else values.cast(pl.String)
 
 
 def _compare(
@@ -145,7 +153,7 @@ def _compare(
         values = read_columns(child, manifest, (relation.child_column,)).to_series()
     except (ExportError, OSError) as error:
         return Finding(passed=False, says=str(error))
-    texts = values.cast(pl.String)
+    texts = _texts(values)
     dangling = texts.is_not_null() & ~texts.is_in(known.implode())
     rows, orphans = len(values) - values.null_count(), int(dangling.sum())
     verb = "refers" if 1 in (orphans, rows) else "refer"

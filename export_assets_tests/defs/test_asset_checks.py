@@ -141,6 +141,25 @@ def test_a_reference_to_a_personal_column_is_told_by_its_row(shop: Shop) -> None
     assert "ann@example.org" not in str(result.all_events)
 
 
+def test_references_may_be_bytes_that_are_no_text(shop: Shop) -> None:
+    shop.write_yaml(SHOP.replace("customer_id, to: customers.id", "buyer, to: customers.code"))
+    shop.sql(
+        "alter table customers add column code blob",
+        "alter table orders add column buyer blob",
+        "update customers set code = x'ff01'",
+        "update orders set buyer = x'ff01'",
+        "update orders set buyer = x'fe' where id = 34",
+    )
+    shop.run(keys_of(CUSTOMERS))
+
+    result = shop.run(keys_of(ORDERS), partition="2024-01-05")
+
+    found = find(result, "buyer_to_customers")
+    assert result.success
+    assert found.description == "1 of 3 rows refers to no customers.code"
+    assert listed(found, "dangling") == [{"key": "fe", "rows": 1}]
+
+
 def test_a_rule_that_warns_publishes_and_passes_with_a_count(shop: Shop) -> None:
     shop.write_yaml(SHOP.replace("ge: 0}", "ge: 0, severity: warn}"))
     shop.sql("update orders set total = -1 where id = 6")

@@ -1,6 +1,7 @@
 """What is published without Dagster is reported to it once."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import count
 
 import dagster as dg
 import pytest
@@ -95,7 +96,8 @@ def test_a_tick_does_a_bounded_amount_and_the_next_goes_on(
 ) -> None:
     monkeypatch.setattr(elsewhere, "_BATCH", 7)
     monkeypatch.setattr(elsewhere, "MOST_EVENTS", 10)
-    monkeypatch.setattr(elsewhere.Budget.__init__, "__kwdefaults__", {"events": 10, "looks": 2_000})
+    defaults = dict(elsewhere.Budget.__init__.__kwdefaults__ or {})
+    monkeypatch.setattr(elsewhere.Budget.__init__, "__kwdefaults__", {**defaults, "events": 10})
     shop.command_line(ExportRequest())
 
     cursor, sizes = None, []
@@ -107,6 +109,25 @@ def test_a_tick_does_a_bounded_amount_and_the_next_goes_on(
     assert max(sizes) <= 16
     assert sum(sizes) == 62
     assert sizes[-1] == 0
+
+
+def test_a_tick_whose_time_is_over_keeps_what_it_has_and_the_next_goes_on(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.command_line(ExportRequest())
+    clock = count(step=3)
+    monkeypatch.setattr(elsewhere, "monotonic", lambda: float(next(clock)))
+    reported: list[tuple[dg.AssetKey, str | None]] = []
+    cursor, ticks = None, 0
+
+    while len(reported) < 62 and ticks < 62:
+        result = tick(shop, cursor)
+        reported += [(event.asset_key, event.partition) for event in result.asset_events]
+        cursor, ticks = result.cursor, ticks + 1
+
+    assert len(set(reported)) == len(reported) == 62
+    assert ticks > 5
+    assert not tick(shop, cursor).asset_events
 
 
 def test_rows_outside_the_partitions_of_dagster_are_left_out_and_counted(shop: Shop) -> None:

@@ -98,8 +98,8 @@ def test_a_day_that_is_over_and_unchanged_is_compared_with_days_read_before_they
     shop.insert("orders", [(n, 1, "2024-01-20T10:00:00Z", 1.0) for n in range(100, 200)])
     shop.command_line(ExportRequest(tables=("orders",)))
     for path, manifest in shop.workspace.store.manifests("shop", "orders", "parquet"):
-        day = datetime.fromisoformat(f"{manifest.partition}T23:00:00+00:00")
-        early = edited(manifest, snapshot=edited(manifest.snapshot, taken_at=day))
+        late = datetime.fromisoformat(f"{manifest.partition}T23:00:00+00:00")
+        early = edited(manifest, snapshot=edited(manifest.snapshot, taken_at=late))
         (path / MANIFEST_NAME).write_bytes(encode_manifest(seal_manifest(early)))
     parquet, day = key(*ORDERS, "parquet"), "2024-01-20"
     selection = dg.AssetSelection.checks(dg.AssetCheckKey(parquet, "volume"))
