@@ -114,11 +114,17 @@ def build_elsewhere_sensor(
     return dg.SensorDefinition(
         name=name,
         evaluation_fn=look,
-        asset_selection=dg.AssetSelection.assets(*(key for table in tables for key in table.keys)),
+        asset_selection=dg.AssetSelection.groups(*_sources(tables, roots, sets)),
         minimum_interval_seconds=SECONDS,
         default_status=sensor_status(on=on),
         description="Reports partitions that were published without Dagster.",
     )
+
+
+def _sources(
+    tables: Sequence[TableExport], roots: Sequence[BundleRoot], sets: Sequence[SetAsset]
+) -> list[str]:
+    return sorted({one.source for parts in (tables, roots, sets) for one in parts})
 
 
 def find_unseen(

@@ -69,6 +69,7 @@ def describe_published(
         seconds: How long that took, None where nobody knows any more.
     """
     found: Metadata = {
+        "rows": dg.MetadataValue.int(manifest.rows),
         "bytes": dg.MetadataValue.int(manifest.bytes),
         "files": dg.MetadataValue.int(len(manifest.files)),
         "path": dg.MetadataValue.path(path),

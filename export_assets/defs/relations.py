@@ -118,24 +118,25 @@ def _check(
             )
 
 
-def _parent_values(parent: TableExport, column: str) -> pl.Series | str:
-    """Return every published value of *column*, as text; or why there is none."""
+def _parent_values(parent: TableExport, column: str) -> pl.Series | Finding:
+    """Return every published value of *column*, as text; or what is found without any."""
     fmt = parent.formats[0]
     try:
         manifests = [parent.manifest(fmt, key) for key in parent.published_keys(fmt)]
         frames = [read_columns(parent, one, (column,)) for one in manifests if one is not None]
     except (ExportError, OSError) as error:
-        return str(error)
+        return Finding(passed=False, says=str(error))
     if not frames:
-        return f"{parent.name} is not published"
+        says = f"not compared: {parent.name} is not published yet"
+        return Finding(passed=True, says=says)
     return pl.concat(frames).to_series().drop_nulls().cast(pl.String).unique()
 
 
 def _compare(
-    child: TableExport, partition: str, relation: Relation, known: pl.Series | str
+    child: TableExport, partition: str, relation: Relation, known: pl.Series | Finding
 ) -> Finding:
-    if isinstance(known, str):
-        return Finding(passed=False, says=known)
+    if isinstance(known, Finding):
+        return known
     try:
         manifest = child.manifest(child.formats[0], partition)
         if manifest is None:
