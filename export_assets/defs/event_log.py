@@ -10,7 +10,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 from export_assets.defs.metadata import RUN_ID
 from export_assets.tables.partitions import ALL
 
-__all__ = ["Target", "latest", "observed", "run_id_of", "target_of"]
+__all__ = ["Target", "is_unfinished", "latest", "observed", "run_id_of", "target_of"]
 
 _BATCH = 500
 
@@ -57,6 +57,12 @@ def run_id_of(record: dg.EventLogRecord) -> str | None:
     event = record.asset_materialization
     value = event.metadata.get(RUN_ID) if event is not None else None
     return value.value if isinstance(value, dg.TextMetadataValue) else None
+
+
+def is_unfinished(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether *run_id* is a run of Dagster that will still report what it published itself."""
+    run = instance.get_run_by_id(run_id)
+    return run is not None and not run.is_finished
 
 
 def _batches(items: Sequence[int]) -> Iterable[Sequence[int]]:
