@@ -180,7 +180,7 @@ def _description(root: BundleRoot) -> str:
         "both": "every row that refers to it or that one of these refers to",
     }
     return (
-        f"One row of `{root.table}` with {ways[root.rules.follow]}, from one moment, as a nested "
+        f"One row of {root.table} with {ways[root.rules.follow]}, from one moment, as a nested "
         "JSON tree and a file per table. A partition is the id of a row."
     )
 

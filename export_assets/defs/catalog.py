@@ -59,7 +59,7 @@ def build_catalog(workspace: Workspace) -> list[dg.AssetsDefinition]:
         group_name="catalog",
         kinds={"duckdb", "view"},
         tags={"export_assets/format": "catalog"},
-        description=f"`{CATALOG}`: a view for every published table, in a schema per source, with "
+        description=f"{CATALOG}: a view for every published table, in a schema per source, with "
         "a row per row of the table. Refreshed by every run that publishes.",
     )
     def catalog(sources: dg.ResourceParam[RunSources]) -> dg.MaterializeResult[Any]:

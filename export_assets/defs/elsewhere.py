@@ -13,10 +13,11 @@ from time import monotonic
 
 import dagster as dg
 
+from export_assets.defs.above_elsewhere import find_above
 from export_assets.defs.bundles import BundleRoot
 from export_assets.defs.bundles_elsewhere import find_bundles
 from export_assets.defs.change import Before
-from export_assets.defs.event_log import latest, observed, run_id_of
+from export_assets.defs.event_log import is_unfinished, latest, observed, run_id_of
 from export_assets.defs.history import History
 from export_assets.defs.metadata import materialization
 from export_assets.defs.partitions import Place, place_of
@@ -33,7 +34,7 @@ from export_assets.tables.partitions import TimePartitions
 log = logging.getLogger(__name__)
 
 SECONDS = 60
-MOST_EVENTS = 200
+MOST_EVENTS = 1_000
 _MOST_LOOKS = 2_000
 _BATCH = 100
 _MOST_ROWS = 100_000
@@ -107,6 +108,7 @@ def build_elsewhere_sensor(
 
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         seen = read_cursor(context.cursor)
+        above = find_above(context.instance, tables)
         found = find_unseen(context.instance, tables, seen)
         stamps = {name: one.stamp for name, one in seen.items()}
         bundles = find_bundles(context.instance, roots, stamps)
@@ -114,7 +116,7 @@ def build_elsewhere_sensor(
         stamped = {**bundles.stamps, **whole.stamps}
         found.seen |= {name: Seen(stamp=stamp) for name, stamp in stamped.items()}
         return dg.SensorResult(
-            asset_events=[*found.events, *bundles.events, *whole.events],
+            asset_events=[*above, *found.events, *bundles.events, *whole.events],
             dynamic_partitions_requests=[*bundles.added, *whole.added],
             cursor=write_cursor(found.seen),
             skip_reason=found.says,
@@ -123,11 +125,17 @@ def build_elsewhere_sensor(
     return dg.SensorDefinition(
         name=name,
         evaluation_fn=look,
-        asset_selection=dg.AssetSelection.assets(*(key for table in tables for key in table.keys)),
+        asset_selection=dg.AssetSelection.groups(*_sources(tables, roots, sets)),
         minimum_interval_seconds=SECONDS,
         default_status=sensor_status(on=on),
-        description="Reports partitions that were published without Dagster.",
+        description="Reports partitions that were published without Dagster, and what they are made of.",
     )
+
+
+def _sources(
+    tables: Sequence[TableExport], roots: Sequence[BundleRoot], sets: Sequence[SetAsset]
+) -> list[str]:
+    return sorted({one.source for parts in (tables, roots, sets) for one in parts})
 
 
 def find_unseen(
@@ -182,7 +190,7 @@ def _look_through(
             record = known.get(manifest.partition)
             if record is not None and run_id_of(record) == manifest.run_id:
                 continue
-            if _is_unfinished(instance, manifest.run_id):
+            if is_unfinished(instance, manifest.run_id):
                 waiting = True
                 continue
             found.events.append(
@@ -246,12 +254,6 @@ def _manifests(table: TableExport, fmt: str, keys: Sequence[str]) -> Iterator[Ma
             continue  # the check `integrity` tells; this sensor has nothing to report
         if manifest is not None:
             yield manifest
-
-
-def _is_unfinished(instance: dg.DagsterInstance, run_id: str) -> bool:
-    """Whether *run_id* is a run of Dagster that will still report what it published itself."""
-    run = instance.get_run_by_id(run_id)
-    return run is not None and not run.is_finished
 
 
 def read_cursor(text: str | None) -> dict[str, Seen]:

@@ -15,6 +15,7 @@ from export_assets.tables.partitions import ALL
 __all__ = [
     "Target",
     "failed_partitions",
+    "is_unfinished",
     "latest",
     "observed",
     "run_id_of",
@@ -78,6 +79,12 @@ def run_id_of(record: dg.EventLogRecord) -> str | None:
     event = record.asset_materialization
     value = event.metadata.get(RUN_ID) if event is not None else None
     return value.value if isinstance(value, dg.TextMetadataValue) else None
+
+
+def is_unfinished(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether *run_id* is a run of Dagster that will still report what it published itself."""
+    run = instance.get_run_by_id(run_id)
+    return run is not None and not run.is_finished
 
 
 def _batches(items: Sequence[int]) -> Iterable[Sequence[int]]:

@@ -19,6 +19,7 @@ from export_assets.defs.pools import RETRY_SECONDS, reading_pool, retry_policy
 from export_assets.defs.run_config import TABLE_CHOICES, ExportChoices, check_window, choices_of
 from export_assets.defs.table import TableExport
 from export_assets.defs.tags import asset_tags
+from export_assets.defs.wording import plain_summary
 from export_assets.errors import UsageError
 from export_assets.formats.registry import format_named
 from export_assets.tables.partitions import ExportPartitions, TimePartitions
@@ -100,7 +101,7 @@ def _build_spec(table: TableExport, fmt: str) -> dg.AssetSpec:
         table.key(fmt),
         deps=[source_table_key(table.source, table.name)],
         group_name=table.source,
-        kinds={"polars", format_.kind, source.url.kind},
+        kinds={format_.kind, source.url.kind},
         owners=list(source.config.owners),
         tags=asset_tags(source, table.name, fmt, partitions=table.partitions),
         description=describe_table(table, fmt),
@@ -112,9 +113,9 @@ def _build_spec(table: TableExport, fmt: str) -> dg.AssetSpec:
 
 
 def describe_table(table: TableExport, fmt: str) -> str:
-    """Return what a row is, how the table is sliced, and its columns, in Markdown."""
+    """Return what a row is and how the table is sliced, in Markdown; metadata has the columns."""
     shape, partitions = table.shape, table.partitions
-    what = shape.description or f"One row per row of `{table.name}`."
+    what = shape.description or f"One row per row of {table.name}."
     lines = [what, "", f"Table `{table.name}` of `{table.source}` as {fmt}."]
     if isinstance(partitions, ExportPartitions):
         lines.append(
@@ -127,10 +128,4 @@ def describe_table(table: TableExport, fmt: str) -> str:
         lines.append(
             f"A row is identified by {', '.join(f'`{one}`' for one in shape.primary_key)}."
         )
-    if shape.shown:
-        lines += ["", "| column | type | |", "|---|---|---|"]
-        lines += [
-            f"| `{column.name}` | {column.type} | {column.description.replace('|', ' ')} |"
-            for column in shape.shown
-        ]
-    return "\n".join(lines)
+    return plain_summary("\n".join(lines))

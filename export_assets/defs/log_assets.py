@@ -32,6 +32,7 @@ from export_assets.defs.partitions import build_partitions, place_of
 from export_assets.defs.pools import pool_of, retry_policy
 from export_assets.defs.shapes import TableShape, described_table, partitions_of
 from export_assets.defs.tags import asset_tags, column_tags
+from export_assets.defs.wording import plain_summary
 from export_assets.engine.logs.due import EVERYTHING, Due, Reading, find_due, keep_due, read_due
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.run import Exporter
@@ -206,9 +207,9 @@ def _build_logs(source: ConfiguredSource) -> dg.AssetsDefinition:
 
 
 def _describe_logs(source: ConfiguredSource) -> str:
-    what = source.config.description or f"Logs of `{source.name}`."
+    what = source.config.description or f"Logs of {source.name}."
     files = ", ".join(f"`{pattern}`" for pattern in source.config.log.files)
-    return f"{what}\n\nThe log files as they lie there: {files}, at any depth. A record is a line."
+    return f"{plain_summary(what)}\n\nThe log files as they lie there: {files}, at any depth. A record is a line."
 
 
 def _build_reading(
@@ -255,7 +256,7 @@ def _read_specs(source: ConfiguredSource) -> list[dg.AssetSpec]:
     return [
         dg.AssetSpec(
             segments_key(name),
-            kinds={"polars", "parquet", "logs"},
+            kinds={"parquet", "logs"},
             description="What was read of the logs: one row per line that is a record, every line "
             "once. All tables are made of it, whichever logs are still there.",
             tags=asset_tags(source, "segments"),

@@ -9,7 +9,7 @@ They run in the step that reads, or alone over what is published.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -171,6 +171,32 @@ def _seams(parts: Sequence[Segment], *, shared: int = 0) -> list[str]:
             found.append(f"{record.file}: {low} to {high} {what}")
         reached = record.end
     return found
+
+
+def read_events(
+    name: str, store: LocalStore, keys: Collection[dg.AssetKey]
+) -> Iterator[dg.AssetMaterialization]:
+    """Yield of those of *keys* that reading fills what is there of them, whoever has read it.
+
+    Nothing where no manifest of a segment is sound: the checks tell.
+    """
+    try:
+        accounts = accounts_of(store, name)
+    except (ExportError, OSError):
+        return
+    figures = {
+        segments_key(name): accounts.figures,
+        source_table_key(name, QUARANTINE.name): {
+            "dagster/row_count": dg.MetadataValue.int(accounts.refused)
+        },
+    }
+    for key, metadata in figures.items():
+        if key in keys and accounts.segments:
+            tags = {
+                "dagster/data_version": accounts.stamp,
+                "dagster/data_version_is_user_provided": "true",
+            }
+            yield dg.AssetMaterialization(key, metadata=metadata, tags=tags)
 
 
 def judge_bytes(store: LocalStore, source: str) -> Finding:

@@ -86,8 +86,8 @@ def build_log_sensor(
     return dg.SensorDefinition(
         name=f"{source.name}_logs",
         evaluation_fn=look,
-        asset_selection=dg.AssetSelection.assets(*watch.targets)
-        | dg.AssetSelection.checks(*watch.checks, *watch.read_checks),
+        # Holds all of `targets` and their checks, and is short to read. Requests name theirs.
+        asset_selection=dg.AssetSelection.groups(source.name),
         minimum_interval_seconds=max(int(config.monitor.every or SECONDS), 1),
         default_status=sensor_status(on=on),
         description=f"Reads new lines of the logs of {source.name}, and exports the partitions "

@@ -72,6 +72,7 @@ def describe_published(
         seconds: How long that took, None where nobody knows any more.
     """
     found: Metadata = {
+        "rows": dg.MetadataValue.int(manifest.rows),
         "bytes": dg.MetadataValue.int(manifest.bytes),
         "files": dg.MetadataValue.int(len(manifest.files)),
         "path": dg.MetadataValue.path(path),
@@ -232,9 +233,9 @@ def version_tags(
     of the table, where the table has partitions itself.
     """
     upstream = source_table_key(table.source, table.name).to_user_string()
-    pointed = {f"dagster/input_event_pointer/{upstream}": str(pointer)} if pointer else {}
     return {
-        **pointed,
+        # Without one Dagster takes the table for a dependency that is new.
+        f"dagster/input_event_pointer/{upstream}": str(pointer) if pointer else "NULL",
         "dagster/data_version": data_version({manifest.partition: manifest}).value,
         "dagster/data_version_is_user_provided": "true",
         "dagster/code_version": table.code_version(manifest.format),

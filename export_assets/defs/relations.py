@@ -120,8 +120,8 @@ def _check(
             )
 
 
-def _parent_values(parent: TableExport, column: str) -> pl.Series | str:
-    """Return every published value of *column*, as text; or why there is none."""
+def _parent_values(parent: TableExport, column: str) -> pl.Series | Finding:
+    """Return every published value of *column*, as text; or what is found without any."""
     fmt = parent.formats[0]
     try:
         manifests = [parent.manifest(fmt, key) for key in parent.published_keys(fmt)]
@@ -131,8 +131,11 @@ def _parent_values(parent: TableExport, column: str) -> pl.Series | str:
             if one is not None
         ]
     except (ExportError, OSError) as error:
-        return str(error)
-    return pl.concat(found).unique() if found else f"{parent.name} is not published"
+        return Finding(passed=False, says=str(error))
+    if not found:
+        says = f"not compared: {parent.name} is not published yet"
+        return Finding(passed=True, says=says)
+    return pl.concat(found).unique()
 
 
 def _texts(values: pl.Series) -> pl.Series:
@@ -142,10 +145,10 @@ def _texts(values: pl.Series) -> pl.Series:
 
 
 def _compare(
-    child: TableExport, partition: str, relation: Relation, known: pl.Series | str
+    child: TableExport, partition: str, relation: Relation, known: pl.Series | Finding
 ) -> Finding:
-    if isinstance(known, str):
-        return Finding(passed=False, says=known)
+    if isinstance(known, Finding):
+        return known
     try:
         manifest = child.manifest(child.formats[0], partition)
         if manifest is None:

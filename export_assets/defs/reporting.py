@@ -4,9 +4,10 @@ A step yields one result per asset, which speaks of every partition of the run. 
 or nobody named the partitions, each is told by an event of its own.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 import dagster as dg
@@ -27,7 +28,7 @@ from export_assets.defs.metadata import (
 from export_assets.defs.showing import Showing
 from export_assets.defs.subject import Examined, Subject
 from export_assets.defs.table import TableExport
-from export_assets.errors import ContractViolation, IntegrityError
+from export_assets.errors import ContractViolation, ExportError, IntegrityError
 from export_assets.tables.partitions import ALL
 
 MOST_EVALUATIONS = 2_000
@@ -139,15 +140,16 @@ class Reporter:
                         more=self._shown(subject) | self._found,
                         pointer=above.get(subject.key),
                     )
+        told = count()
         for fmt in self.table.formats:
             own = [subject for subject in subjects if subject.format == fmt]
             # What failed is shown at the generation before, which still stands.
             targets = self._targets(fmt, [one.key for one in own if one.key != "*"])
             sparse = self._is_sparse(len(own))
             for subject in own:
-                for name in self._of_interest(subject):
-                    finding = evaluate(name, subject)
-                    if not (sparse and finding.passed) or self._was_wrong(name, subject):
+                for name, finding in self._found_in(subject, told=told):
+                    left_out = sparse and finding.passed and subject.manifest is not None
+                    if not left_out or self._was_wrong(name, subject):
                         yield self._evaluation(name, subject, finding, targets.get(subject.key))
 
     def covered(self, formats: Sequence[str]) -> Iterator[dg.AssetCheckEvaluation]:
@@ -207,15 +209,36 @@ class Reporter:
         each = sum(len(self.checks(fmt)) for fmt in self.table.formats)
         return each * partitions > MOST_EVALUATIONS
 
-    def _of_interest(self, subject: Subject) -> Iterable[str]:
-        """Return the checks that have something to say of *subject*.
+    def _found_in(self, subject: Subject, *, told: Iterator[int]) -> Iterator[tuple[str, Finding]]:
+        """Yield what the checks say of *subject*.
 
-        Where nothing was published, only one has. A failure of the whole table has no partition
-        to say it of, save that rows are missing.
+        Where nothing was published one tells why. Dagster takes the others for failed as long as
+        they say nothing, so they tell of what stands, as far as *told* does not count too many. A
+        failure of the whole table has no partition to say it of, save that rows are missing.
         """
-        failing = {_failing_check(subject)} & set(self.checks(subject.format))
-        names = failing if subject.manifest is None else self.checks(subject.format)
-        return names if subject.key != "*" else failing & {"completeness"}
+        names = self.checks(subject.format)
+        if subject.manifest is not None:
+            yield from ((name, evaluate(name, subject)) for name in names)
+            return
+        failing = _failing_check(subject)
+        if failing in names and (subject.key != "*" or failing == "completeness"):
+            yield failing, evaluate(failing, subject)
+        if subject.key == "*":
+            return
+        standing = self._standing(subject)
+        for name in names:
+            if name != failing and next(told) < MOST_EVALUATIONS:
+                yield name, _of_standing(name, standing)
+
+    def _standing(self, subject: Subject) -> Subject | Finding:
+        """Return the generation that a failure left as it was, or what is found instead of one."""
+        try:
+            manifest = self.table.manifest(subject.format, subject.key)
+        except ExportError as error:
+            return Finding(passed=False, says=str(error))
+        if manifest is None:
+            return Finding(passed=True, says="nothing is published of this partition yet")
+        return replace(subject, manifest=manifest, record=None, before=None, seconds=None)
 
     def _evaluation(
         self, name: str, subject: Subject, finding: Finding, target: Target | None
@@ -243,3 +266,11 @@ def _failing_check(subject: Subject) -> str:
         return "completeness"
     refused = record is not None and record.exit_code == ContractViolation.exit_code
     return "contract" if not refused or (record and record.checks) else "schema"
+
+
+def _of_standing(name: str, standing: Subject | Finding) -> Finding:
+    """Return what the check *name* says of the generation before, and that it is of that one."""
+    if isinstance(standing, Finding):
+        return standing
+    finding = evaluate(name, standing)
+    return replace(finding, says=f"of what is still published: {finding.says}")

@@ -19,6 +19,7 @@ from export_assets.defs.run_config import OVERWRITE
 from export_assets.defs.table import TableExport
 from export_assets.defs.tags import asset_tags
 from export_assets.defs.whole import check_result, describe_whole, examine, version_of
+from export_assets.defs.wording import plain_summary
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.run import Exporter
@@ -168,13 +169,13 @@ def _deps(asset: SetAsset, tables: Sequence[TableExport]) -> list[dg.AssetKey]:
 
 def _description(asset: SetAsset) -> str:
     one = asset.one
-    lines = [one.description or f"Files of `{asset.source}` that belong together."]
+    lines = [one.description or f"Files of {asset.source} that belong together."]
     lines.append("All of one moment, and published in one step.")
     if one.split is not None:
-        lines.append(f"A partition is a record, by its `{one.split}`.")
+        lines.append(f"A partition is a record, by its {one.split}.")
     names = [f"`{file.stem}.{file.format}`" for file in one.files]
     names += [f"`{document.name}`" for document in one.documents]
-    return "\n\n".join([" ".join(lines), ", ".join(names)])
+    return plain_summary("\n\n".join([" ".join(lines), ", ".join(names)]))
 
 
 def _keys_of_run(context: dg.AssetExecutionContext, asset: SetAsset) -> list[str]:

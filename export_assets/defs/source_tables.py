@@ -23,6 +23,7 @@ from export_assets.defs.names import ops_of, source_table_key, tag_value
 from export_assets.defs.pools import pool_of, retry_policy
 from export_assets.defs.shapes import TableShape, described_table
 from export_assets.defs.tags import asset_tags, column_tags
+from export_assets.defs.wording import plain_summary
 from export_assets.engine.system import Step, StepReport
 from export_assets.engine.workspace import ConfiguredSource, need_system
 from export_assets.translate import one_line, translate
@@ -154,6 +155,8 @@ def _spec(source: ConfiguredSource, shape: TableShape, *, filled: bool = False) 
         kinds={source.url.kind, "table"},
         owners=list(source.config.owners),
         tags={**asset_tags(source, shape.name), **column_tags(shape)},
-        description=shape.description or f"One row per row of `{shape.name}` in `{source.name}`.",
+        description=plain_summary(
+            shape.description or f"One row per row of {shape.name} in {source.name}."
+        ),
         metadata=metadata,
     )

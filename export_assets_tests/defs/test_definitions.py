@@ -80,7 +80,7 @@ def test_assets_say_what_they_are(shop: Shop) -> None:
     node = shop.definitions.resolve_asset_graph().get(key(*ORDERS, "parquet"))
 
     assert node.group_name == "shop"
-    assert node.kinds == {"polars", "parquet", "sqlite"}
+    assert node.kinds == {"parquet", "sqlite"}
     assert node.owners == ["team:data"]
     assert node.description is not None
     assert "One row per order." in node.description
