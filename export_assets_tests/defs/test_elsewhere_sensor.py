@@ -117,7 +117,8 @@ def test_a_tick_does_a_bounded_amount_and_the_next_goes_on(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(elsewhere, "_BATCH", 7)
-    monkeypatch.setitem(elsewhere.Budget.__init__.__kwdefaults__, "events", 10)
+    defaults = {**(elsewhere.Budget.__init__.__kwdefaults__ or {}), "events": 10}
+    monkeypatch.setattr(elsewhere.Budget.__init__, "__kwdefaults__", defaults)
     shop.command_line(ExportRequest())
 
     cursor, sizes = None, []
