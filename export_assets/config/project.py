@@ -15,7 +15,7 @@ from export_assets.config.load import (
     settle_source,
 )
 from export_assets.config.overrides import NEST, PREFIX, Origin, Override, source_overrides
-from export_assets.config.settings import Settings, load_settings
+from export_assets.config.settings import SETTINGS_FILE, Settings, load_settings
 from export_assets.config.urls import SourceUrl, address_of
 from export_assets.errors import ConfigError, UsageError
 
@@ -149,9 +149,23 @@ def _by_name(
             continue
         own[name or file.shown] = file
     systems = {
-        name: _read(path, settings, lines) for name, path in builtin.items() if name not in own
+        name: _read(builtin[name], settings, lines)
+        for name in _shown(settings, builtin, lines)
+        if name not in own
     }
     return {name: file for name, file in systems.items() if file is not None} | own
+
+
+def _shown(settings: Settings, builtin: Mapping[str, Path], lines: list[str]) -> list[str]:
+    """Return the built-in systems that the settings show; add to *lines* what they misname."""
+    if settings.systems is None:
+        return list(builtin)
+    for name in settings.systems:
+        if builtin and name not in builtin:
+            guess = nearest(name, builtin)
+            hint = f", did you mean {guess!r}?" if guess else ""
+            lines.append(f"{SETTINGS_FILE}: systems: no built-in system {name!r}{hint}")
+    return [name for name in builtin if name in settings.systems]
 
 
 def _components(

@@ -45,6 +45,9 @@ class SettingsFile(Model):
     """Where published partitions go; relative to the project's home."""
     sources_dir: Directory = Path("sources")
     """Where the YAML files of the sources lie; relative to the project's home."""
+    systems: tuple[str, ...] | None = None
+    """The built-in systems this project shows, all where not given; `[]` shows none. Files in
+    `sources_dir` count in any case, and may name any system."""
     extracts_dir: Directory | None = Path("extracts")
     """Where Dagster's jobs `extract_<source>` write, and nowhere else; relative to the project's
     home. With `null` there are none."""

@@ -52,7 +52,7 @@ def _above(instance: dg.DagsterInstance, tables: Sequence[TableExport]) -> Itera
                 yield dg.AssetMaterialization(key, metadata=_told(manifest), tags=_tags(manifest))
     filled = {step.table for step in steps}
     for table in tables:
-        if table.name not in filled and not _is_observed(instance, table.source_key):
+        if table.name not in filled and _is_unknown(instance, table):
             manifest = _newest(instance, [table])
             if manifest is not None:
                 yield dg.AssetObservation(
@@ -102,8 +102,14 @@ def _is_materialized(instance: dg.DagsterInstance, key: dg.AssetKey) -> bool:
     return bool(instance.fetch_materializations(key, limit=1).records)
 
 
-def _is_observed(instance: dg.DagsterInstance, key: dg.AssetKey) -> bool:
-    return bool(instance.fetch_observations(key, limit=1).records)
+def _is_unknown(instance: dg.DagsterInstance, table: TableExport) -> bool:
+    """Whether nothing is known of the table, and of nothing made of it either.
+
+    What a run made of a table that was never observed would be shown as stale by a version.
+    """
+    if instance.fetch_observations(table.source_key, limit=1).records:
+        return False
+    return not any(_is_materialized(instance, key) for key in table.keys)
 
 
 def _told(manifest: Manifest) -> dict[str, dg.MetadataValue]:

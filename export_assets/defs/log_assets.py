@@ -207,9 +207,9 @@ def _build_logs(source: ConfiguredSource) -> dg.AssetsDefinition:
 
 
 def _describe_logs(source: ConfiguredSource) -> str:
-    what = source.config.description or f"Logs of {source.name}."
+    what = plain_summary(source.config.description or f"Logs of {source.name}.")
     files = ", ".join(f"`{pattern}`" for pattern in source.config.log.files)
-    return f"{plain_summary(what)}\n\nThe log files as they lie there: {files}, at any depth. A record is a line."
+    return f"{what}\n\nThe log files as they lie there: {files}, at any depth. A record is a line."
 
 
 def _build_reading(

@@ -184,7 +184,7 @@ def read_events(
         accounts = accounts_of(store, name)
     except (ExportError, OSError):
         return
-    figures = {
+    figures: dict[dg.AssetKey, dict[str, dg.MetadataValue]] = {
         segments_key(name): accounts.figures,
         source_table_key(name, QUARANTINE.name): {
             "dagster/row_count": dg.MetadataValue.int(accounts.refused)

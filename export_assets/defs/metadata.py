@@ -22,6 +22,10 @@ _MARKUP = re.compile(r"[\\`*_\[\]<>|!&~$]")
 
 PARTITION_ROWS = "dagster/partition_row_count"
 
+_BEFORE_ALL = 1
+"""Stands for an observation before all there are. Without one Dagster takes the table for a
+dependency that is new, and with none (`NULL`) it never sees a later one of the same partition."""
+
 RUN_ID = "run_id"
 """Metadata key of the manifest's run: what tells whether Dagster has seen a generation."""
 
@@ -234,8 +238,7 @@ def version_tags(
     """
     upstream = source_table_key(table.source, table.name).to_user_string()
     return {
-        # Without one Dagster takes the table for a dependency that is new.
-        f"dagster/input_event_pointer/{upstream}": str(pointer) if pointer else "NULL",
+        f"dagster/input_event_pointer/{upstream}": str(pointer or _BEFORE_ALL),
         "dagster/data_version": data_version({manifest.partition: manifest}).value,
         "dagster/data_version_is_user_provided": "true",
         "dagster/code_version": table.code_version(manifest.format),

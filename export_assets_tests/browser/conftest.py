@@ -18,7 +18,7 @@ SHOTS = "EXPORT_ASSETS_SCREENSHOTS"
 WINDOW: ViewportSize = {"width": 1200, "height": 750}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     try:
         chromium = find_chromium()
@@ -38,7 +38,7 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def project(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Project:  # noqa: ARG001 - nothing is made where no browser looks at it
     home = tmp_path_factory.mktemp("shop", numbered=False)
     made = make_project(home, today=datetime.now(UTC).date())
@@ -46,13 +46,13 @@ def project(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Proje
     return made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served(project: Project) -> Iterator[Ui]:
     with serving(project.world) as ui:
         yield ui
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shots() -> Shots:
     named = os.environ.get(SHOTS)
     directory = Path(named).resolve() if named else None
@@ -72,7 +72,7 @@ def ui(page: Page, served: Ui, shots: Shots) -> DagsterUi:
     return DagsterUi(page=page, address=f"http://127.0.0.1:{served.port}", shots=shots)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def clicks(browser: Browser, served: Ui, shots: Shots) -> int:
     """Launch a backfill of all days, from the first page of the UI; tell what it took.
 

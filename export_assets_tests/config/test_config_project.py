@@ -47,6 +47,23 @@ def test_built_in_systems_come_first_then_files_by_name(home: Path) -> None:
     assert project.source("zoo").path == home / "sources" / "b.yml"
 
 
+def test_a_project_shows_the_built_in_systems_it_names(home: Path) -> None:
+    settings = home / "export_assets.yaml"
+    write(home, "shop.yaml", "source: shop\nurl: shop.db\n")
+
+    settings.write_text("systems: []\n")
+    assert list(load(home).sources) == ["shop"]
+    assert list(load(home, {"EXPORT_ASSETS_SYSTEMS": "[tandem]"}).sources) == ["tandem", "shop"]
+
+    write(home, "pump.yaml", "source: pump\nsystem: tandem\nurl: pump.duckdb\n")
+    assert list(load(home).sources) == ["pump", "shop"]
+
+    settings.write_text("systems: [tandm]\n")
+    assert mistakes(home) == [
+        "export_assets.yaml: systems: no built-in system 'tandm', did you mean 'tandem'?"
+    ]
+
+
 def test_a_project_without_sources_has_none(tmp_path: Path) -> None:
     assert load_project(tmp_path, environ={}).sources == {}
 

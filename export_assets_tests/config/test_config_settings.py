@@ -72,6 +72,7 @@ def test_each_layer_wins_over_the_one_below(tmp_path: Path) -> None:
         "notify": "default",
         "automation": "default",
         "extracts_dir": "default",
+        "systems": "default",
     }
 
 

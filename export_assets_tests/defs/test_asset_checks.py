@@ -225,6 +225,19 @@ def test_a_relation_that_finds_no_parent_warns_with_a_count(shop: Shop) -> None:
     assert listed(found, "dangling") == [{"key": "99", "rows": 2}]
 
 
+def test_a_relation_waits_for_its_parent_and_compares_once_it_is_published(shop: Shop) -> None:
+    shop.sql("update orders set customer_id = 99 where id in (4, 34)")
+
+    early = shop.run(keys_of(ORDERS), partition="2024-01-05")
+    shop.run(keys_of(CUSTOMERS))
+    late = shop.run(keys_of(ORDERS), partition="2024-01-05")
+
+    found = find(early, "customer_id_to_customers")
+    assert found.passed
+    assert found.description == "not compared: customers is not published yet"
+    assert not find(late, "customer_id_to_customers").passed
+
+
 def test_losing_most_rows_warns(shop: Shop) -> None:
     shop.run(keys_of(ORDERS), partition="2024-01-05")
     shop.sql("delete from orders where id in (4, 34)")

@@ -54,6 +54,31 @@ def test_a_failed_partition_is_shown_and_retried_alone(shop: Shop) -> None:
     assert {name: after[name] for name in published} == published
 
 
+def test_only_the_guilty_check_of_a_failed_partition_is_shown_as_failed(shop: Shop) -> None:
+    shop.run(keys_of(ORDERS), partition="2024-01-06")
+    shop.sql("update orders set total = -1 where id in (5, 6)")
+    names = ("contract", "schema", "completeness", "integrity", "row_count")
+
+    result = shop.run(keys_of(ORDERS), span=SPAN)
+    alone = shop.run(keys_of(ORDERS), partition="2024-01-07")
+
+    shown = shop.instance.event_log_storage.get_asset_check_partition_info(
+        [dg.AssetCheckKey(key(*ORDERS, "csv"), name) for name in names],
+        partition_keys=["2024-01-06", "2024-01-07"],
+    )
+    guilty = {one.check_key.name for one in shown if one.latest_execution_status.value == "FAILED"}
+    fine = {one.check_key.name for one in shown if one.latest_execution_status.value == "SUCCEEDED"}
+    said = {
+        (one.partition, one.check_name): one.description
+        for one in result.get_asset_check_evaluations()
+    }
+    assert guilty == {"contract"}
+    assert fine == {"schema", "completeness", "integrity", "row_count"}
+    assert said["2024-01-06", "integrity"] == "of what is still published: files are as recorded"
+    assert said["2024-01-07", "integrity"] == "nothing is published of this partition yet"
+    assert not alone.success
+
+
 def test_a_backfill_is_one_run_or_as_many_as_configured(shop: Shop) -> None:
     wanted = {
         AssetKeyPartitionKey(asset, f"2024-01-{day:02d}")

@@ -158,6 +158,7 @@ def test_the_sensor_waits_to_be_switched_on(shop: Shop) -> None:
     sensor = shop.definitions.resolve_sensor_def("shop_changes")
 
     assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
+    assert str(sensor.asset_selection) == 'group:"shop"'  # what its page shows as its target
 
 
 def test_cursors_come_back_as_they_were_written() -> None:

@@ -5,6 +5,8 @@ from itertools import count
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 
 from export_assets.defs import elsewhere
 from export_assets.defs.elsewhere import Seen, read_cursor
@@ -27,6 +29,11 @@ def tick(shop: Shop, cursor: str | None = None) -> dg.SensorResult:
     return result
 
 
+def exports(result: dg.SensorResult) -> list[dg.AssetMaterialization]:
+    """Return the events of exports, without those of what they are made of."""
+    return [one for one in result.asset_events if isinstance(one, dg.AssetMaterialization)]
+
+
 def test_partitions_of_the_command_line_show_up_with_their_figures(shop: Shop) -> None:
     shop.command_line(ExportRequest(), run_id="by-hand")
 
@@ -36,6 +43,7 @@ def test_partitions_of_the_command_line_show_up_with_their_figures(shop: Shop) -
     event = shop.events(PARQUET)[0]
     assert event.metadata["run_id"].value == "by-hand"
     assert event.metadata["dagster/partition_row_count"].value == 3
+    assert event.metadata["rows"].value == 3
     [whole] = shop.events(key(*CUSTOMERS, "csv"))
     assert whole.partition is None
     assert whole.metadata["dagster/row_count"].value == 5
@@ -48,6 +56,21 @@ def test_they_are_reported_once(shop: Shop) -> None:
     second = tick(shop, first.cursor)
 
     assert not second.asset_events
+
+
+def test_nothing_reported_is_stale_for_want_of_what_it_is_made_of(shop: Shop) -> None:
+    shop.command_line(ExportRequest())
+
+    first = tick(shop)
+    status = CachingStaleStatusResolver(
+        shop.instance,
+        shop.definitions.resolve_asset_graph(),
+        LoadingContextForTest(shop.instance),
+    )
+
+    assert {one.asset_key for one in first.asset_events} >= {key(*ORDERS), key(*CUSTOMERS)}
+    assert status.get_status(key(*CUSTOMERS, "csv")) is StaleStatus.FRESH
+    assert status.get_status(PARQUET, "2024-01-07") is StaleStatus.FRESH
 
 
 def test_a_lost_or_damaged_cursor_reports_nothing_twice(shop: Shop) -> None:
@@ -88,23 +111,22 @@ def test_a_partition_whose_run_is_under_way_is_left_to_it(shop: Shop) -> None:
     done = tick(shop, waiting.cursor)
 
     assert not waiting.asset_events
-    assert len(done.asset_events) == 2
+    assert len(exports(done)) == 2
 
 
 def test_a_tick_does_a_bounded_amount_and_the_next_goes_on(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(elsewhere, "_BATCH", 7)
-    monkeypatch.setattr(elsewhere, "MOST_EVENTS", 10)
-    defaults = dict(elsewhere.Budget.__init__.__kwdefaults__ or {})
-    monkeypatch.setattr(elsewhere.Budget.__init__, "__kwdefaults__", {**defaults, "events": 10})
+    defaults = {**(elsewhere.Budget.__init__.__kwdefaults__ or {}), "events": 10}
+    monkeypatch.setattr(elsewhere.Budget.__init__, "__kwdefaults__", defaults)
     shop.command_line(ExportRequest())
 
     cursor, sizes = None, []
     for _ in range(10):
         result = tick(shop, cursor)
         cursor = result.cursor
-        sizes.append(len(result.asset_events))
+        sizes.append(len(exports(result)))
 
     assert max(sizes) <= 16
     assert sum(sizes) == 62

@@ -2,13 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import duckdb
 import pytest
 
+from export_assets.defs.above_elsewhere import find_above
 from export_assets.defs.build import build_definitions
+from export_assets.defs.shapes import known_tables
+from export_assets.defs.table import TableExport
+from export_assets.engine.request import ExportRequest, Run
+from export_assets.engine.run import Exporter
 from export_assets.systems.registry import load_workspace
 from export_assets.systems.tandem.sample import make_sample
 from export_assets_tests.defs.shop_project import (
@@ -128,6 +134,32 @@ def test_steps_and_exports_of_a_day_run_in_order_in_one_run(pump: Pump) -> None:
     assert inserted > 100
     manifest = next(pump.workspace.store.manifests("tandem", "cgm_readings", "parquet"))[1]
     assert manifest.rows > 0
+
+
+def test_what_steps_filled_without_dagster_is_reported_with_the_exports_once(
+    pump: Pump,
+) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        source = pump.workspace.source("tandem")
+        Exporter(
+            workspace=pump.workspace,
+            source=source,
+            request=ExportRequest(tables=("cgm_readings",), formats=("parquet",), overwrite=True),
+            run=Run(id="by-hand", now=datetime.now(UTC)),
+        ).export()
+        shapes = known_tables(pump.workspace, source).tables
+        tables = [
+            TableExport(workspace=pump.workspace, configured=source, shape=one) for one in shapes
+        ]
+
+        events = find_above(instance, tables)
+        for event in events:
+            instance.report_runless_asset_event(event)
+
+        # Of deliveries nothing is published.
+        assert [event.asset_key for event in events] == PIPELINE[:2]
+        assert version(instance, PIPELINE[1]) == source.source.fingerprint()
+        assert not find_above(instance, tables)
 
 
 def test_a_step_with_nothing_to_do_leaves_version_and_source_alone(pump: Pump) -> None:

@@ -47,7 +47,8 @@ def demo(output: Output, options: DemoOptions) -> int:
             options.dir.mkdir(parents=True, exist_ok=True)
     workspace = workspace_of(options.dir or options.home)
     reports = []
-    for name, system in SYSTEMS.items():
+    shown = [name for name in SYSTEMS if name in workspace.project.sources]
+    for name, system in ((name, SYSTEMS[name]) for name in shown):
         source = workspace.source(name)
         with translating(f"{name}: {source.url}"):
             if source.url.path is not None:
