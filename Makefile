@@ -39,7 +39,7 @@ demo: $(STAMP)  ## Make sample data, export all of it, show what was written
 	@$(BIN)/export-assets demo
 
 test: $(STAMP)  ## Run every test; a skipped one is printed with its reason
-	@$(BIN)/python -m pytest -n 2 -p no:junitxml -q
+	@$(BIN)/python -m pytest -n 3 -p no:junitxml -q
 
 check: lint types docs-check test  ## Run all that CI runs, cheapest first
 

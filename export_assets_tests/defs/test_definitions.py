@@ -16,6 +16,7 @@ from export_assets.systems.registry import SYSTEMS, load_workspace
 from export_assets_tests.defs.shop_project import CUSTOMERS, ORDERS, QUIET, SHOP, Shop, key
 
 ROOT = Path(__file__).parents[2]
+LOAD = 2.0
 
 
 def asset_names(definitions: dg.Definitions) -> list[str]:
@@ -232,8 +233,9 @@ def test_the_code_location_of_a_project_loads(shop: Shop) -> None:
 def test_definitions_are_imported_and_built_quickly(shop: Shop) -> None:
     code = (
         "import time, sys; start = time.process_time();"
+        "import dagster, dagster_duckdb, polars, pyarrow; between = time.process_time();"
         "from export_assets.definitions import defs; defs();"
-        "print(time.process_time() - start)"
+        "print((time.process_time() - between) / (between - start))"
     )
 
     done = subprocess.run(
@@ -246,7 +248,8 @@ def test_definitions_are_imported_and_built_quickly(shop: Shop) -> None:
         check=True,
     )
 
-    assert float(done.stdout) < 3.0
+    # Beside what every project with Dagster and Polars imports.
+    assert float(done.stdout) < LOAD
 
 
 def test_loading_is_silent_about_the_unfinished_features_we_use_and_about_nothing_else(
