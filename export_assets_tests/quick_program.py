@@ -26,7 +26,10 @@ with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})
     asked = {{"argv": sys.argv[1:], "cwd": os.getcwd(), "env": dict(os.environ)}}
     socket.send_fds(server, [json.dumps(asked).encode() + b"\\n"], [0, 1, 2])
-    os._exit(int(server.makefile().readline()))
+    code = int(server.makefile().readline())
+    if code < 0:
+        os.kill(os.getpid(), -code)
+    os._exit(code)
 """
 
 
@@ -97,8 +100,7 @@ def _answer(connection: socket.socket) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
     _, status = os.waitpid(command, 0)
-    code = os.waitstatus_to_exitcode(status)
-    connection.sendall(f"{code if code >= 0 else 128 - code}\n".encode())
+    connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
     os._exit(0)
 
 

@@ -24,10 +24,11 @@ description: The database of a small shop, a day after the other.
 formats: [parquet, csv, ndjson]
 tables:
   orders:
-    formats: [parquet]
-    description: Orders, one row each.
+    description: One row per order.
     partition_by: {{column: ordered_at, every: day, start: {first}}}
     primary_key: [id]
+    column_descriptions: {{ordered_at: "When it came in, in UTC.", total: "What is to be paid."}}
+    chart: {{kind: trace, x: ordered_at, y: total}}
     checks:
       - {{column: id, unique: true, not_null: true}}
       - {{column: total, ge: 0, le: 1000, severity: warn}}
@@ -89,6 +90,7 @@ def make_project(home: Path, *, today: date) -> Project:
         connection.executemany("insert into levels values (?, ?)", [(n, 100) for n in range(1, 9)])
     (home / "sources" / "shop.yaml").write_text(SHOP.format(first=days[0]), encoding="utf-8")
     (home / "sources" / "stock.yaml").write_text(STOCK, encoding="utf-8")
+    (home / "export_assets.yaml").write_text("systems: []\n", encoding="utf-8")
     return project
 
 

@@ -305,6 +305,8 @@ def test_in_a_long_range_what_was_wrong_and_is_mended_passes_again(
 ) -> None:
     monkeypatch.setattr(reporting, "MOST_EVALUATIONS", 10)
     monkeypatch.setattr(relations, "MOST_PARTITIONS", 10)
+    shop.sql("create table gone as select * from customers", "delete from customers")
+    shop.run(keys_of(CUSTOMERS))
     shop.run(keys_of(ORDERS), span=MONTH)
     [part] = shop.home.glob("exports/shop/orders/csv/day=2024-01-07/part-*")
     sound = part.read_bytes()
@@ -315,6 +317,7 @@ def test_in_a_long_range_what_was_wrong_and_is_mended_passes_again(
     part.write_bytes(sound[:-1])
     wrong = shop.run_checks(checks).get_asset_check_evaluations()
     part.write_bytes(sound)
+    shop.sql("insert into customers select * from gone", "drop table gone")
     shop.run(keys_of(CUSTOMERS))
 
     mended = shop.run_checks(checks).get_asset_check_evaluations()
