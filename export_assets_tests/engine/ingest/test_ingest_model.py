@@ -8,7 +8,7 @@ import pytest
 from export_assets_tests.effort import effort
 from export_assets_tests.engine.ingest.log_model import Life
 
-LIVES = effort(400, soak=2000)
+LIVES = effort(240, soak=2000)
 GROUPS = 4
 
 
@@ -39,6 +39,6 @@ def test_every_line_is_published_exactly_once(
         happened["rotated"] += life.rotated
         happened["lost"] += len(life.lost)
 
-    assert min(happened["crashes"], happened["rotated"], happened["lost"]) > 10, happened
+    assert min(happened["crashes"], happened["rotated"], happened["lost"]) > 5, happened
     # A log rotated and removed between two passes looks the same, so there are some without.
-    assert happened["truncations"] > 20 or not truncating, happened
+    assert happened["truncations"] > 10 or not truncating, happened
