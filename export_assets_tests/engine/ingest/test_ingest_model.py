@@ -39,6 +39,6 @@ def test_every_line_is_published_exactly_once(
         happened["rotated"] += life.rotated
         happened["lost"] += len(life.lost)
 
-    assert min(happened["crashes"], happened["rotated"], happened["lost"]) > 5, happened
+    assert min(happened["crashes"], happened["rotated"], happened["lost"]) > 2, happened
     # A log rotated and removed between two passes looks the same, so there are some without.
     assert happened["truncations"] > 10 or not truncating, happened
