@@ -78,17 +78,11 @@ def build_definitions(
         retry_seconds: How long the first retry of an error that may pass waits.
     """
     parts = _Parts()
-    settings = workspace.project.settings
-    switches = settings.automation
     with _knowingly():
         for source in workspace.configured():
             if only is None or source.name in only:
                 _add_source(parts, workspace, source, retry_seconds)
-        if parts.tables or parts.roots:
-            elsewhere = build_elsewhere_sensor(
-                parts.tables, parts.roots, parts.sets, on=switches.published_elsewhere
-            )
-            parts.sensors.append(elsewhere)
+        _add_elsewhere(parts, workspace, "published_elsewhere")
         _add_common(parts, workspace)
     return _definitions(parts, resources or build_resources(workspace))
 
@@ -108,15 +102,7 @@ def build_source_definitions(
     parts = _Parts()
     with _knowingly():
         _add_source(parts, workspace, workspace.source(name), RETRY_SECONDS)
-        if parts.tables or parts.roots:
-            elsewhere = build_elsewhere_sensor(
-                parts.tables,
-                parts.roots,
-                parts.sets,
-                name=f"{name}_published_elsewhere",
-                on=workspace.project.settings.automation.published_elsewhere,
-            )
-            parts.sensors.append(elsewhere)
+        _add_elsewhere(parts, workspace, f"{name}_published_elsewhere")
         if common:
             _add_common(parts, workspace)
     return _definitions(parts, resources)
@@ -156,6 +142,14 @@ def _refuse_namesakes(parts: _Parts) -> None:
         if twice:
             msg = f"{twice[0]}: two {kind} would be called so; call a source or a table otherwise"
             raise ConfigError(msg)
+
+
+def _add_elsewhere(parts: _Parts, workspace: Workspace, name: str) -> None:
+    """Add the sensor called *name*, which looks at what the sources of *parts* published."""
+    if parts.tables or parts.roots:
+        on = workspace.project.settings.automation.published_elsewhere
+        sensor = build_elsewhere_sensor(parts.tables, parts.roots, parts.sets, name=name, on=on)
+        parts.sensors.append(sensor)
 
 
 def _add_common(parts: _Parts, workspace: Workspace) -> None:

@@ -15,7 +15,6 @@ from sqlite3 import Connection as Sqlite
 from typing import Any, Self
 
 import sqlalchemy as sa
-from dagster import StringSource
 from dagster._core.event_api import EventHandlerFn
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     SqliteEventLogStorage,
@@ -45,15 +44,10 @@ class OpenSqliteEventLogStorage(SqliteEventLogStorage):
         super().__init__(base_dir, inst_data)
 
     @classmethod
-    def config_type(cls) -> dict[str, Any]:
-        """Take the directory of the files; a relative one lies below `DAGSTER_HOME`."""
-        return {"base_dir": StringSource}
-
-    @classmethod
     def from_config_value(  # type: ignore[override]  # as in the class above
         cls, inst_data: ConfigurableClassData | None, config_value: SqliteStorageConfig
     ) -> Self:
-        """Open the storage that `dagster.yaml` describes.
+        """Open the storage of `dagster.yaml`; a relative directory lies below `DAGSTER_HOME`.
 
         Raises:
             ValueError: Its directory is relative, and `DAGSTER_HOME` is not set.
