@@ -4,6 +4,8 @@ import os
 
 from hypothesis import settings
 
+pytest_plugins = ["export_assets_tests.proof.plugin"]
+
 # Continuous integration looks at the same examples each time, so that a change is what fails it;
 # a soak draws new ones.
 settings.register_profile("same", derandomize=True, deadline=None)
