@@ -17,11 +17,12 @@ _COLLECTED = pytest.StashKey[list[dict[str, Any]]]()
 
 
 @pytest.fixture
-def proven(record_property: Callable[[str, object], None]) -> Proven:
+def proven(request: pytest.FixtureRequest) -> Proven:
     """Tell how much a test of a suite did."""
+    told: list[tuple[str, object]] = request.node.user_properties
 
     def tell(count: int, unit: str, result: str) -> None:
-        record_property("proven", (count, unit, result))
+        told.append(("proven", (count, unit, result)))
 
     return tell
 
