@@ -87,6 +87,8 @@ class Staging:
             except FileExistsError:
                 number += 1
             else:
+                # The new name must be durable before the old one leads to another file.
+                self.filesystem.fsync(dir_fd)
                 self.filesystem.at("set_aside")
                 return kept
 

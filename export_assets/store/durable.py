@@ -15,6 +15,9 @@ from pathlib import Path
 from export_assets.errors import DestPermission
 from export_assets.store.filesystem import DIRECTORY_FLAGS, REAL, Filesystem, open_directory
 
+_NO_DIRECTORIES = 2
+"""Names of a directory that holds no other: its own and `.`; some file systems always say 1."""
+
 
 def write_durably(
     path: Path, data: bytes, *, mode: int = 0o640, filesystem: Filesystem = REAL
@@ -162,11 +165,17 @@ def directory(path: Path) -> Iterator[int]:
 
 @contextmanager
 def subdirectory(
-    root: Path, parts: tuple[str, ...], *, filesystem: Filesystem, create: bool
+    root: Path,
+    parts: tuple[str, ...],
+    *,
+    filesystem: Filesystem,
+    create: bool,
+    lasting: bool = True,
 ) -> Iterator[int]:
     """Hold open the directory below *root* that *parts* lead to, following no symbolic link.
 
-    With *create*, missing directories are made, each durable in its parent.
+    With *create*, missing directories are made, each durable in its parent; without *lasting*, a
+    power cut may take them away again.
 
     Raises:
         OSError: A part is missing, or no real directory.
@@ -175,7 +184,7 @@ def subdirectory(
     try:
         for part in parts:
             if create:
-                _make_directory(part, dir_fd=fd, filesystem=filesystem)
+                _make_directory(part, dir_fd=fd, filesystem=filesystem, lasting=lasting)
             inner = _open_real(part, dir_fd=fd)
             os.close(fd)
             fd = inner
@@ -185,7 +194,7 @@ def subdirectory(
 
 
 def make_directory(path: Path) -> None:
-    """Make *path* and its parents where they are missing.
+    """Make *path* and its parents where they are missing, each durable in its parent.
 
     Raises:
         DestPermission: It is a file, or the system does not let it be made.
@@ -193,12 +202,50 @@ def make_directory(path: Path) -> None:
     if path.exists() and not path.is_dir():
         msg = f"{path}: is a file, not a directory"
         raise DestPermission(msg)
+    there, *missing = reversed([*_missing(path)])
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        if _may_be_new(there):
+            _sync_name(there)
+        for made in missing:
+            made.mkdir(exist_ok=True)
+            _sync_name(made)
     except FileNotFoundError as error:
         # What /proc and the like answer to a name they do not know.
         msg = f"{path}: does not exist and cannot be made there"
         raise DestPermission(msg) from error
+
+
+def _missing(path: Path) -> Iterator[Path]:
+    """Yield *path*, its parent and so on, up to the first that is there."""
+    for place in (path, *path.parents):
+        yield place
+        if place.exists():
+            break
+
+
+def _sync_name(path: Path) -> None:
+    """Make the name of the directory at *path* durable."""
+    # A directory that may be written but not listed cannot be opened to sync it.
+    with suppress(PermissionError):
+        sync_directory(path.parent.resolve())
+
+
+def _may_be_new(path: Path | str, *, dir_fd: int | None = None) -> bool:
+    """Whether the directory may have been made by a run that was killed before it was durable.
+
+    Then it is empty: whoever puts something into a directory makes the directory durable first.
+    """
+    if os.stat(path, dir_fd=dir_fd, follow_symlinks=dir_fd is None).st_nlink > _NO_DIRECTORIES:
+        return False
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=dir_fd)
+    except OSError:
+        return False
+    try:
+        with os.scandir(fd) as entries:
+            return next(entries, None) is None
+    finally:
+        os.close(fd)
 
 
 def refuse_links(root: Path, path: Path) -> None:
@@ -214,13 +261,17 @@ def refuse_links(root: Path, path: Path) -> None:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(here))
 
 
-def _make_directory(name: str, *, dir_fd: int, filesystem: Filesystem) -> None:
+def _make_directory(name: str, *, dir_fd: int, filesystem: Filesystem, lasting: bool) -> None:
     try:
-        os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+        if not lasting:
+            os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+        elif not _may_be_new(name, dir_fd=dir_fd):
+            return
     except FileNotFoundError:
         with suppress(FileExistsError):
             filesystem.mkdir(name, dir_fd=dir_fd, mode=0o750)
-            filesystem.fsync(dir_fd)
+    if lasting:
+        filesystem.fsync(dir_fd)
 
 
 def _open_real(name: str, *, dir_fd: int) -> int:

@@ -255,13 +255,15 @@ class LocalStore:
             with translating(subject):
                 make_directory(self.root)
                 locks = lock.parent.relative_to(self.root).parts
-                with subdirectory(self.root, locks, filesystem=fs, create=True):
+                with subdirectory(self.root, locks, filesystem=fs, create=True, lasting=False):
                     held_lock = stack.enter_context(
                         partition_lock(lock, timeout=timeout, holder=run_id, subject=subject)
                     )
                 dir_fd, staging_fd = (
-                    stack.enter_context(subdirectory(self.root, parts, filesystem=fs, create=True))
-                    for parts in (key.parts, (STAGING, *key.parts))
+                    stack.enter_context(
+                        subdirectory(self.root, parts, filesystem=fs, create=True, lasting=lasting)
+                    )
+                    for parts, lasting in ((key.parts, True), ((STAGING, *key.parts), False))
                 )
                 self._check_one_disk(dir_fd, staging_fd, subject)
                 recovered = recover(directory, dir_fd=dir_fd, staging_fd=staging_fd, filesystem=fs)
