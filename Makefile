@@ -27,7 +27,7 @@ endif
 # Modules that write one page of docs/reference each; with --check they only compare.
 REFERENCES := docs.generate docs.fidelity export_assets.config.json_schema export_assets.cli.reference
 
-.PHONY: help setup demo test check format lint types docs docs-check site screenshots dev bench lock
+.PHONY: help setup demo test soak check format lint types docs docs-check site screenshots dev bench lock
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ demo: $(STAMP)  ## Make sample data, export all of it, show what was written
 
 test: $(STAMP)  ## Run every test; a skipped one is printed with its reason
 	@$(BIN)/python -m pytest -n 3 -p no:junitxml -q
+
+soak: $(STAMP)  ## Try to break every promise at full size, for an hour or two; writes docs/reliability.md
+	@$(BIN)/python -m export_assets_tests.proof $(SUITES)
 
 check: lint types docs-check test  ## Run all that CI runs, cheapest first
 

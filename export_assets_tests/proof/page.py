@@ -1,0 +1,133 @@
+"""The page docs/reliability.md, from the notes of a run."""
+
+import os
+import platform
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from importlib.metadata import version
+from typing import Any
+
+from export_assets_tests.proof.suites import PROMISES, SUITES, Suite
+
+Note = dict[str, Any]
+
+LIBRARIES = ("dagster", "polars", "pyarrow", "duckdb", "pandera")
+HEAD = """\
+# Reliability
+
+What `export_assets` promises, what tries to break each promise, and how often it was tried.
+This page is written by `make soak`, which runs every suite below at its full size on real files,
+real databases and real processes; `make test` runs a sample of each, the same one every time.
+
+"""
+MODEL = """\
+A power cut is modelled: real code works on real files, and after each of its calls a model of the
+disk says what a crash would leave: everything, only what was synced, every name without content,
+or any part of it. From each of these states the next run has to go on, and some of those runs are
+crashed as well ([decision 0042](decisions/0042-crashes-are-modelled-beside-real-files.md)).
+The harness is tested itself: with algorithms made faulty on purpose, which it has to find.
+
+"""
+LEFT_OUT = """\
+## What is not promised
+
+- Lines that their writer cut away before they were read (copytruncate) are told and counted, not
+  recovered.
+- A disk that says it synced and did not.
+- File systems without rename or `flock`, as some network file systems are.
+"""
+
+
+@dataclass
+class Outcome:
+    """What became of one suite."""
+
+    suite: Suite
+    passed: int = 0
+    failed: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    done: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    came_of_it: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def held(self) -> bool:
+        """Whether all of it ran, and nothing was broken."""
+        return not self.failed and self.passed > 0
+
+    @property
+    def result(self) -> str:
+        """In a few words."""
+        if self.failed:
+            return f"**BROKEN**: {len(self.failed)} of {self.passed + len(self.failed)} tests"
+        if not self.passed:
+            return "**not run**"
+        skipped = f"; {len(self.skipped)} not run here" if self.skipped else ""
+        return "; ".join(self.came_of_it) + skipped if self.came_of_it else f"held{skipped}"
+
+
+def outcomes(notes: Iterable[Note]) -> dict[str, Outcome]:
+    """Return what became of every suite, those without a test included."""
+    found = {name: Outcome(suite) for name, suite in SUITES.items()}
+    for note in notes:
+        for name in note["suite"]:
+            _add(found[name], note)
+    return found
+
+
+def _add(outcome: Outcome, note: Note) -> None:
+    outcome.seconds += note["seconds"]
+    if note["outcome"] == "passed":
+        outcome.passed += 1
+    else:
+        getattr(outcome, note["outcome"]).append(note["test"])
+    for count, unit, result in note["proven"]:
+        outcome.done[unit] += count
+        outcome.came_of_it[result] = None
+
+
+def page(notes: Sequence[Note], *, today: date, seconds: float) -> str:
+    """Return the page."""
+    found = outcomes(notes)
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+    run = (
+        f"Last run: {today}, `make soak`, {len(notes):,} tests in {seconds / 60:,.0f} min on "
+        f"{machine}; Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, "
+        f"{libraries}.\n\n"
+    )
+    rows = [_row(outcome) for outcome in found.values()]
+    table = ["| what is tried | at least | done | may come of it | came of it | tests |"]
+    table += ["|---|---|---|---|---|---|", *rows, "", ""]
+    return HEAD + run + "## The suites\n\n" + "\n".join(table) + MODEL + _promises(notes) + LEFT_OUT
+
+
+def _row(outcome: Outcome) -> str:
+    suite = outcome.suite
+    done = ", ".join(f"{count:,} {unit}" for unit, count in outcome.done.items()) or "-"
+    tests = f"{outcome.passed + len(outcome.failed):,}"
+    cells = (suite.title, suite.promised, done, suite.bound, outcome.result, tests)
+    return f"| {' | '.join(cells)} |"
+
+
+def _promises(notes: Sequence[Note]) -> str:
+    parts = ["## The promises, and the tests that fail if one is broken\n"]
+    for name, promise in PROMISES.items():
+        parts.append(f"### {promise.title}\n\n{promise.text}\n")
+        guards: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        for note in notes:
+            if name in note["promise"]:
+                path, _, test = note["test"].partition("::")
+                guards[path][test.partition("[")[0]] += 1
+        for path, tests in sorted(guards.items()):
+            parts.append(f"- `{path}`")
+            parts += [f"    - `{test}`{_times(times)}" for test, times in tests.items()]
+        parts.append("")
+    return "\n".join(parts) + "\n"
+
+
+def _times(times: int) -> str:
+    return f", {times} times" if times > 1 else ""
