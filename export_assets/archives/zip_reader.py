@@ -38,15 +38,18 @@ class OpenArchive:
     _fd: int
     _stored: dict[str, Stored]
 
-    def read(self, member: ArchivedMember) -> Iterator[bytes]:
+    def read(self, member: ArchivedMember, *, exact: bool = False) -> Iterator[bytes]:
         """Yield the content of *member* in pieces.
+
+        With *exact*, bits count, too, that have no part in that content.
 
         Raises:
             IntegrityError: After the last piece: it is not the content that was archived.
             UnsafeArchive: It unpacks to more than it claims.
         """
         digest = hashlib.sha256()
-        for chunk in unpack(self._fd, self._stored[member.name], subject=str(self.path)):
+        stored = self._stored[member.name]
+        for chunk in unpack(self._fd, stored, subject=str(self.path), exact=exact):
             digest.update(chunk)
             yield chunk
         if digest.hexdigest() != member.sha256:
@@ -56,14 +59,24 @@ class OpenArchive:
     def verify(self, members: "tuple[ArchivedMember, ...] | None" = None) -> int:
         """Read and hash *members*, or all; return how many.
 
+        What no unpacking looks at has to be as it was written, too: it is no matter to whoever
+        restores, but a sign of a disk that fails.
+
         Raises:
-            IntegrityError: The content of one is not what was archived.
+            IntegrityError: The content of one is not what was archived, or a bit beside it.
             UnsafeArchive: One unpacks to more than it claims.
         """
         chosen = self.metadata.members if members is None else members
+        for stored in self._stored.values():
+            if not stored.plain:
+                msg = f"{self.path}: the headers of member {stored.name!r} are not as written"
+                raise IntegrityError(msg)
         for member in chosen:
-            for _ in self.read(member):
+            for _ in self.read(member, exact=True):
                 pass
+        *_, last = self._stored.values()
+        for _ in unpack(self._fd, last, subject=str(self.path), exact=True):
+            pass
         return len(chosen)
 
     def hash(self) -> tuple[int, str]:

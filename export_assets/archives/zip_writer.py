@@ -10,7 +10,6 @@ Equal files and metadata give equal bytes.
 import hashlib
 import io
 import os
-import stat
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -31,12 +30,12 @@ from export_assets.archives.metadata import (
 )
 from export_assets.archives.sink import Sink
 from export_assets.archives.temporary import temporary_name
+from export_assets.archives.zip_layout import MEMBER_MODE
 from export_assets.errors import DestConflict
 from export_assets.store.durable import current_umask
 from export_assets.store.durable import directory as open_directory
 from export_assets.store.filesystem import REAL, Filesystem
 
-MEMBER_MODE = (stat.S_IFREG | 0o640) << 16
 _MODE = 0o640
 _BUFFER = 1 << 20
 _PACKED = frozenset({".gz", ".zst", ".parquet", ".zip", ".bz2", ".xz", ".br", ".lz4"})
