@@ -37,6 +37,8 @@ class Stored:
     crc: int
     packed: int
     size: int
+    begin: int
+    """Where its header begins."""
     start: int
     """Where its packed bytes begin; they end at `start + packed`."""
     plain: bool
@@ -173,7 +175,7 @@ def _check_local(
         raise UnsafeArchive(msg)
     name = _name(raw, header.flags, subject)
     plain = plain and needed in _VERSIONS
-    return Stored(name, header.method, header.crc, packed, size, start, plain)
+    return Stored(name, header.method, header.crc, packed, size, here, start, plain)
 
 
 def _name(raw: bytes, flags: int, subject: str) -> str:

@@ -136,6 +136,13 @@ def _whole(_: bytes, __: object, theirs: object) -> bool:
     return isinstance(theirs, dict) and list(theirs) == ["json"]
 
 
+def _numbered(_: bytes, ours: object, theirs: object) -> bool:
+    assert isinstance(ours, dict)
+    twins = len({key.casefold() for key in ours}) < len(ours)
+    values = list(theirs.values()) if isinstance(theirs, dict) else []
+    return twins and same(values, list(ours.values()))
+
+
 def _begins(head: bytes) -> Callable[[bytes, Any, Any], bool]:
     return lambda line, _, __: line.startswith(head)
 
@@ -166,6 +173,7 @@ ALLOWED = (
         "a record with an empty key stays one value",
         lambda line, ours, theirs: "" in map(str, _leaves(ours)) and _whole(line, ours, theirs),
     ),
+    Allowed(DUCKDB, "accepted", "keys that differ in case only are numbered", _numbered),
     Allowed(DUCKDB, "not_object", "what is no object is a value, too", _whole),
     Allowed(DUCKDB, "number", "reads NaN, and numbers beyond a double as infinities", _not_finite),
     Allowed(
