@@ -9,6 +9,9 @@ import pytest
 
 from export_assets.archives.catalogue import list_archives, verify_archive
 from export_assets.archives.restore import restore
+from export_assets_tests.proof.plugin import Proven
+
+pytestmark = [pytest.mark.suite("golden"), pytest.mark.promise("complete-or-loud")]
 
 GOLDEN = Path(__file__).with_name("golden")
 OFFLOADED = {
@@ -28,7 +31,7 @@ MATCH = {
     ("name", "files"), [("offload_v1.zip", OFFLOADED), ("match_v1.zip", MATCH)]
 )
 def test_an_archive_of_version_1_comes_back(
-    tmp_path: Path, name: str, files: dict[str, bytes]
+    tmp_path: Path, name: str, files: dict[str, bytes], proven: Proven
 ) -> None:
     verified = verify_archive(GOLDEN / name)
 
@@ -43,6 +46,7 @@ def test_an_archive_of_version_1_comes_back(
     assert {path.stat().st_mtime_ns for path in tmp_path.rglob("*.*") if path.is_file()} == {
         1_770_000_000_000_000_001
     }
+    proven(1, "archive of version 1", f"{verified.members} of {len(files)} files restored")
 
 
 def test_archives_of_version_1_are_listed() -> None:

@@ -108,6 +108,7 @@ def damaged_together(sound: set[str], manner: str) -> list[set[str]]:
     return [most] if manner in {"files cut short", "files grown"} else [most, {"ledger"}]
 
 
+@pytest.mark.timeout(effort(300, soak=1800))
 def test_verify_names_every_file_that_is_damaged(
     files: dict[str, Path], cli: Cli, proven: Proven
 ) -> None:
