@@ -26,7 +26,7 @@ from export_assets_tests.proof.plugin import Proven
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 WHOLE = 2 * 200 * 1000
-SECONDS = float(effort(3, soak=20))
+SECONDS = float(effort(3, soak=45))
 WRITERS = (pytest.mark.suite("sqlite-writers"), pytest.mark.promise("one-moment"))
 
 
