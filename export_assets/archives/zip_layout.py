@@ -48,7 +48,7 @@ class Stored:
 class _End(NamedTuple):
     """Where the central directory is."""
 
-    count: int
+    members: int
     size: int
     offset: int
     plain: bool
@@ -76,7 +76,7 @@ def read_layout(fd: int, *, subject: str) -> list[Stored]:
             that must not be unpacked.
     """
     end = _end(fd, subject)
-    count, size, offset = end.count, end.size, end.offset
+    count, size, offset = end.members, end.size, end.offset
     if count > MOST_MEMBERS or size > 256 * 1024 * 1024 or size < count * _CENTRAL.size:
         msg = f"{subject}: {count:,} members in a directory of {size:,} bytes"
         raise UnsafeArchive(msg)
