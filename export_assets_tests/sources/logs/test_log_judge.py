@@ -174,6 +174,8 @@ def test_lines_alike_come_in_columns_with_the_others_between() -> None:
     assert judged.blank == [4]
 
 
+@pytest.mark.suite("mutated-lines")
+@pytest.mark.promise("every-byte")
 @pytest.mark.parametrize(
     "line",
     [
@@ -184,8 +186,9 @@ def test_lines_alike_come_in_columns_with_the_others_between() -> None:
         b'{"a":"1","b":"2","c":"3","d":4,"e":"5","f":6}',
     ],
 )
-def test_mutated_lines_in_columns_are_judged_as_alone(line: bytes) -> None:
+def test_mutated_lines_in_columns_are_judged_as_alone(line: bytes, proven: Proven) -> None:
     rng = random.Random(line)
+    refused = 0
 
     for _ in range(300):
         lines = [mutate_once(line, rng) if rng.random() < 0.3 else line for _ in range(20)]
@@ -200,12 +203,14 @@ def test_mutated_lines_in_columns_are_judged_as_alone(line: bytes) -> None:
             for row, one in enumerate(alone)
             for refused in one.rejected
         ]
+        refused += len(judged.rejected)
         if isinstance(judged.records, Fields):
             fields = judged.records
             for key in json.loads(line):
                 for index, record in enumerate(fields):
                     if index not in fields.others:
                         assert (fields.texts(key)[index] or "") == str(record[key])
+    proven(6_000, "lines in columns", f"judged as alone, {refused} of them refused")
 
 
 def mutate_once(line: bytes, rng: random.Random) -> bytes:
