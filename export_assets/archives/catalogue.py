@@ -100,7 +100,8 @@ def verify_archive(path: Path, subset: tuple[int, int] | None = None) -> Verifie
         path: The zip.
         subset: `(k, n)`: only the k-th of n parts of the members, counted from 1, so that n days
             read all of it. The structure and the list are looked at each time; the SHA-256 of the
-            whole file, which the ledger beside an offload archive knows, in the first part.
+            bytes of the zip, which it and the ledger beside an offload archive know, in the first
+            part.
 
     Raises:
         IntegrityError: It is not what was written.
@@ -116,8 +117,10 @@ def verify_archive(path: Path, subset: tuple[int, int] | None = None) -> Verifie
         members = archive.metadata.members
         chosen = members[part - 1 :: parts]
         archive.verify(chosen)
-        if part == 1 and isinstance(archive.metadata, OffloadMetadata):
-            _compare_with_ledger(archive)
+        if part == 1:
+            archive.verify_packed()
+            if isinstance(archive.metadata, OffloadMetadata):
+                _compare_with_ledger(archive)
     return VerifiedArchive(
         path=path,
         members=len(chosen),

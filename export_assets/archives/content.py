@@ -1,6 +1,7 @@
 """What goes into an archive: a file or bytes, under a relative path."""
 
 import errno
+import hashlib
 import io
 import os
 import stat
@@ -68,6 +69,15 @@ def open_file(path: Path) -> int:
         OSError: It is missing, or not that.
     """
     return _regular(os.open(path, _FLAGS), str(path))
+
+
+def hash_until(fd: int, end: int) -> tuple[int, str]:
+    """Return how many of the first *end* bytes of an open file there are, and their SHA-256."""
+    digest, at = hashlib.sha256(), 0
+    while at < end and (chunk := os.pread(fd, min(CHUNK, end - at), at)):
+        digest.update(chunk)
+        at += len(chunk)
+    return at, digest.hexdigest()
 
 
 def _regular(fd: int, path: str) -> int:

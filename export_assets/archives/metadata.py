@@ -53,6 +53,8 @@ class ArchiveMetadata(msgspec.Struct, frozen=True, kw_only=True):
     code_version: str = ""
     members: tuple[ArchivedMember, ...] = ()
     """In the order they stand in the zip; the metadata itself, which follows, is not listed."""
+    packed_sha256: str = ""
+    """Of all bytes of the zip in front of the metadata; empty in archives of earlier programs."""
     checksum: str = ""
 
     @property

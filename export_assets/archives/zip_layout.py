@@ -13,9 +13,12 @@ from typing import NamedTuple
 from export_assets.errors import IntegrityError, UnsafeArchive
 
 STORED, DEFLATED = 0, 8
+MEMBER_MODE = (stat.S_IFREG | 0o640) << 16
 MOST_MEMBERS = 2_000_000
 _UTF8 = 0x800
 _UNIX = 3
+_VERSIONS = (20, 45)
+"""Of the format, without and with zip64: what members of this program need."""
 _END = struct.Struct("<4s4H2LH")
 _END64_LOCATOR = struct.Struct("<4sLQL")
 _END64 = struct.Struct("<4sQ2H2L4Q")
@@ -34,8 +37,21 @@ class Stored:
     crc: int
     packed: int
     size: int
+    begin: int
+    """Where its header begins."""
     start: int
     """Where its packed bytes begin; they end at `start + packed`."""
+    plain: bool
+    """Whether versions, modes and the like, which no unpacking looks at, are as always written."""
+
+
+class _End(NamedTuple):
+    """Where the central directory is."""
+
+    members: int
+    size: int
+    offset: int
+    plain: bool
 
 
 class _Header(NamedTuple):
@@ -59,19 +75,21 @@ def read_layout(fd: int, *, subject: str) -> list[Stored]:
         UnsafeArchive: Its parts overlap, leave gaps, contradict each other, or are of a kind
             that must not be unpacked.
     """
-    count, size, offset = _end(fd, subject)
+    end = _end(fd, subject)
+    count, size, offset = end.members, end.size, end.offset
     if count > MOST_MEMBERS or size > 256 * 1024 * 1024 or size < count * _CENTRAL.size:
         msg = f"{subject}: {count:,} members in a directory of {size:,} bytes"
         raise UnsafeArchive(msg)
     central = memoryview(os.pread(fd, size, offset))
     members, at, here = [], 0, 0
     for _ in range(count):
-        header, begins, at = _central_entry(central, at, subject)
+        header, begins, following = _central_entry(central, at, subject)
         if begins != here:
             msg = f"{subject}: member {header.raw!r} overlaps another or leaves a gap"
             raise UnsafeArchive(msg)
-        member = _check_local(fd, header, here, offset, subject)
-        here = member.start + member.packed
+        plain = end.plain and _is_plain(central, at)
+        member = _check_local(fd, header, here, offset, subject, plain=plain)
+        at, here = following, member.start + member.packed
         members.append(member)
     if at != size or here != offset:
         msg = f"{subject}: bytes between its members belong to none"
@@ -79,8 +97,9 @@ def read_layout(fd: int, *, subject: str) -> list[Stored]:
     return members
 
 
-def _end(fd: int, subject: str) -> tuple[int, int, int]:
+def _end(fd: int, subject: str) -> _End:
     """Return number of members, size and offset of the central directory."""
+    plain = True
     length = os.fstat(fd).st_size
     tail = length - _END.size
     fields = _unpack(_END, fd, tail, b"PK\x05\x06", subject)
@@ -100,10 +119,11 @@ def _end(fd: int, subject: str) -> tuple[int, int, int]:
             raise UnsafeArchive(msg)
         wide = _unpack(_END64, fd, tail, b"PK\x06\x06", subject)
         count, size, offset = wide[6], wide[7], wide[8]
+        plain = (found[0], found[2], *wide[:6]) == (0, 1, _END64.size - 12, 45, 45, 0, 0, count)
     if offset + size != tail:
         msg = f"{subject}: its directory does not end where its end record begins"
         raise UnsafeArchive(msg)
-    return count, size, offset
+    return _End(count, size, offset, plain)
 
 
 def _central_entry(central: memoryview, at: int, subject: str) -> tuple[_Header, int, int]:
@@ -127,7 +147,17 @@ def _central_entry(central: memoryview, at: int, subject: str) -> tuple[_Header,
     return _Header(raw, flags, method, time, day, crc, packed, size), offset, end
 
 
-def _check_local(fd: int, header: _Header, here: int, limit: int, subject: str) -> Stored:
+def _is_plain(central: memoryview, at: int) -> bool:
+    """Whether the entry at *at* says of itself what this program always says of its members."""
+    fields = _CENTRAL.unpack_from(central, at)
+    made, needed, inner, mode = fields[1], fields[2], fields[14], fields[15]
+    written = [_UNIX << 8 | version for version in _VERSIONS]
+    return made in written and needed in _VERSIONS and (inner, mode) == (0, MEMBER_MODE)
+
+
+def _check_local(
+    fd: int, header: _Header, here: int, limit: int, subject: str, *, plain: bool
+) -> Stored:
     """Return the member whose local header is at *here*, if that says the same as *header*."""
     fields = _unpack(_LOCAL, fd, here, b"PK\x03\x04", subject)
     name_length, extra_length = fields[-2:]
@@ -135,7 +165,7 @@ def _check_local(fd: int, header: _Header, here: int, limit: int, subject: str) 
     rest = os.pread(fd, name_length + extra_length, start)
     raw, extra = rest[:name_length], rest[name_length:]
     size, packed, _ = _widen((fields[7], fields[6], 0), extra, header.raw, subject)
-    _, flags, method, time, day, crc = fields[:6]
+    needed, flags, method, time, day, crc = fields[:6]
     if _Header(raw, flags, method, time, day, crc, packed, size) != header:
         msg = f"{subject}: the two headers of member {header.raw!r} contradict each other"
         raise UnsafeArchive(msg)
@@ -144,7 +174,8 @@ def _check_local(fd: int, header: _Header, here: int, limit: int, subject: str) 
         msg = f"{subject}: member {header.raw!r} claims more bytes than there are"
         raise UnsafeArchive(msg)
     name = _name(raw, header.flags, subject)
-    return Stored(name, header.method, header.crc, packed, size, start)
+    plain = plain and needed in _VERSIONS
+    return Stored(name, header.method, header.crc, packed, size, here, start, plain)
 
 
 def _name(raw: bytes, flags: int, subject: str) -> str:

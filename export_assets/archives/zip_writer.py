@@ -10,7 +10,6 @@ Equal files and metadata give equal bytes.
 import hashlib
 import io
 import os
-import stat
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +20,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import msgspec
 
-from export_assets.archives.content import CHUNK, Content
+from export_assets.archives.content import CHUNK, Content, hash_until
 from export_assets.archives.member_names import encoded_path, member_names
 from export_assets.archives.metadata import (
     KINDS,
@@ -31,12 +30,12 @@ from export_assets.archives.metadata import (
 )
 from export_assets.archives.sink import Sink
 from export_assets.archives.temporary import temporary_name
+from export_assets.archives.zip_layout import MEMBER_MODE
 from export_assets.errors import DestConflict
 from export_assets.store.durable import current_umask
 from export_assets.store.durable import directory as open_directory
 from export_assets.store.filesystem import REAL, Filesystem
 
-MEMBER_MODE = (stat.S_IFREG | 0o640) << 16
 _MODE = 0o640
 _BUFFER = 1 << 20
 _PACKED = frozenset({".gz", ".zst", ".parquet", ".zip", ".bz2", ".xz", ".br", ".lz4"})
@@ -100,11 +99,11 @@ def stage_zip(
     """
     name = temporary_name(kind, run_id)
     with open_directory(directory) as dir_fd:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         fd = filesystem.open(name, flags, dir_fd=dir_fd, mode=0o600)
         try:
             try:
-                members = _fill(fd, contents, metadata, filesystem)
+                complete = _fill(fd, contents, metadata, filesystem)
                 filesystem.chmod(fd, _MODE & ~current_umask())
                 filesystem.fsync(fd)
             finally:
@@ -112,7 +111,7 @@ def stage_zip(
             filesystem.at("closed")
             yield StagedZip(
                 path=directory / name,
-                metadata=msgspec.structs.replace(metadata, members=members),
+                metadata=complete,
                 dir_fd=dir_fd,
                 filesystem=filesystem,
             )
@@ -123,7 +122,7 @@ def stage_zip(
 
 def _fill(
     fd: int, contents: Iterable[Content], metadata: ArchiveMetadata, filesystem: Filesystem
-) -> tuple[ArchivedMember, ...]:
+) -> ArchiveMetadata:
     [metadata_name] = [name for name, kind in KINDS.items() if type(metadata) is kind]
     by_path = list(contents)
     names = member_names((one.path for one in by_path), reserved=[metadata_name])
@@ -133,10 +132,12 @@ def _fill(
         ZipFile(sink, "w", allowZip64=True) as archive,
     ):
         members = tuple(_add(archive, one, names[one.path]) for one in by_path)
-        complete = msgspec.structs.replace(metadata, members=members)
+        sink.flush()
+        _, packed = hash_until(fd, archive.start_dir)
+        complete = msgspec.structs.replace(metadata, members=members, packed_sha256=packed)
         info = _info(metadata_name, metadata.created_at, ZIP_DEFLATED)
         archive.writestr(info, encode_metadata(complete))
-    return members
+    return complete
 
 
 def _add(archive: ZipFile, content: Content, name: str) -> ArchivedMember:

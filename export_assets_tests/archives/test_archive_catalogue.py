@@ -9,6 +9,7 @@ from export_assets.archives.match import MatchFile, MatchRequest, archive_match
 from export_assets.archives.offload.ledger import LEDGER_NAME
 from export_assets.errors import IntegrityError, SourceMissing, UnsafeArchive, UsageError
 from export_assets_tests.archives.offload_world import NOW, World, flip
+from export_assets_tests.proof.plugin import Proven
 
 
 @pytest.fixture
@@ -58,15 +59,22 @@ def test_a_sound_archive_verifies_in_parts_that_make_the_whole(world: World) -> 
     assert sum(part.bytes for part in parts) == whole.bytes
 
 
-def test_every_flip_is_found_where_the_ledger_vouches(world: World) -> None:
+@pytest.mark.suite("bit-flips")
+@pytest.mark.promise("complete-or-loud")
+def test_every_flip_is_found_where_the_ledger_vouches(world: World, proven: Proven) -> None:
     archive = offloaded(world)
     sound = archive.read_bytes()
+
+    found = 0
 
     for number in range(300):
         archive.write_bytes(sound)
         flip(archive, number * 7919)
-        with pytest.raises((IntegrityError, UnsafeArchive)):
+        with pytest.raises((IntegrityError, UnsafeArchive), match=archive.name):
             verify_archive(archive)
+        found += 1
+
+    proven(300, "bits of an archive", f"{found} found and named")
 
 
 def test_a_part_that_there_is_not_and_an_archive_that_is_gone_are_named(world: World) -> None:

@@ -25,6 +25,7 @@ from export_assets.store.filesystem import REAL, Filesystem
 from export_assets.store.lock import partition_lock
 from export_assets_tests.archives.offload_world import NOW, OLD, OLD_FILES, Hooked, World, flip
 from export_assets_tests.effort import effort
+from export_assets_tests.proof.plugin import Proven
 
 FLIPS = effort(100, soak=300)
 APPENDS = effort(150, soak=500)
@@ -272,8 +273,15 @@ def injected_flips(root: Path, *, flips: int) -> tuple[int, int]:
     return losses, removed
 
 
-def test_300_flips_between_publishing_and_removal_remove_nothing(quick: Path) -> None:
-    assert injected_flips(quick, flips=FLIPS) == (0, 0)
+@pytest.mark.suite("bit-flips")
+@pytest.mark.promise("nothing-deleted-unproven")
+def test_300_flips_between_publishing_and_removal_remove_nothing(
+    quick: Path, proven: Proven
+) -> None:
+    losses, removed = injected_flips(quick, flips=FLIPS)
+
+    assert (losses, removed) == (0, 0)
+    proven(FLIPS, "bits of archives just published", f"{losses} lost, {removed} removed")
 
 
 def test_flips_find_an_offload_that_does_not_verify_before_it_deletes(

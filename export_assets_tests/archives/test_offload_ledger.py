@@ -12,9 +12,12 @@ from export_assets.archives.offload.purge import PurgeRequest, purge
 from export_assets.errors import IntegrityError
 from export_assets.store.filesystem import REAL
 from export_assets_tests.archives.offload_world import NOW, OLD_FILES, World, flip
+from export_assets_tests.proof.plugin import Proven
 
 
-def test_300_flips_of_the_ledger_permit_no_deletion(quick: Path) -> None:
+@pytest.mark.suite("bit-flips")
+@pytest.mark.promise("nothing-deleted-unproven")
+def test_300_flips_of_the_ledger_permit_no_deletion(quick: Path, proven: Proven) -> None:
     world = World(quick, files=("a.jsonl", "c.log")).make()
     world.offload(allow_delete=False)
     ledger = world.archives / LEDGER_NAME
@@ -31,6 +34,9 @@ def test_300_flips_of_the_ledger_permit_no_deletion(quick: Path) -> None:
         assert LEDGER_NAME in report.problems[0]
         assert world.in_place() == before
         assert report.archive is None, "what is archived already was archived again"
+
+    lost = len(before.keys() - world.in_place().keys())
+    proven(300, "bits of the ledger", f"all found and named, {lost} files removed by it")
 
 
 def test_a_damaged_ledger_keeps_the_trash(quick: Path) -> None:

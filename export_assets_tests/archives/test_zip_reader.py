@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from export_assets.archives.catalogue import verify_archive
 from export_assets.archives.content import Content
 from export_assets.archives.metadata import OffloadMetadata
 from export_assets.archives.restore import plan_restore, restore
@@ -17,6 +18,8 @@ from export_assets.archives.zip_writer import stage_zip
 from export_assets.errors import ExportError, IntegrityError, SourceMissing, UnsafeArchive
 from export_assets_tests.archives.forged_zips import NOW, Forged, forge, listing
 from export_assets_tests.archives.offload_world import flip
+from export_assets_tests.effort import effort
+from export_assets_tests.proof.plugin import Proven
 
 GOOD = Forged(name=b"a.log")
 HOSTILE: dict[str, list[Forged]] = {
@@ -143,7 +146,9 @@ def sample(directory: Path) -> Path:
         return staged.publish(["sample.zip"])
 
 
-def test_no_flipped_bit_changes_what_is_read(tmp_path: Path) -> None:
+@pytest.mark.suite("bit-flips")
+@pytest.mark.promise("nothing-changed-silently")
+def test_no_flipped_bit_changes_what_is_read(tmp_path: Path, proven: Proven) -> None:
     archive = sample(tmp_path)
     sound = archive.read_bytes()
     with open_archive(archive) as opened:
@@ -161,8 +166,78 @@ def test_no_flipped_bit_changes_what_is_read(tmp_path: Path) -> None:
         assert found == wanted
         unnoticed += 1
 
-    # Versions, modes and the like: nothing that is unpacked.
+    # Versions, modes and the like: nothing that is unpacked, and nothing to whoever restores.
     assert unnoticed < 30
+    proven(300, "bits of an archive", f"{300 - unnoticed} refused, {unnoticed} without effect")
+
+
+@pytest.mark.suite("bit-flips")
+@pytest.mark.promise("complete-or-loud")
+def test_every_flipped_bit_of_an_archive_is_found_without_a_ledger(
+    quick: Path, proven: Proven
+) -> None:
+    metadata = OffloadMetadata(created_at=NOW, source_dir="logs", cutoff=NOW)
+    contents = [
+        Content(path="a.log", data=b"a line, and another one\n" * 20),
+        Content(path="b.csv.gz", data=random.Random(2).randbytes(60)),
+        Content(path="c.log", data=b""),
+        Content(path="d.log", data="".join(f"{n * n:x}\n" for n in range(90)).encode()),
+    ]
+    with stage_zip(quick, contents, metadata, kind="t", run_id="r") as staged:
+        archive = staged.publish(["sample.zip"])
+    sound = archive.read_bytes()
+    bits = range(8 * len(sound))
+    with open_archive(archive) as opened:
+        *_, listed = opened._stored.values()
+    missed, named, neutral = [], 0, 0
+
+    for bit in random.Random(5).sample(bits, effort(300, soak=len(bits))):
+        damaged = bytearray(sound)
+        damaged[bit // 8] ^= 1 << bit % 8
+        archive.write_bytes(damaged)
+        try:
+            verify_archive(archive)
+        except ExportError as error:
+            named += str(archive) in str(error)
+            continue
+        # In the packed list itself, for whose bytes nothing else can vouch, are a few bits that
+        # change nothing when it is unpacked.
+        if listed.start <= bit // 8 < listed.start + listed.packed:
+            neutral += 1
+        else:
+            missed.append(bit)
+
+    assert missed == [], f"bits of {len(sound)} bytes"
+    archive.write_bytes(sound)
+    assert verify_archive(archive).members == 4
+    count = effort(300, soak=len(bits))
+    assert named == count - neutral
+    assert neutral < 20
+    told = f"{named} found and named, {neutral} without effect"
+    proven(count, "bits of an archive without a ledger", told)
+
+
+@pytest.mark.parametrize("where", ["first header", "directory"])
+def test_what_no_unpacking_looks_at_is_told_and_no_matter_to_whoever_restores(
+    tmp_path: Path, where: str
+) -> None:
+    archive = sample(tmp_path)
+    data = bytearray(archive.read_bytes())
+    central = data.rindex(b"PK\x01\x02")
+    data[4 if where == "first header" else central + 38] ^= 1  # what a member needs; its mode
+    archive.write_bytes(data)
+
+    restore(archive, tmp_path / "back", run_id="r")
+
+    assert len(list((tmp_path / "back").iterdir())) == 4
+    with pytest.raises(IntegrityError, match=r"not as it was written|are not as written"):
+        verify_archive(archive)
+
+
+def test_an_archive_of_earlier_programs_is_sound_without_a_sum_of_its_packed_bytes(
+    tmp_path: Path,
+) -> None:
+    assert verify_archive(forge(tmp_path / "a.zip", [GOOD])).members == 1
 
 
 def test_whatever_is_changed_only_errors_of_ours_come_out(quick: Path) -> None:

@@ -1,5 +1,6 @@
 """Commands run in this process, in a project of their own."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.chdir(home)
-    monkeypatch.delenv("EXPORT_ASSETS_HOME", raising=False)
+    # Those for the tests themselves, too: EXPORT_ASSETS_SOAK is no variable of the program.
+    for name in [name for name in os.environ if name.startswith("EXPORT_ASSETS_")]:
+        monkeypatch.delenv(name)
     return World(home=home)
 
 

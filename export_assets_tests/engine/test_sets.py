@@ -18,7 +18,9 @@ from export_assets.engine.sets.checking import verify_sets
 from export_assets.errors import ConfigError, DestConflict, DestLocked, IntegrityError, UsageError
 from export_assets.store.local import read_if_there
 from export_assets.store.verify import verify_partition
+from export_assets_tests.effort import effort
 from export_assets_tests.engine.engine_world import CREATE_SHOP, SHOP, World, shop
+from export_assets_tests.proof.plugin import Proven
 
 YAML = f"{SHOP}sets:\n  all_of_it: {{formats: [parquet, csv], directory: out}}\n"
 FILES = {"orders.parquet", "orders.csv", "customers.parquet", "customers.csv", "_manifest.json"}
@@ -264,23 +266,29 @@ def test_two_runs_do_not_write_one_directory_at_once(tmp_path: Path) -> None:
                 pass
 
 
-def test_every_flipped_bit_of_a_set_is_found_and_mended(tmp_path: Path) -> None:
+@pytest.mark.suite("bit-flips")
+@pytest.mark.promise("complete-or-loud")
+def test_every_flipped_bit_of_a_set_is_found_and_mended(tmp_path: Path, proven: Proven) -> None:
     world = shop(tmp_path, YAML)
     world.export(tables=("all_of_it",))
     whole = state(place(world))
     chance = random.Random(11)
-    for _ in range(60):
+    flips = effort(60, soak=300)
+    found = 0
+    for _ in range(flips):
         name = chance.choice(sorted(whole))
         data = bytearray(whole[name])
         data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
         (place(world) / name).write_bytes(data)
         assert verify_partition(place(world)), name
+        found += 1
         (place(world) / name).write_bytes(whole[name])
     assert verify_partition(place(world)) == []
     (place(world) / "orders.csv").write_bytes(b"id\n")
     report = repair(world.exporter(), Thoroughness(), agree=lambda _: True)
     assert report.exit_code == 0
     assert verify_partition(place(world)) == []
+    proven(flips, "bits of a set", f"{found} found")
 
 
 def test_what_a_set_holds_is_compared_by_value_and_with_the_source(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from export_assets.formats.findings import NOT_JSON, NOT_UUIDS
 from export_assets_tests.effort import effort
 from export_assets_tests.engine.engine_world import World
 from export_assets_tests.fidelity.random_schemas import make_database, random_table
+from export_assets_tests.proof.plugin import Proven
 
 SCHEMAS = effort(12, soak=252)
 TOGETHER = 12
@@ -36,10 +37,12 @@ def told(world: World, url: str, out: Path) -> dict[str, Told]:
     return found
 
 
+@pytest.mark.suite("random-schemas")
+@pytest.mark.promise("nothing-changed-silently")
 @pytest.mark.parametrize("first", range(0, SCHEMAS, TOGETHER))
 @pytest.mark.parametrize("fmt", ["sqlite", "duckdb"])
 def test_a_random_database_comes_back_from_its_one_file(
-    fmt: str, first: int, tmp_path: Path
+    fmt: str, first: int, tmp_path: Path, proven: Proven
 ) -> None:
     world = World(tmp_path)
     make_database(world.db, [random_table(seed) for seed in range(first, first + TOGETHER)])
@@ -67,3 +70,5 @@ def test_a_random_database_comes_back_from_its_one_file(
             if after[table].columns.get(name) != expected:
                 different[table, name] = expected, after[table].columns.get(name)
     assert different == {}
+    result = f"come back from {fmt}, {len(different)} columns differ"
+    proven(len(before), "tables of one file", result)

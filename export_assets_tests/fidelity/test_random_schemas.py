@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.json as arrow_json
 import pytest
 
 from export_assets_tests.effort import SOAK, effort
@@ -13,6 +15,7 @@ from export_assets_tests.engine.engine_world import World
 from export_assets_tests.fidelity.random_schemas import make_database, random_table
 from export_assets_tests.fidelity.readback import Duck
 from export_assets_tests.fidelity.trial import Tally, compare, export_all, published
+from export_assets_tests.proof.plugin import Proven
 
 SCHEMAS = int(os.environ.get("EXPORT_ASSETS_SCHEMAS", effort(100, soak=1000)))
 TOGETHER = 25
@@ -29,6 +32,13 @@ def first_seed() -> int:
 
 
 FIRST = first_seed()
+READERS = {
+    "parquet/polars", "parquet/duckdb", "parquet/pyarrow",
+    "csv/polars", "csv/duckdb", "csv/pyarrow",
+    "ndjson/polars", "ndjson/duckdb", "ndjson/pyarrow", "ndjson/python",
+    "json/polars", "json/duckdb", "json/python",
+}  # fmt: skip
+"""All pairs but JSON and pyarrow, which reads no list of records."""
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +67,12 @@ def run(home: Path, duck: Duck, seeds: range, tally: Tally) -> None:
         compare(world, duck, table.name, found[table.name], tally, sliced=sliced)
 
 
+@pytest.mark.suite("random-schemas")
+@pytest.mark.promise("nothing-changed-silently")
 @pytest.mark.parametrize("first", range(FIRST, FIRST + SCHEMAS, TOGETHER))
-def test_a_random_schema_reads_back_equal(first: int, duck: Duck, tmp_path: Path) -> None:
+def test_a_random_schema_reads_back_equal(
+    first: int, duck: Duck, tmp_path: Path, proven: Proven
+) -> None:
     tally = Tally()
     number = min(TOGETHER, FIRST + SCHEMAS - first)
 
@@ -69,7 +83,18 @@ def test_a_random_schema_reads_back_equal(first: int, duck: Duck, tmp_path: Path
     )
     assert not tally.problems, "\n".join([replay, *tally.problems])
     assert tally.tables == number
-    assert len(tally.cells) == 13
+    assert set(tally.cells) == READERS, replay
+    assert min(tally.cells.values()) > 0, replay
+    cells = f"{tally.cells.total()} cells in {len(tally.cells)} pairs of format and reader"
+    proven(tally.tables, "schemas", f"{cells}, {len(tally.problems)} unequal")
+
+
+def test_pyarrow_reads_no_list_of_records(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(b'[\n{"a":1},\n{"a":2}\n]\n')
+
+    with pytest.raises(pa.ArrowInvalid):
+        arrow_json.read_json(path)
 
 
 def test_a_changed_value_a_lost_row_and_a_wrong_count_are_noticed(

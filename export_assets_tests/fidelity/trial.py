@@ -38,7 +38,7 @@ class Tally:
     tables: int = 0
     rows: int = 0
     cells: Counter[str] = field(default_factory=Counter)
-    """Cells compared by `format/reader`."""
+    """Cells compared by `format/reader`; without those it has no way to deliver."""
     problems: list[str] = field(default_factory=list)
 
 
@@ -97,7 +97,8 @@ def compare(
                 tally.problems.append(f"{where}: {type(error).__name__}: {str(error)[:300]}")
                 continue
             tally.problems += _differences(where, promises, wanted, found)
-            tally.cells[f"{fmt}/{name}"] += len(rows) * len(columns)
+            unread = sum(cell is UNREAD for row in found for cell in row)
+            tally.cells[f"{fmt}/{name}"] += len(rows) * len(columns) - unread
         tally.rows += len(rows) if fmt == ALL_FORMATS[0] else 0
 
 

@@ -124,7 +124,7 @@ SUITES = {
         "all equal",
     ),
     "bit-flips": Suite(
-        "Flipped bits in Parquet, CSV, zip, encrypted archive, manifest, ledger",
+        "Flipped bits in parts of every format, sets, archives, manifests, ledger, read logs",
         "300 each",
         "all found",
     ),

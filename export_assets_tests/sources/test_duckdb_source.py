@@ -3,10 +3,7 @@
 import math
 import os
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -19,7 +16,6 @@ import pytest
 from export_assets.errors import (
     ExportError,
     NoSpace,
-    SourceBusy,
     SourceCorrupt,
     SourceMissing,
     UsageError,
@@ -32,38 +28,7 @@ from export_assets.tables.conform import conform
 from export_assets.tables.mismatch import ValueMismatch
 from export_assets.tables.partitions import Window
 from export_assets.tables.schema import LogicalType
-
-HOLD = """
-import duckdb, os, sys
-connection = duckdb.connect(sys.argv[1])
-connection.execute("pragma disable_checkpoint_on_shutdown")
-connection.execute("set checkpoint_threshold = '1GB'")
-connection.execute("create table if not exists t(a integer)")
-connection.execute("insert into t values (1), (2)")
-print("ready", flush=True)
-if sys.argv[2] == "killed":
-    os._exit(9)
-sys.stdin.readline()
-"""
-
-
-@contextmanager
-def holder(path: Path, state: str) -> Iterator["subprocess.Popen[str]"]:
-    child = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(path), state],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert child.stdin is not None
-    assert child.stdout is not None
-    try:
-        assert child.stdout.readline() == "ready\n"
-        yield child
-    finally:
-        child.stdin.close()
-        child.wait(timeout=10)
-        child.stdout.close()
+from export_assets_tests.sources.duckdb_holders import holder
 
 
 def make(path: Path, *statements: str) -> Path:
@@ -88,55 +53,6 @@ def files(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
 
 
-def test_a_holder_is_named_with_its_process(tmp_path: Path) -> None:
-    path = tmp_path / "app.duckdb"
-    with holder(path, "held") as child:
-        begun = time.monotonic()
-
-        with (
-            pytest.raises(SourceBusy, match=rf"shop: held for writing by process {child.pid} "),
-            source(path, busy_timeout=0.6).snapshot(),
-        ):
-            pass
-
-        assert 0.5 < time.monotonic() - begun < 5
-
-
-def test_a_holder_that_lets_go_in_time_is_waited_for(tmp_path: Path) -> None:
-    path = tmp_path / "app.duckdb"
-    with holder(path, "held") as child:
-        closer = subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                "import os, sys, time; time.sleep(0.3); os.kill(int(sys.argv[1]), 9)",
-                str(child.pid),
-            ]
-        )
-        with source(path, busy_timeout=10).snapshot() as snapshot:
-            assert read(snapshot, "t") == [(1,), (2,)]
-        closer.wait()
-
-
-def test_the_owner_may_write_while_the_snapshot_is_read(tmp_path: Path) -> None:
-    path = make(tmp_path / "app.duckdb", "create table t as select 1 as a")
-    with source(path).snapshot() as snapshot, holder(path, "held"):
-        assert read(snapshot, "t") == [(1,)]
-
-
-def test_the_log_of_a_killed_writer_is_replayed_in_the_copy_only(tmp_path: Path) -> None:
-    path = tmp_path / "app.duckdb"
-    with holder(path, "killed"):
-        pass
-    before = files(tmp_path)
-    assert set(before) == {"app.duckdb", "app.duckdb.wal"}
-
-    with source(path).snapshot() as snapshot:
-        assert read(snapshot, "t") == [(1,), (2,)]
-
-    assert files(tmp_path) == before
-
-
 def test_the_fingerprint_moves_with_the_log_alone(tmp_path: Path) -> None:
     path = make(tmp_path / "app.duckdb", "create table t(a integer)")
     found = source(path)
@@ -148,16 +64,6 @@ def test_the_fingerprint_moves_with_the_log_alone(tmp_path: Path) -> None:
 
     assert path.read_bytes() == main
     assert found.fingerprint() != stamp
-
-
-def test_this_process_holding_the_file_is_said_to_be_so(tmp_path: Path) -> None:
-    path = make(tmp_path / "app.duckdb", "create table t(a integer)")
-    with (
-        closing(duckdb.connect(path)),
-        pytest.raises(SourceBusy, match="shop: held open by this very process"),
-        source(path).snapshot(),
-    ):
-        pass
 
 
 def test_the_copy_goes_away_with_the_snapshot(tmp_path: Path) -> None:

@@ -12,11 +12,13 @@ from typing import Any
 import dagster as dg
 import polars as pl
 import psycopg
+import pytest
 
 from export_assets.defs.build import build_definitions
 from export_assets.errors import RemoteTransient
 from export_assets.sources.base import Scan
 from export_assets.systems.registry import load_workspace
+from export_assets_tests.effort import effort
 from export_assets_tests.end_to_end.world import World as CommandLine
 from export_assets_tests.end_to_end.world import leftovers
 from export_assets_tests.engine.engine_world import World
@@ -26,6 +28,7 @@ from export_assets_tests.postgres_server import (
     postgres,
     postgres_server,
 )
+from export_assets_tests.proof.plugin import Proven
 
 __all__ = ["postgres", "postgres_server"]  # fixtures
 
@@ -161,7 +164,10 @@ def writing(
         writer.join()
 
 
-def test_no_pair_of_tables_is_torn_in_two_thousand_looks(postgres: Database) -> None:
+@pytest.mark.suite("postgres-snapshots")
+@pytest.mark.promise("one-moment")
+@pytest.mark.timeout(effort(300, soak=3600))
+def test_no_pair_of_tables_is_torn(postgres: Database, proven: Proven) -> None:
     postgres.run(
         "create table debit (id int primary key, n bigint)",
         "create table credit (id int primary key, n bigint)",
@@ -173,9 +179,10 @@ def test_no_pair_of_tables_is_torn_in_two_thousand_looks(postgres: Database) -> 
         connection.execute("update debit set n = n - 1 where id = %s", (number % 100 + 1,))
         connection.execute("update credit set n = n + 1 where id = %s", (number % 100 + 1,))
 
-    torn, looks, moments = 0, 0, set()
+    torn, rows, moments = 0, 0, set()
+    looks = effort(20, soak=2_000)
     with writing(postgres, move) as made:
-        while looks < 2_000:
+        for _ in range(looks):
             with postgres.source().snapshot() as snapshot:
                 moments.add(snapshot.info.id)
                 pair = []
@@ -183,15 +190,21 @@ def test_no_pair_of_tables_is_torn_in_two_thousand_looks(postgres: Database) -> 
                     scan = Scan(table=table, schema=snapshot.describe(table), order_by=("id",))
                     pair.append(pl.concat(list(snapshot.scan(scan)))["n"])
                 torn += int((pair[0] + pair[1] != 2_000).sum())
-                looks += len(pair[0])
+                rows += len(pair[0])
 
     assert torn == 0
-    assert len(moments) > 10
+    assert rows == 100 * looks
+    assert len(moments) > looks // 2
     assert len(made) > 100
+    result = f"{torn} of {rows} rows torn, by {len(made)} transactions meanwhile"
+    proven(looks, "pairs of tables", result)
 
 
+@pytest.mark.suite("postgres-snapshots")
+@pytest.mark.promise("one-moment")
+@pytest.mark.timeout(effort(300, soak=1800))
 def test_whole_exports_are_not_torn_while_somebody_writes(
-    postgres: Database, tmp_path: Path
+    postgres: Database, tmp_path: Path, proven: Proven
 ) -> None:
     postgres.run(
         "create table debit (n bigint)",
@@ -207,17 +220,21 @@ def test_whole_exports_are_not_torn_while_somebody_writes(
         connection.execute("update credit set n = n + 1")
 
     sums = set()
+    exports = effort(8, soak=100)
     with writing(postgres, move):
-        for _ in range(8):
+        for _ in range(exports):
             world.export()
             parts = [world.partition(table, "parquet", "all") for table in ("debit", "credit")]
             sums.add(sum(pl.read_parquet(part / "part-00000.parquet")["n"][0] for part in parts))
 
     assert sums == {2_000}
+    proven(exports, "exports of a pair of tables", f"{len(sums - {2_000})} torn")
 
 
+@pytest.mark.suite("postgres-snapshots")
+@pytest.mark.promise("one-moment")
 def test_a_table_emptied_dropped_or_altered_during_the_export_is_exported_whole(
-    postgres: Database, tmp_path: Path
+    postgres: Database, tmp_path: Path, proven: Proven
 ) -> None:
     postgres.run(
         *(f"create table t{i} as select g n from generate_series(1,5000) g" for i in range(3))
@@ -241,19 +258,36 @@ def test_a_table_emptied_dropped_or_altered_during_the_export_is_exported_whole(
 
     assert [record.rows for record in report.records] == [5000] * 3
     assert postgres.rows("select count(*) from t0") == [(0,)]
+    left = postgres.rows("select count(*) from pg_class where relname = 't1'")
+    assert left == [(0,)]
+    whole = sum(record.rows == 5000 for record in report.records)
+    proven(len(changers), "tables emptied, dropped, altered meanwhile", f"{whole} exported whole")
 
 
 # --- the server goes away ---
 
 
+@pytest.mark.suite("postgres-snapshots")
+@pytest.mark.promise("whole-or-absent")
+@pytest.mark.timeout(effort(300, soak=1800))
 def test_a_connection_ended_in_mid_read_publishes_nothing(
-    postgres: Database, tmp_path: Path
+    postgres: Database, tmp_path: Path, proven: Proven
 ) -> None:
     postgres.run(
         "create table big as select i id, repeat('x', 300) note from generate_series(1, 150000) i",
         "create table small as select 1 id",
     )
-    world = World(tmp_path)
+    kills = effort(1, soak=50)
+    parts = 0
+    for number in range(kills):
+        parts += after_a_kill(postgres, tmp_path / str(number))
+    proven(kills, "connections ended in mid-read", f"{parts} files published")
+
+
+def after_a_kill(postgres: Database, home: Path) -> int:
+    """End every connection while the table `big` is read; return how many files there are then."""
+    home.mkdir()
+    world = World(home)
     world.config(f"source: shop\nurl: {postgres.url}\n")
     others = "select pg_terminate_backend(pid) from pg_stat_activity"
     others += f" where datname = '{postgres.name}' and pid <> pg_backend_pid()"
@@ -271,9 +305,11 @@ def test_a_connection_ended_in_mid_read_publishes_nothing(
     assert killed
     assert "connection" in str(errors["big"])
     assert {record.exit_code for record in report.records if record.error} == {60}
-    assert not list(world.exports.rglob("part-*"))
+    published = list(world.exports.rglob("part-*"))
+    assert published == []
     assert leftovers(world.exports) == []
     assert world.export().records[0].status == "success"
+    return len(published)
 
 
 def test_an_interrupt_does_not_wait_for_the_server(postgres: Database, tmp_path: Path) -> None:

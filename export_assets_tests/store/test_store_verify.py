@@ -10,6 +10,7 @@ from export_assets.store.hashing import hash_file
 from export_assets.store.manifest import Manifest
 from export_assets.store.reader import open_partition
 from export_assets.store.verify import verify_partition, verify_tree
+from export_assets_tests.proof.plugin import Proven
 from export_assets_tests.store.publishing import KEY, publish
 
 
@@ -28,7 +29,11 @@ def test_a_sound_partition_has_no_findings(tmp_path: Path) -> None:
     assert verify_partition(published(tmp_path)) == []
 
 
-def test_three_hundred_flips_in_a_part_are_three_hundred_findings(tmp_path: Path) -> None:
+@pytest.mark.suite("bit-flips")
+@pytest.mark.promise("complete-or-loud")
+def test_three_hundred_flips_in_a_part_are_three_hundred_findings(
+    tmp_path: Path, proven: Proven
+) -> None:
     partition = published(tmp_path)
     part = partition / "part-00000.csv"
     size = part.stat().st_size
@@ -43,9 +48,12 @@ def test_three_hundred_flips_in_a_part_are_three_hundred_findings(tmp_path: Path
 
     assert found == 300
     assert verify_partition(partition) == []
+    proven(300, "bits of a part", f"{found} found and named")
 
 
-def test_flips_in_the_manifest_are_found(tmp_path: Path) -> None:
+@pytest.mark.suite("bit-flips")
+@pytest.mark.promise("complete-or-loud")
+def test_flips_in_the_manifest_are_found(tmp_path: Path, proven: Proven) -> None:
     partition = published(tmp_path)
     path = partition / "_manifest.json"
     size = path.stat().st_size
@@ -55,10 +63,13 @@ def test_flips_in_the_manifest_are_found(tmp_path: Path) -> None:
     for _ in range(300):
         position, bit = chance.randrange(size), chance.randrange(8)
         flip(path, position, bit)
-        found += [finding.problem for finding in verify_partition(partition)] == ["manifest"]
+        findings = verify_partition(partition)
+        found += [finding.problem for finding in findings] == ["manifest"]
+        assert str(path) in findings[0].message
         flip(path, position, bit)
 
     assert found == 300
+    proven(300, "bits of a manifest", f"{found} found and named")
 
 
 def test_missing_extra_and_cut_files_are_each_named(tmp_path: Path) -> None:

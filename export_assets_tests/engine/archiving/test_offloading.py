@@ -19,6 +19,7 @@ from export_assets.archives.restore import restore
 from export_assets.errors import DestConflict, SourceMissing, UsageError
 from export_assets.store.manifest import SegmentRecord
 from export_assets_tests.archives.offload_world import flip
+from export_assets_tests.effort import effort
 from export_assets_tests.end_to_end.world import data, tree
 from export_assets_tests.engine.archiving.archiving_world import (
     OLD,
@@ -30,8 +31,9 @@ from export_assets_tests.engine.archiving.archiving_world import (
     reasons,
 )
 from export_assets_tests.engine.logs.log_world import RANGE, WEB
+from export_assets_tests.proof.plugin import Proven
 
-FLIPS = 50
+FLIPS = effort(50, soak=300)
 OFFLOAD = "\nlog: {{offload: {{{}}}}}\n"
 
 
@@ -337,7 +339,9 @@ def test_a_damaged_segment_is_no_matter_while_logs_stay(world: ArchivingWorld) -
     assert (outcome.exit_code, len(outcome.report.archived)) == (0, len(OLD))
 
 
-def test_flips_between_publishing_and_removal_remove_nothing(quick: Path) -> None:
+@pytest.mark.suite("bit-flips")
+@pytest.mark.promise("nothing-deleted-unproven")
+def test_flips_between_publishing_and_removal_remove_nothing(quick: Path, proven: Proven) -> None:
     chance = random.Random(20260208)
     removed, losses, told = 0, 0, 0
 
@@ -359,6 +363,8 @@ def test_flips_between_publishing_and_removal_remove_nothing(quick: Path) -> Non
         shutil.rmtree(world.home)
 
     assert (removed, losses, told) == (0, 0, FLIPS)
+    result = f"{losses} lost, {removed} removed, {told} ended with 24"
+    proven(FLIPS, "bits of archives just published", result)
 
 
 def test_the_trash_is_emptied_by_a_later_run_and_not_before(world: ArchivingWorld) -> None:

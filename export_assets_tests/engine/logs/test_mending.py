@@ -9,7 +9,9 @@ import pytest
 
 from export_assets.engine.logs.mending import GONE, UNKNOWN, Mend, mend_segments
 from export_assets.errors import ExportError, IntegrityError
+from export_assets_tests.effort import effort
 from export_assets_tests.engine.logs.log_world import LogWorld, statuses
+from export_assets_tests.proof.plugin import Proven
 
 
 @pytest.fixture
@@ -51,11 +53,15 @@ def flip(path: Path, rng: random.Random) -> None:
     path.write_bytes(bytes(data))
 
 
-def test_no_flipped_bit_of_a_segment_is_exported(world: LogWorld) -> None:
+@pytest.mark.suite("bit-flips")
+@pytest.mark.promise("every-byte")
+def test_no_flipped_bit_of_a_segment_is_exported(world: LogWorld, proven: Proven) -> None:
     rng = random.Random(1)
     part = segment_of(world, 1) / "part-00000.parquet"
     sound = part.read_bytes()
-    for _ in range(60):
+    flips = effort(60, soak=300)
+    refused = 0
+    for _ in range(flips):
         part.write_bytes(sound)
         flip(part, rng)
 
@@ -64,6 +70,9 @@ def test_no_flipped_bit_of_a_segment_is_exported(world: LogWorld) -> None:
             pytest.raises(IntegrityError, match="is not what its manifest says"),
         ):
             snapshot.count("events")
+        refused += 1
+
+    proven(flips, "bits of what was read of a log", f"{refused} refused")
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])

@@ -1,19 +1,20 @@
-"""The one parser that decides what a record is, held against four others."""
+"""The one parser that decides what a record is; `test_log_differences` holds it against others."""
 
 import json
 import random
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import polars as pl
 import pytest
 
 from export_assets.sources.logs.blocks import cut_lines
 from export_assets.sources.logs.judge import DuplicateKeys, Judged, judge_line, judge_lines
 from export_assets.sources.logs.template import Fields
+from export_assets_tests.effort import SOAK
+from export_assets_tests.proof.plugin import Proven
 from export_assets_tests.sources.logs.log_files import read
 
 DEEP = b'{"a":' + b"[" * 63 + b"]" * 63 + b"}"
@@ -173,6 +174,8 @@ def test_lines_alike_come_in_columns_with_the_others_between() -> None:
     assert judged.blank == [4]
 
 
+@pytest.mark.suite("mutated-lines")
+@pytest.mark.promise("every-byte")
 @pytest.mark.parametrize(
     "line",
     [
@@ -183,8 +186,9 @@ def test_lines_alike_come_in_columns_with_the_others_between() -> None:
         b'{"a":"1","b":"2","c":"3","d":4,"e":"5","f":6}',
     ],
 )
-def test_mutated_lines_in_columns_are_judged_as_alone(line: bytes) -> None:
+def test_mutated_lines_in_columns_are_judged_as_alone(line: bytes, proven: Proven) -> None:
     rng = random.Random(line)
+    refused = 0
 
     for _ in range(300):
         lines = [mutate_once(line, rng) if rng.random() < 0.3 else line for _ in range(20)]
@@ -199,12 +203,14 @@ def test_mutated_lines_in_columns_are_judged_as_alone(line: bytes) -> None:
             for row, one in enumerate(alone)
             for refused in one.rejected
         ]
+        refused += len(judged.rejected)
         if isinstance(judged.records, Fields):
             fields = judged.records
             for key in json.loads(line):
                 for index, record in enumerate(fields):
                     if index not in fields.others:
                         assert (fields.texts(key)[index] or "") == str(record[key])
+    proven(6_000, "lines in columns", f"judged as alone, {refused} of them refused")
 
 
 def mutate_once(line: bytes, rng: random.Random) -> bytes:
@@ -238,78 +244,14 @@ def mutate_once(line: bytes, rng: random.Random) -> bytes:
     return changed.replace(b"\n", b"")
 
 
-# Where others differ from us: what they accept, refuse, round or turn into text.
-JSON_DIFFERS = {
-    "surrogate in utf-8", "bom within a file", "key twice", "key twice, blank before colon",
-    "key twice, escaped", "key twice within", "65 deep", "nan", "infinity", "1e400",
-    "lone surrogate", "low before high", "high before text",
-}  # fmt: skip
-POLARS_DIFFERS = {
-    "mixed list", "key twice", "key twice, blank before colon", "key twice, escaped", "65 deep",
-    "lone surrogate", "high before text",
-}  # fmt: skip
-DUCKDB_DIFFERS = {
-    "2^64", "30 digits", "mixed list", "empty key", "trailing comma", "form feed before",
-    "list", "text", "number", "null", "true", "65 deep", "nan", "infinity", "1e400",
-    "5,000 digits",
-}  # fmt: skip
-
-
-def by_json(line: bytes) -> object:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def by_polars(line: bytes) -> object:
-    try:
-        rows = pl.read_ndjson(line, infer_schema_length=None).to_dicts()
-    except (pl.exceptions.PolarsError, ValueError):
-        return None
-    return rows[0] if len(rows) == 1 else None
-
-
-def by_duckdb(line: bytes, path: Path) -> object:
-    path.write_bytes(line + b"\n")
-    try:
-        with duckdb.connect() as con:
-            found = con.sql(
-                "SELECT * FROM read_json(?, format = 'newline_delimited')", params=[str(path)]
-            )
-            rows = found.fetchall()
-            return dict(zip(found.columns, rows[0], strict=True)) if len(rows) == 1 else None
-    except duckdb.Error:
-        return None
-
-
-def test_differs_from_other_parsers_exactly_where_that_is_known(tmp_path: Path) -> None:
-    found: dict[str, set[str]] = {"json": set(), "polars": set(), "duckdb": set()}
-
-    for name, (line, _) in (ACCEPTED | REFUSED).items():
-        if name in {"1,000 deep", "1,000,000 deep"}:  # which ends the process of others
-            continue
-        records = judge_line(line).records
-        ours = records[0] if records else None
-        theirs = {
-            "json": by_json(line),
-            "polars": by_polars(line),
-            "duckdb": by_duckdb(line, tmp_path / "x.ndjson"),
-        }
-        for parser, record in theirs.items():
-            if not same(record, ours):
-                found[parser].add(name)
-
-    assert found == {"json": JSON_DIFFERS, "polars": POLARS_DIFFERS, "duckdb": DUCKDB_DIFFERS}
-
-
-def same(one: object, other: object) -> bool:
-    """Equal in type as well: 2**64 is not 1.8446744073709552e19."""
-    return repr(one) == repr(other)
-
-
 def mutate(line: bytes, rng: random.Random) -> bytes:
+    return mutate_by(rng.randrange(MANNERS), line, rng)
+
+
+MANNERS = 9
+
+
+def mutate_by(manner: int, line: bytes, rng: random.Random) -> bytes:
     at = rng.randrange(len(line))
     return (
         lambda: line[:at],
@@ -321,17 +263,27 @@ def mutate(line: bytes, rng: random.Random) -> bytes:
         lambda: line.replace(b'"b"', b'"a"'),
         lambda: line[:at] + b"\n" + line[at:],
         lambda: rng.choice([b"", b"\r", b"[1]", b"null", b" "]),
-    )[rng.randrange(9)]()
+    )[manner]()
 
 
+@pytest.mark.suite("mutated-lines")
+@pytest.mark.promise("every-byte")
 @pytest.mark.parametrize("columns", [False, True])
 @pytest.mark.parametrize("rest", [b',"c":{"d":[1,2.5,null]}', b""], ids=["nested", "flat"])
 def test_of_ten_thousand_mutated_lines_every_byte_is_accounted_for(
-    tmp_path: Path, rest: bytes, *, columns: bool
+    tmp_path: Path, rest: bytes, proven: Proven, *, columns: bool
 ) -> None:
-    rng = random.Random(4)
+    seed = random.SystemRandom().getrandbits(24) if SOAK else 4
+    rng = random.Random(seed)
+    manners: Counter[int] = Counter()
+
+    def spoil(line: bytes) -> bytes:
+        manner = rng.randrange(MANNERS)
+        manners[manner] += 1
+        return mutate_by(manner, line, rng)
+
     lines = [b'{"a":%d,"b":"x\xc3\xa9%d"%b}' % (n, n, rest) for n in range(10_000)]
-    content = b"\n".join(mutate(line, rng) if rng.random() < 0.5 else line for line in lines)
+    content = b"\n".join(spoil(line) if rng.random() < 0.5 else line for line in lines)
     path = tmp_path / "x.log"
     path.write_bytes(content)
 
@@ -340,13 +292,18 @@ def test_of_ten_thousand_mutated_lines_every_byte_is_accounted_for(
 
     whole = content[: content.rfind(b"\n") + 1]
     expected = [by_strict_json(line) for line in whole.split(b"\n")[:-1]]
-    assert account.bytes_seen == len(content)
     runs = account.reasons.get("nul_run", 0)
-    assert account.exported + account.quarantined - runs + account.blank == whole.count(b"\n")
+    told = account.exported + account.quarantined - runs + account.blank
+    assert account.bytes_seen == len(content), f"seed {seed}"
+    assert told == whole.count(b"\n"), f"seed {seed}"
     assert account.exported == len(records) == sum(one is not None for one in expected)
-    assert records == [one for one in expected if one is not None]
+    assert records == [one for one in expected if one is not None], f"seed {seed}"
     assert account.quarantined == len(quarantined) > 1_000
     assert {"bad_utf8", "nul", "number", "duplicate_key", "trailing"} <= account.reasons.keys()
+    assert len(manners) == MANNERS
+    missing = len(content) - account.bytes_seen
+    parts = f"{account.exported} exported, {account.quarantined} quarantined"
+    proven(10_000, f"lines, {len(manners)} manners", f"{parts}, {missing} bytes unaccounted for")
 
 
 def by_strict_json(line: bytes) -> object:
