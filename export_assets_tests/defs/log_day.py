@@ -403,7 +403,8 @@ class Day:
         found = set[int]()
         for path, _, _ in segments(self.watch.store, "web"):
             for part in path.glob("part-*.parquet"):
-                found |= set(pl.read_parquet(part, columns=["n"])["n"].to_list())
+                records = pl.read_parquet(part, columns=["raw"])["raw"].to_list()
+                found |= {int(json.loads(record)["n"]) for record in records}
             quarantine = path / "_quarantine.ndjson"
             if quarantine.exists():
                 rows = quarantine.read_text(encoding="utf-8").splitlines()
