@@ -188,7 +188,12 @@ class Day:
     """Logs, a sensor that ticks, and runs of which some fail."""
 
     def __init__(
-        self, home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, *, seed: int
+        self,
+        home: Path,
+        instance: dg.DagsterInstance,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        seed: int,
     ) -> None:
         self.now = datetime.now(UTC)
         monkeypatch.setattr("dagster._time._mockable_get_current_datetime", lambda: self.now)
@@ -423,7 +428,8 @@ class Day:
     def _parts(self, table: str) -> list[pl.DataFrame]:
         place = self.project.home / "exports" / "web" / table / "parquet"
         return [
-            pl.read_parquet(part, hive_partitioning=False) for part in sorted(place.glob("*/part-*"))
+            pl.read_parquet(part, hive_partitioning=False)
+            for part in sorted(place.glob("*/part-*"))
         ]
 
     def tree(self) -> dict[str, tuple[int, int]]:

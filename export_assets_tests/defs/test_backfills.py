@@ -76,9 +76,7 @@ def test_a_tenth_that_failed_is_all_that_is_run_again(shop: Shop, proven: Proven
     )
     shop, parquet = shop.reopened(), key(*ORDERS, "parquet")
 
-    first = [
-        shop.run([parquet], span=one) for one in requested(shop, parquet, days)
-    ]
+    first = [shop.run([parquet], span=one) for one in requested(shop, parquet, days)]
     left, published = failed(shop, parquet), tree(shop)
     shop.sql("update orders set total = 1")
     again = requested(shop, parquet, left)

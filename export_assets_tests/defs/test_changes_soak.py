@@ -1,4 +1,4 @@
-"""A day of the sensors of a database on a clock of ours: it is edited, exports fail, memory is lost.
+"""A day of the sensors of a database on our clock: it is edited, exports fail, memory is lost.
 
 Exports are those of the command line, so the sensor of what was published elsewhere has to tell
 Dagster of every one of them, once.
@@ -137,9 +137,7 @@ class Day:
         return bool(result.run_requests or found.asset_events)
 
     def _look(self, name: str) -> dg.SensorResult:
-        context = dg.build_sensor_context(
-            instance=self.shop.instance, cursor=self.cursors[name]
-        )
+        context = dg.build_sensor_context(instance=self.shop.instance, cursor=self.cursors[name])
         result: Any = self.sensors[name](context)
         if isinstance(result, dg.SkipReason):
             return dg.SensorResult(cursor=self.cursors[name])

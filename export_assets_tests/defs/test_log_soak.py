@@ -93,9 +93,9 @@ def test_every_line_is_exported_once_whatever_happens_in_a_day_of_ticks(
         TICKS,
         "ticks of a day of the sensor",
         f"{len(wanted):,} of {writers.written:,} lines exported or quarantined once, "
-        f"{len(writers.pending)} pending, {len(writers.lost)} truncated unread; {requests} requests "
-        f"for {works} works and {day.failed.total()} failures; worst tick {day.worst:.3f} s; "
-        f"{quiet} bytes written in {QUIET_TICKS} further ticks",
+        f"{len(writers.pending)} pending, {len(writers.lost)} truncated unread; "
+        f"{requests} requests for {works} works and {day.failed.total()} failures; "
+        f"worst tick {day.worst:.3f} s; {quiet} files written in {QUIET_TICKS} further ticks",
     )
 
 
@@ -115,7 +115,7 @@ def _assert_everything_happened(day: Day) -> None:
 
 
 def _quiet_ticks(day: Day) -> int:
-    """Tick on, each time without a cursor and without any record; return the bytes that changed."""
+    """Tick on, each time without a cursor and without any record; return how many files changed."""
     before = day.tree()
     for _ in range(QUIET_TICKS):
         day.spoil_cursor(within_a_look=False)

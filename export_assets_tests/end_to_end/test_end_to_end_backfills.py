@@ -103,7 +103,9 @@ def test_after_a_kill_the_next_run_does_exactly_the_rest(days: World, proven: Pr
             env=exports | {"EXPORT_ASSETS_TESTING": "1", "EXPORT_ASSETS_CRASH": point},
         )
         there = {path.parent.name for path in root.glob("day=*/_manifest.json")}
-        before = {name: facts for name, facts in tree(root).items() if name[: len("day=") + 10] in there}
+        before = {
+            name: facts for name, facts in tree(root).items() if name[: len("day=") + 10] in there
+        }
         second = days.run("export", "shop", "--json", env=exports)
 
         assert killed.code == -signal.SIGKILL, point

@@ -19,6 +19,7 @@ from export_assets.errors import ConfigError, DestConflict, DestLocked, Integrit
 from export_assets.store.local import read_if_there
 from export_assets.store.verify import verify_partition
 from export_assets_tests.engine.engine_world import CREATE_SHOP, SHOP, World, shop
+from export_assets_tests.proof.plugin import Proven
 
 YAML = f"{SHOP}sets:\n  all_of_it: {{formats: [parquet, csv], directory: out}}\n"
 FILES = {"orders.parquet", "orders.csv", "customers.parquet", "customers.csv", "_manifest.json"}
@@ -219,6 +220,8 @@ exporter.export()
 """
 
 
+@pytest.mark.suite("crash-points")
+@pytest.mark.promise("whole-or-absent")
 @pytest.mark.parametrize(
     ("point", "times"),
     # The first time in the store, the second time in the copy.
@@ -232,7 +235,7 @@ exporter.export()
     ],
 )
 def test_a_run_killed_anywhere_leaves_the_old_set_or_the_new_one(
-    tmp_path: Path, point: str, times: int
+    tmp_path: Path, point: str, times: int, proven: Proven
 ) -> None:
     world = shop(tmp_path, YAML)
     world.export(tables=("all_of_it",))
@@ -251,6 +254,7 @@ def test_a_run_killed_anywhere_leaves_the_old_set_or_the_new_one(
     assert not world.export(tables=("all_of_it",)).failed
     assert b"new" in (world.home / "out" / "customers.csv").read_bytes()
     assert names(world.home / ".export_assets.out") <= {"lock"}
+    proven(1, "kill at a point of a set", f"{'old' if now == before else 'new'} set left")
 
 
 def test_two_runs_do_not_write_one_directory_at_once(tmp_path: Path) -> None:

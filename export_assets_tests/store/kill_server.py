@@ -72,9 +72,7 @@ def points(root: Path, kind: type[Filesystem], *, exchanges: bool) -> list[dict[
     return trials
 
 
-def randomly(
-    root: Path, kind: type[Filesystem], seed: int, kills: int
-) -> list[dict[str, Any]]:
+def randomly(root: Path, kind: type[Filesystem], seed: int, kills: int) -> list[dict[str, Any]]:
     """Kills at random moments, so many of a publication over a published partition under way."""
     chance = random.Random(seed)
     publish(root, "old")

@@ -91,9 +91,7 @@ def test_killed_while_recovering_from_a_kill_converges_too(
 
 @pytest.mark.suite("kills")
 @pytest.mark.timeout(180 + KILLS)
-def test_killed_at_random_moments_leaves_the_old_or_the_new(
-    tmp_path: Path, proven: Proven
-) -> None:
+def test_killed_at_random_moments_leaves_the_old_or_the_new(tmp_path: Path, proven: Proven) -> None:
     trials = serve(tmp_path, "random")
 
     hits = sum(trial["killed"] for trial in trials)
