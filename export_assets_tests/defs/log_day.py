@@ -151,11 +151,19 @@ class Writers:
         content = self._log(name).read_bytes()
         self._log(name).write_bytes(b"")
         self.happened["truncation"] += 1
-        kept = b"".join(
+        self.lost |= numbers_in(content) - numbers_in(b"".join(self.contents())) - read()
+
+    def contents(self) -> list[bytes]:
+        """Return what every log holds."""
+        return [
             gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
             for path in self.directory.iterdir()
-        )
-        self.lost |= numbers_in(content) - numbers_in(kept) - read()
+        ]
+
+    @property
+    def unknown(self) -> set[int]:
+        """Lines of logs of which no line is a record: these are told of, and not read."""
+        return {n for one in self.contents() if b'"n": ' not in one for n in numbers_in(one)}
 
     def _log(self, name: str) -> Path:
         return self.directory / name
@@ -349,7 +357,9 @@ class Day:
         )
         if reads:
             reading = find_due(exporter)
-            self.told["truncated"] += sum("truncated" in one for one in reading.remarks.warnings)
+            warnings = reading.remarks.warnings
+            self.told["truncated"] += sum("was truncated" in one for one in warnings)
+            self.told["unknown"] = sum("no line of them is known" in one for one in warnings)
             keep_due(self.watch.store, "web", reading.due)
         else:
             report = exporter.export()

@@ -75,10 +75,12 @@ def test_every_line_is_exported_once_whatever_happens_in_a_day_of_ticks(
     day.settle()
 
     writers, seed = day.writers, f"seed {SEED}"
-    wanted = set(range(writers.written)) - writers.lost - writers.pending
+    unknown = writers.unknown
+    wanted = set(range(writers.written)) - writers.lost - writers.pending - unknown
     published, quarantined = day.published(), day.quarantined()
     assert published == Counter(wanted - writers.bad), seed
     assert quarantined == Counter(wanted & writers.bad), seed
+    assert bool(unknown) == bool(day.told["unknown"]), seed
     # Not more is asked for than there is to do: every work once, again where its run failed or
     # its record was lost while it was under way.
     requests, works = day.asked.total(), len(day.asked)
@@ -93,7 +95,8 @@ def test_every_line_is_exported_once_whatever_happens_in_a_day_of_ticks(
         TICKS,
         "ticks of a day of the sensor",
         f"{len(wanted):,} of {writers.written:,} lines exported or quarantined once, "
-        f"{len(writers.pending)} pending, {len(writers.lost)} truncated unread; "
+        f"{len(writers.pending)} pending, {len(writers.lost)} truncated unread, "
+        f"{len(unknown)} in logs of no known line; {day.told['truncated']} truncations told; "
         f"{requests} requests for {works} works and {day.failed.total()} failures; "
         f"worst tick {day.worst:.3f} s; {quiet} files written in {QUIET_TICKS} further ticks",
     )
