@@ -37,8 +37,8 @@ tables:
   orders: {partition_by: {column: ordered_at, every: day, start: 2024-01-01}}
   "*": {}
 """
-TICKS = effort(60, soak=1440)  # a day
-QUIET_TICKS = effort(20, soak=1000)
+TICKS = effort(40, soak=1440)  # a day
+QUIET_TICKS = effort(10, soak=1000)
 SEED = 5
 
 pytestmark = [
