@@ -29,7 +29,7 @@ from export_assets.defs.log_work import WORK
 from export_assets.defs.shapes import known_tables
 from export_assets.defs.table import TableExport
 from export_assets.engine.ingest.segments import segments
-from export_assets.engine.logs.due import find_due, keep_due, read_due
+from export_assets.engine.logs.due import find_due, keep_due
 from export_assets.engine.logs.looking import Glimpse
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.run import Exporter
@@ -218,11 +218,7 @@ class Day:
         """By work, how often a run of it was launched."""
         self.failed: Counter[str] = Counter()
         self.reads: set[str] = set()
-        self.done: set[str] = set()
-        """Works that a run did."""
         self.orphans = 0
-        self.outdated = 0
-        """Requests of what was done, by what was due before logs that nobody has read yet."""
         self.repeated = 0
         self.told: Counter[str] = Counter()
         self.worst = self.worst_cpu = 0.0
@@ -290,9 +286,6 @@ class Day:
                 self.repeated += 1  # as the daemon does
                 continue
             self.asked[work] += 1
-            if work in self.done:
-                due, logs = read_due(self.watch.store, "web"), self.watch.source.source
-                self.outdated += due is None or due.fingerprint != logs.fingerprint()
             if _is_reading(request):
                 self.reads.add(work)
             run = dg.DagsterRun(
@@ -342,11 +335,8 @@ class Day:
         self.under_way.append(one)
 
     def _end(self, one: Launched, *, well: bool) -> None:
-        work = one.request.tags.get(WORK, "")
-        if well:
-            self.done.add(work)
-        else:
-            self.failed[work] += 1
+        if not well:
+            self.failed[one.request.tags.get(WORK, "")] += 1
         kind = DagsterEventType.RUN_SUCCESS if well else DagsterEventType.RUN_FAILURE
         data = None if well else JobFailureData(error=None)
         event = DagsterEvent(kind.value, "any", event_specific_data=data)
