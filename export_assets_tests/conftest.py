@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
 pytest_plugins = ["export_assets_tests.proof.plugin"]
@@ -11,3 +12,13 @@ pytest_plugins = ["export_assets_tests.proof.plugin"]
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("drawn", deadline=None)
 settings.load_profile("drawn" if os.environ.get("EXPORT_ASSETS_SOAK") else "same")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_variables_of_the_tests() -> None:
+    """Take what says how tests run out of the environment: a command refuses what it does not know.
+
+    By now all modules have been imported that ask for it.
+    """
+    for name in ("EXPORT_ASSETS_SOAK", "EXPORT_ASSETS_PROOF"):
+        os.environ.pop(name, None)

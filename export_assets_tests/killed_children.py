@@ -1,9 +1,12 @@
 """Forks that do a piece of work and are killed; imports so little that forking is safe."""
 
+import json
 import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 
 def run_child(work: Callable[[], object], *, crash: str = "", kill_after: float = -1.0) -> bool:
@@ -26,3 +29,9 @@ def run_child(work: Callable[[], object], *, crash: str = "", kill_after: float 
         msg = f"child failed with {os.WEXITSTATUS(code)}"
         raise RuntimeError(msg)
     return os.WIFSIGNALED(code)
+
+
+def told_by_child(work: Callable[[], object], answer: Path) -> Any:
+    """Return what *work*, run in a fork, says."""
+    run_child(lambda: answer.write_text(json.dumps(work()), encoding="utf-8"))
+    return json.loads(answer.read_text(encoding="utf-8"))

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from export_assets_tests.effort import effort
+from export_assets_tests.proof.plugin import Proven
 
 SERVER = Path(__file__).with_name("archive_kill_server.py")
 SEED = 20260208
 KILLS = effort(120, soak=500)
+
+pytestmark = pytest.mark.promise("nothing-deleted-unproven", "whole-or-absent")
 
 
 def serve(root: Path, mode: str, *, kills: int = 0, fault: str = "") -> list[dict[str, Any]]:
@@ -37,16 +40,25 @@ def wrong(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [result for result in results if result["faults"]][:3]
 
 
-def test_kills_during_offload_lose_no_line_and_the_next_run_finishes(quick: Path) -> None:
+@pytest.mark.suite("kills")
+def test_kills_during_offload_lose_no_line_and_the_next_run_finishes(
+    quick: Path, proven: Proven
+) -> None:
     results = serve(quick, "offload-random", kills=KILLS)
 
     hits = sum(result["killed"] for result in results)
     assert len(results) == KILLS
-    assert hits >= KILLS // 2, "too few kills met an offload under way"
+    assert hits >= KILLS // 2, f"too few kills met an offload under way, seed {SEED}"
     assert wrong(results) == []
+    proven(
+        KILLS,
+        "offloads killed at random moments",
+        f"{hits} under way, {len(wrong(results))} lost or torn",
+    )
 
 
-def test_an_offload_killed_at_any_point_loses_no_line(quick: Path) -> None:
+@pytest.mark.suite("crash-points")
+def test_an_offload_killed_at_any_point_loses_no_line(quick: Path, proven: Proven) -> None:
     results = serve(quick, "offload-points")
 
     passed = {result["point"].partition(":")[0] for result in results}
@@ -60,25 +72,42 @@ def test_an_offload_killed_at_any_point_loses_no_line(quick: Path) -> None:
     } <= passed
     assert all(result["killed"] for result in results)
     assert wrong(results) == []
+    proven(
+        len(results),
+        f"kills at {len(passed)} points of an offload",
+        f"{len(wrong(results))} lost or torn",
+    )
 
 
-def test_a_purge_killed_at_any_point_removes_nothing_that_is_not_archived(quick: Path) -> None:
+@pytest.mark.suite("crash-points")
+def test_a_purge_killed_at_any_point_removes_nothing_that_is_not_archived(
+    quick: Path, proven: Proven
+) -> None:
     results = serve(quick, "purge-points")
 
     assert len(results) > 10
     assert all(result["killed"] for result in results)
     assert wrong(results) == []
+    proven(len(results), "kills at points of a purge", f"{len(wrong(results))} lost")
 
 
+@pytest.mark.suite("kills")
 def test_a_restore_killed_at_random_moments_leaves_whole_files_and_can_be_repeated(
-    quick: Path,
+    quick: Path, proven: Proven
 ) -> None:
     results = serve(quick, "restore-random", kills=effort(40, soak=100))
 
-    assert sum(result["killed"] for result in results) >= 12
+    hits = sum(result["killed"] for result in results)
+    assert hits >= 12
     assert wrong(results) == []
+    proven(
+        len(results),
+        "restores killed at random moments",
+        f"{hits} under way, {len(wrong(results))} torn",
+    )
 
 
+@pytest.mark.suite("mutants")
 @pytest.mark.parametrize(
     ("fault", "found"),
     [
@@ -87,8 +116,11 @@ def test_a_restore_killed_at_random_moments_leaves_whole_files_and_can_be_repeat
         ("archive what is known", "archived twice"),
     ],
 )
-def test_kills_at_every_point_find_a_faulty_step(quick: Path, fault: str, found: str) -> None:
+def test_kills_at_every_point_find_a_faulty_step(
+    quick: Path, fault: str, found: str, proven: Proven
+) -> None:
     results = serve(quick, "offload-points", fault=fault)
 
     caught = [one for one in results if any(line.startswith(found) for line in one["faults"])]
     assert len(caught) >= 3
+    proven(1, f"faulty offload: {fault}", f"found by {len(caught)} of {len(results)} kills")

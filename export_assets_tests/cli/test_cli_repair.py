@@ -9,6 +9,7 @@ import pytest
 
 from export_assets_tests.cli.conftest import Cli
 from export_assets_tests.end_to_end.world import World, tree
+from export_assets_tests.proof.plugin import Proven
 
 
 @pytest.fixture
@@ -121,11 +122,13 @@ def test_a_table_that_cannot_be_read_is_partial_and_a_difference_is_graver(
     assert verdicts["orders"] == "equal"
 
 
+@pytest.mark.suite("crash-points")
+@pytest.mark.promise("whole-or-absent")
 @pytest.mark.parametrize(
     "point", ["staged:1", "parts_synced:2", "manifest_synced:1", "published:2", "old_removed:1"]
 )
 def test_a_repair_that_is_killed_is_finished_by_the_next(
-    point: str, published: World, cli: Cli
+    point: str, published: World, cli: Cli, proven: Proven
 ) -> None:
     names = [f"orders/csv/day=2026-02-0{day}" for day in (1, 2, 3)]
     for name in names:
@@ -143,6 +146,7 @@ def test_a_repair_that_is_killed_is_finished_by_the_next(
     assert not list((published.home / "exports").rglob("*.tmp"))
     changed = {name for name, seen in exports(published).items() if before[name] != seen}
     assert {os.path.dirname(name) for name in changed} == {f"shop/{name}" for name in names}  # noqa: PTH120 - a name, no path
+    proven(1, "kill at a point of a repair", f"finished by the next run with exit {done.code}")
 
 
 def test_a_refused_column_exits_30_and_says_what_to_write(daily: World, cli: Cli) -> None:

@@ -16,6 +16,7 @@ import pytest
 from export_assets_tests.effort import effort
 from export_assets_tests.engine.logs.log_world import LogWorld
 from export_assets_tests.engine.notifying.receivers import web_server
+from export_assets_tests.proof.plugin import Proven
 
 
 @pytest.fixture
@@ -133,12 +134,14 @@ def test_a_source_that_does_not_exist_is_refused_at_once(
     assert "Traceback" not in told
 
 
+@pytest.mark.suite("kills")
+@pytest.mark.promise("every-byte")
 def test_killed_again_and_again_every_line_is_published_exactly_once(
-    world: LogWorld, followers: list["subprocess.Popen[str]"]
+    world: LogWorld, followers: list["subprocess.Popen[str]"], proven: Proven
 ) -> None:
-    rng = random.Random(9)
+    rng, kills = random.Random(9), effort(3, soak=12)
     written = 0
-    for _ in range(effort(3, soak=12)):
+    for _ in range(kills):
         process = follow(world, followers)
         deadline = time.monotonic() + rng.uniform(1.0, 2.5)
         while time.monotonic() < deadline:
@@ -151,9 +154,11 @@ def test_killed_again_and_again_every_line_is_published_exactly_once(
     report = world.export()
 
     assert report.exit_code == 0
-    assert sorted(world.rows()["n"]) == list(range(written))
+    rows = sorted(world.rows()["n"])
+    assert rows == list(range(written))
     assert not list((world.home / "exports" / ".held").iterdir())
     assert not list((world.home / "exports").rglob("*.tmp"))
+    proven(kills, "kills of watch", f"{len(rows)} of {written} lines published, each once")
 
 
 def test_whoever_is_to_be_told_is_told_when_it_fails_and_when_it_is_well_again(

@@ -1,8 +1,10 @@
 """How partitions are spread over runs, and what becomes of those that fail."""
 
-from datetime import UTC, datetime
+import random
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+import pytest
 from dagster._core.definitions.automation_tick_evaluation_context import (
     build_run_requests_with_backfill_policies,
 )
@@ -10,6 +12,8 @@ from dagster._core.definitions.events import AssetKeyPartitionKey
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
 from export_assets_tests.defs.shop_project import ORDERS, SHOP, Shop, failures, key, keys_of
+from export_assets_tests.effort import SOAK, effort
+from export_assets_tests.proof.plugin import Proven
 
 APART = (
     SHOP.replace("    checks:", "    backfill: {partitions_per_run: 3}\n    checks:")
@@ -22,6 +26,8 @@ MIXED = SHOP.replace(
     "  items: {}\n",
 )
 SPAN = ("2024-01-05", "2024-01-08")
+DAYS = effort(20, soak=2_000)
+SEED = 20260711
 
 
 def failed(shop: Shop, asset: dg.AssetKey) -> list[str]:
@@ -52,6 +58,65 @@ def test_a_failed_partition_is_shown_and_retried_alone(shop: Shop) -> None:
     assert len(shop.materialized(csv)) == 4
     after = {name: one.generation for name, one in shop.manifests(fmt="csv").items()}
     assert {name: after[name] for name in published} == published
+
+
+@pytest.mark.suite("failing-backfill")
+@pytest.mark.timeout(3600 if SOAK else 300)
+def test_a_tenth_that_failed_is_all_that_is_run_again(shop: Shop, proven: Proven) -> None:
+    first_day = datetime.now(UTC).date() - timedelta(days=DAYS + 2)
+    days = [f"{first_day + timedelta(days=number)}" for number in range(DAYS)]
+    # A tenth, two by two: a run for each day takes a second.
+    starts = random.Random(SEED).sample(range(0, DAYS, 2), DAYS // 20)
+    guilty = [day for start in sorted(starts) for day in days[start : start + 2]]
+    shop.write_yaml(SHOP.replace("[parquet, csv]", "[parquet]").replace("2024-01-01", days[0]))
+    shop.sql("delete from orders")
+    shop.insert(
+        "orders",
+        [(n, 1, f"{day}T10:00:00Z", -1.0 if day in guilty else 1.0) for n, day in enumerate(days)],
+    )
+    shop, parquet = shop.reopened(), key(*ORDERS, "parquet")
+
+    first = [shop.run([parquet], span=one) for one in requested(shop, parquet, days)]
+    left, published = failed(shop, parquet), tree(shop)
+    shop.sql("update orders set total = 1")
+    again = requested(shop, parquet, left)
+    for one in again:
+        assert shop.run([parquet], span=one).success, f"seed {SEED}"
+
+    executed = [day for one in again for day in days if one[0] <= day <= one[1]]
+    after = tree(shop)
+    assert not any(one.success for one in first)
+    assert left == executed == guilty, f"seed {SEED}"
+    assert failed(shop, parquet) == []
+    assert published.items() <= after.items()
+    assert len(shop.manifests()) == len(shop.materialized(parquet)) == DAYS
+    assert len(shop.events(parquet)) == DAYS
+    proven(
+        DAYS,
+        "partitions of a backfill of Dagster",
+        f"{len(left)} failed; {len(executed)} were run again, the rest unchanged",
+    )
+
+
+def requested(shop: Shop, asset: dg.AssetKey, days: list[str]) -> list[tuple[str, str]]:
+    """Return the stretches that a backfill of *days* runs."""
+    requests = build_run_requests_with_backfill_policies(
+        {AssetKeyPartitionKey(asset, day) for day in days},
+        shop.definitions.resolve_asset_graph(),
+        shop.instance,
+    )
+    ends = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+    return sorted((one.tags[ends[0]], one.tags[ends[1]]) for one in requests)
+
+
+def tree(shop: Shop) -> dict[str, tuple[bytes, int]]:
+    """Every published file, with its bytes and its time of change."""
+    root = shop.home / "exports" / "shop" / "orders"
+    return {
+        str(path): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in root.rglob("day=*/*")
+        if path.is_file()
+    }
 
 
 def test_only_the_guilty_check_of_a_failed_partition_is_shown_as_failed(shop: Shop) -> None:

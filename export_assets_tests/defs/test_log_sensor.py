@@ -18,6 +18,7 @@ from export_assets.engine.run import Exporter
 from export_assets_tests.defs.range_project import RANGE, RangeProject, asked, string
 from export_assets_tests.defs.shop_project import failures
 from export_assets_tests.effort import effort
+from export_assets_tests.proof.plugin import Proven
 
 READ = ["quarantine", "segments"]
 STATISTICS = ["match_statistics/parquet", "quarantine/parquet", "session_statistics/parquet"]
@@ -469,18 +470,23 @@ def _cursors() -> list[str]:
     return found
 
 
+@pytest.mark.suite("sensor-soak")
+@pytest.mark.promise("same-in-same-out")
 def test_damaged_cursors_are_full_looks_and_no_exceptions(
-    project: RangeProject,
+    project: RangeProject, proven: Proven
 ) -> None:
     project.log("match_M1/range_main_20250914.ndjson", string("2025-09-14T10:00:00"))
     settled, _ = project.settle()
     full = project.tick("").cursor
 
-    for cursor in _cursors():
+    cursors, needless = _cursors(), 0
+    for cursor in cursors:
         result = project.tick(cursor)
+        needless += len(result.run_requests or ())
         assert not result.run_requests
         # Nothing is due: the look ends where one without a cursor does.
         assert result.cursor == full == settled
+    proven(len(cursors), "damaged cursors", f"each a full look, {needless} needless requests")
 
 
 def _forget_runs(project: RangeProject) -> None:

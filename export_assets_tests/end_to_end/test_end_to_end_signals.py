@@ -15,6 +15,7 @@ import pytest
 
 from export_assets_tests.effort import effort
 from export_assets_tests.end_to_end.world import World, data, leftovers
+from export_assets_tests.proof.plugin import Proven
 
 ROWS = 60_000
 KILLS = effort(12, soak=100)
@@ -153,7 +154,12 @@ def test_closed_standard_streams_end_up_in_no_file(daily: World, closed: str) ->
     assert daily.run("verify", "--deep").code == 0
 
 
-def test_kills_at_any_moment_leave_nothing_torn(world: World, tmp_path: Path) -> None:
+@pytest.mark.suite("kills")
+@pytest.mark.promise("whole-or-absent")
+@pytest.mark.timeout(300 + 5 * KILLS)
+def test_kills_at_any_moment_leave_nothing_torn(
+    world: World, tmp_path: Path, proven: Proven
+) -> None:
     world.database(rows=6000)
     world.configure(
         "source: shop\nurl: sqlite:///shop.db\nformats: [parquet, csv]\ntables:\n"
@@ -180,3 +186,5 @@ def test_kills_at_any_moment_leave_nothing_torn(world: World, tmp_path: Path) ->
     assert leftovers(world.home) == []
     assert data(world.home / "exports") == data(tmp_path / "whole")
     assert world.run("verify", "--deep").code == 0
+    torn = len(killed.document["findings"])
+    proven(KILLS, "whole exports by command killed at random moments", f"{torn} torn partitions")

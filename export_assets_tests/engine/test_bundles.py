@@ -21,6 +21,7 @@ from export_assets.engine.bundles.checking import differing_content, verify_bund
 from export_assets.errors import DestConflict, UsageError
 from export_assets.store.verify import verify_partition
 from export_assets_tests.engine.bundle_world import NOW, Bundles, rows_of
+from export_assets_tests.proof.plugin import Proven
 
 CLINIC = """
 create table clients (id text primary key, name text, password_hash text);
@@ -622,7 +623,9 @@ Bundles(Path(sys.argv[1])).bundler("clients", "c1", formats=("csv",)).export()
 POINTS = ["staged", "parts_synced", "manifest_synced", "staging_synced", "published"]
 
 
-def test_killed_at_any_point_leaves_the_old_set_or_the_new(clinic: Bundles) -> None:
+@pytest.mark.suite("crash-points")
+@pytest.mark.promise("whole-or-absent")
+def test_killed_at_any_point_leaves_the_old_set_or_the_new(clinic: Bundles, proven: Proven) -> None:
     first = clinic.bundler("clients", "c1", formats=("csv",)).export()
     assert first.path is not None
     old = files(first.path)
@@ -645,6 +648,7 @@ def test_killed_at_any_point_leaves_the_old_set_or_the_new(clinic: Bundles) -> N
     after = clinic.bundler("clients", "c1", formats=("csv",)).export()
     assert after.tables["notes"] == 3
     assert not [path for path in clinic.exports.rglob("*") if path.name.endswith((".tmp", ".old"))]
+    proven(len(POINTS), "kills at points of a bundle", f"old and new seen: {len(seen) == 2}")
 
 
 def test_another_database_of_the_same_name_does_not_replace_it(

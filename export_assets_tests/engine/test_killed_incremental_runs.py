@@ -10,6 +10,7 @@ import pytest
 
 from export_assets_tests.engine.edit_model import in_database, published
 from export_assets_tests.engine.engine_world import World, leftovers, shop
+from export_assets_tests.proof.plugin import Proven
 
 YAML = """
 source: shop
@@ -57,12 +58,14 @@ exporter.export()
 """
 
 
+@pytest.mark.suite("crash-points")
+@pytest.mark.promise("whole-or-absent")
 @pytest.mark.parametrize(
     ("point", "times"),
     [("manifest_synced", 1), ("published", 1), ("published", 2), ("published", 3)],
 )
 def test_the_next_run_finds_what_a_killed_one_left_undone(
-    tmp_path: Path, point: str, times: int
+    tmp_path: Path, point: str, times: int, proven: Proven
 ) -> None:
     world = shop(tmp_path, YAML, CREATE)
     world.export(tables=("orders",))
@@ -83,7 +86,9 @@ def test_the_next_run_finds_what_a_killed_one_left_undone(
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert published(world, "parquet") == in_database(world)
     assert _dead(world) == ['{"id":1}']
-    assert leftovers(world.exports) == []
+    left = leftovers(world.exports)
+    assert left == []
+    proven(1, "kill at a point of a run that follows a cursor", f"{len(left)} left over")
 
 
 def _dead(world: World) -> list[str]:

@@ -221,6 +221,8 @@ exporter.export()
 """
 
 
+@pytest.mark.suite("crash-points")
+@pytest.mark.promise("whole-or-absent")
 @pytest.mark.parametrize(
     ("point", "times"),
     # The first time in the store, the second time in the copy.
@@ -234,7 +236,7 @@ exporter.export()
     ],
 )
 def test_a_run_killed_anywhere_leaves_the_old_set_or_the_new_one(
-    tmp_path: Path, point: str, times: int
+    tmp_path: Path, point: str, times: int, proven: Proven
 ) -> None:
     world = shop(tmp_path, YAML)
     world.export(tables=("all_of_it",))
@@ -253,6 +255,7 @@ def test_a_run_killed_anywhere_leaves_the_old_set_or_the_new_one(
     assert not world.export(tables=("all_of_it",)).failed
     assert b"new" in (world.home / "out" / "customers.csv").read_bytes()
     assert names(world.home / ".export_assets.out") <= {"lock"}
+    proven(1, "kill at a point of a set", f"{'old' if now == before else 'new'} set left")
 
 
 def test_two_runs_do_not_write_one_directory_at_once(tmp_path: Path) -> None:

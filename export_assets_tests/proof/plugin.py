@@ -32,7 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "promise(name): fails if that promise is broken")
     config.stash[_COLLECTED] = []
     if "EXPORT_ASSETS_PROOF" in os.environ and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Notes(config.stash[_COLLECTED]), "export_assets_proof")
+        notes = _Notes(config.stash[_COLLECTED], Path(os.environ["EXPORT_ASSETS_PROOF"]))
+        config.pluginmanager.register(notes, "export_assets_proof")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,8 +51,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class _Notes:
     """What was reported, by test."""
 
-    def __init__(self, notes: list[dict[str, Any]]) -> None:
+    def __init__(self, notes: list[dict[str, Any]], path: Path) -> None:
         self._notes = notes
+        self._path = path
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when != "call" and report.outcome == "passed":
@@ -65,5 +67,4 @@ class _Notes:
         self._notes.append({"test": report.nodeid, "outcome": outcome, "seconds": seconds, **told})
 
     def pytest_sessionfinish(self) -> None:
-        path = Path(os.environ["EXPORT_ASSETS_PROOF"])
-        path.write_text(json.dumps(self._notes, indent=1), encoding="utf-8")
+        self._path.write_text(json.dumps(self._notes, indent=1), encoding="utf-8")

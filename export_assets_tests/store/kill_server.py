@@ -1,6 +1,6 @@
 """Forks publishing children and kills them; run as its own process, which imports no Polars.
 
-python kill_server.py ROOT points|random|nested|prune SEED EXCHANGES
+python kill_server.py ROOT points|random|nested|prune SEED EXCHANGES KILLS
 Prints one JSON document: what was tried, what each left behind, how often a kill met a live child.
 """
 
@@ -18,9 +18,8 @@ from export_assets.store.verify import verify_partition
 from export_assets_tests.killed_children import run_child
 from export_assets_tests.store.publishing import KEY, NoExchange, Recording, beside, publish
 
-RANDOM_KILLS = 40
-"""Kills at random moments that must meet a publication under way."""
-MOST_TRIALS = 400
+TRIALS_PER_KILL = 10
+"""Tried at most, for each kill that is to meet a publication under way."""
 
 
 def state(root: Path) -> str | None:
@@ -73,8 +72,8 @@ def points(root: Path, kind: type[Filesystem], *, exchanges: bool) -> list[dict[
     return trials
 
 
-def randomly(root: Path, kind: type[Filesystem], seed: int) -> list[dict[str, Any]]:
-    """Kills at random moments of a publication over a published partition."""
+def randomly(root: Path, kind: type[Filesystem], seed: int, kills: int) -> list[dict[str, Any]]:
+    """Kills at random moments, so many of a publication over a published partition under way."""
     chance = random.Random(seed)
     publish(root, "old")
     took = []
@@ -84,12 +83,13 @@ def randomly(root: Path, kind: type[Filesystem], seed: int) -> list[dict[str, An
         took.append(time.perf_counter() - start)
     median = sorted(took)[2]
     trials: list[dict[str, Any]] = []
-    while sum(done["killed"] for done in trials) < RANDOM_KILLS and len(trials) < MOST_TRIALS:
+    hits, most = 0, kills * TRIALS_PER_KILL
+    while hits < kills and len(trials) < most:
         delay = chance.uniform(0, median)
         trials.append(trial(root, str(len(trials)), kind, kill_after=delay))
-        if not trials[-1]["killed"]:
-            # The machine got faster since: kill sooner, but never always at the start.
-            median = max(median * 0.9, min(took) / 4)
+        hits += trials[-1]["killed"]
+        # The machine gets faster and slower meanwhile; never kill always at the start.
+        median = median * 1.02 if trials[-1]["killed"] else max(median * 0.9, min(took) / 4)
     return trials
 
 
@@ -148,7 +148,7 @@ def main() -> None:
     elif mode == "nested":
         trials = nested(root, kind, exchanges=exchanges == "yes")
     elif mode == "random":
-        trials = randomly(root, kind, seed)
+        trials = randomly(root, kind, seed, int(sys.argv[5]))
     else:
         trials = prunes(root, kind)
     json.dump({"trials": trials, "polars": "polars" in sys.modules}, sys.stdout)

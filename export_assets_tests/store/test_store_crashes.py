@@ -8,14 +8,21 @@ from typing import Any
 
 import pytest
 
+from export_assets_tests.effort import effort
+from export_assets_tests.proof.plugin import Proven
+
 SERVER = Path(__file__).with_name("kill_server.py")
 SEED = 20260208
+KILLS = effort(40, soak=500)
+"""Kills at random moments that must meet a publication under way."""
+
+pytestmark = pytest.mark.promise("whole-or-absent")
 
 
 def serve(root: Path, mode: str, *, exchanges: str = "yes") -> list[dict[str, Any]]:
     root.mkdir(exist_ok=True)
-    command = [sys.executable, str(SERVER), str(root), mode, str(SEED), exchanges]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    command = [sys.executable, str(SERVER), str(root), mode, str(SEED), exchanges, str(KILLS)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120 + KILLS)
     assert done.returncode == 0, f"replay: {' '.join(command)}\n{done.stderr}"
     answer = json.loads(done.stdout)
     # Forking a process that has run Polars can hang.
@@ -33,10 +40,11 @@ def at_points(
     return request.param, serve(tmp_path_factory.mktemp("points"), "points", exchanges=exchanges)
 
 
+@pytest.mark.suite("crash-points")
 def test_killed_at_any_point_leaves_the_old_or_the_new(
-    at_points: tuple[str, list[dict[str, Any]]],
+    at_points: tuple[str, list[dict[str, Any]]], proven: Proven
 ) -> None:
-    _, trials = at_points
+    way, trials = at_points
 
     assert all(trial["killed"] for trial in trials)
     assert len(trials) > 40
@@ -46,6 +54,9 @@ def test_killed_at_any_point_leaves_the_old_or_the_new(
         assert trial["next"], trial
         assert trial["left"] == ["all"], trial
     assert {trial["after"] == trial["new"] for trial in trials} == {True, False}
+    torn = sum(trial["after"] not in (trial["before"], trial["new"]) for trial in trials)
+    points = {trial["name"].split("-")[1] for trial in trials}
+    proven(len(trials), f"kills at {len(points)} points of a publication, {way}", f"{torn} torn")
 
 
 def test_a_reader_misses_the_partition_only_between_two_renames(
@@ -61,8 +72,11 @@ def test_a_reader_misses_the_partition_only_between_two_renames(
     assert set(missed) == (between if way == "two renames" else set())
 
 
+@pytest.mark.suite("crash-points")
 @pytest.mark.parametrize("exchanges", ["yes", "no"])
-def test_killed_while_recovering_from_a_kill_converges_too(tmp_path: Path, exchanges: str) -> None:
+def test_killed_while_recovering_from_a_kill_converges_too(
+    tmp_path: Path, exchanges: str, proven: Proven
+) -> None:
     trials = serve(tmp_path, "nested", exchanges=exchanges)
 
     assert len(trials) > 20
@@ -71,20 +85,30 @@ def test_killed_while_recovering_from_a_kill_converges_too(tmp_path: Path, excha
         assert trial["after"] in (trial["before"], trial["new"]), trial
         assert trial["next"], trial
         assert trial["left"] == ["all"], trial
+    finished = sum(trial["next"] for trial in trials)
+    proven(len(trials), "kills of the recovery from a kill", f"{finished} finished by the next run")
 
 
-def test_killed_at_random_moments_leaves_the_old_or_the_new(tmp_path: Path) -> None:
+@pytest.mark.suite("kills")
+@pytest.mark.timeout(180 + KILLS)
+def test_killed_at_random_moments_leaves_the_old_or_the_new(tmp_path: Path, proven: Proven) -> None:
     trials = serve(tmp_path, "random")
 
     hits = sum(trial["killed"] for trial in trials)
-    assert hits >= 40, "too few kills met a publication under way"
+    assert hits >= KILLS, f"too few kills met a publication under way, seed {SEED}"
+    assert 2 * hits >= len(trials), f"too few kills met a publication under way, seed {SEED}"
     for trial in trials:
         assert trial["at_once"] in (trial["before"], trial["new"]), trial
         assert trial["next"], trial
         assert trial["left"] == ["all"], trial
+    torn = sum(trial["at_once"] not in (trial["before"], trial["new"]) for trial in trials)
+    proven(len(trials), "publications killed at random moments", f"{hits} under way, {torn} torn")
 
 
-def test_killed_while_removing_leaves_the_whole_partition_or_none(tmp_path: Path) -> None:
+@pytest.mark.suite("crash-points")
+def test_killed_while_removing_leaves_the_whole_partition_or_none(
+    tmp_path: Path, proven: Proven
+) -> None:
     trials = serve(tmp_path, "prune")
 
     assert len(trials) > 4
@@ -93,3 +117,5 @@ def test_killed_while_removing_leaves_the_whole_partition_or_none(tmp_path: Path
         assert trial["at_once"] in ("old", None), trial
         assert trial["after"] == trial["at_once"], trial
         assert trial["left"] == [], trial
+    torn = sum(trial["at_once"] not in ("old", None) for trial in trials)
+    proven(len(trials), "kills of a removal", f"{torn} torn")

@@ -12,7 +12,7 @@ from export_assets.archives.offload.ledger import (
     read_ledger,
     removal_entry,
 )
-from export_assets.archives.offload.recovery import verify_entry
+from export_assets.archives.offload.recovery import settle, verify_entry
 from export_assets.archives.offload.request import TRASH, OffloadReport
 from export_assets.archives.offload.run import LOCK_NAME
 from export_assets.archives.offload.trash import Trash, files_below, purge_files
@@ -79,8 +79,11 @@ def _purge(request: PurgeRequest) -> OffloadReport:
     if ledger.damage is not None:
         report.problems.append(f"{ledger.damage}; nothing is removed until it is moved away")
         return report
+    root = request.source_dir.resolve()
+    # What a killed run had moved there would be due with the run after the next only.
+    settle(root, ledger, run_id=request.run_id, moment=request.now)
     for entry in list(_due(request, ledger)):
-        files = sorted(files_below(request.source_dir.resolve() / TRASH / entry.archive))
+        files = sorted(files_below(root / TRASH / entry.archive))
         try:
             verify_entry(request.archives, entry)
         except ExportError as error:
@@ -109,5 +112,7 @@ def _due(request: PurgeRequest, ledger: Ledger) -> Iterator[LedgerEntry]:
         done = ledger.entries_of("DONE", entry.archive)
         trash = root / TRASH / entry.archive
         mine = entry.source_dir == encoded_path(str(root)) and trash.is_dir()
-        if mine and done and done[-1].at + request.grace <= request.now:
+        # Nobody entered what a killed run had moved there: its time there begins now.
+        since = done[-1].at if done else request.now
+        if mine and since + request.grace <= request.now:
             yield entry

@@ -10,7 +10,7 @@ import random
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,15 +22,9 @@ from export_assets.engine.archiving.log_states import LogState, LogStates
 from export_assets.engine.ingest.outcome import IngestReport
 from export_assets.engine.logs.source import LogSource
 from export_assets_tests.engine.archiving.archiving_world import OLD, YOUNG, ArchivingWorld
-from export_assets_tests.killed_children import run_child
+from export_assets_tests.killed_children import run_child, told_by_child
 
 Result = dict[str, Any]
-
-
-def told_by_child(work: Callable[[], object], answer: Path) -> Any:
-    """Return what *work*, run in a fork, says."""
-    run_child(lambda: answer.write_text(json.dumps(work()), encoding="utf-8"))
-    return json.loads(answer.read_text(encoding="utf-8"))
 
 
 def state(world: ArchivingWorld) -> list[str]:

@@ -569,3 +569,24 @@ def test_exports_inside_the_log_directory_are_no_logs(tmp_path: Path) -> None:
     assert sorted(outcome.report.removed) == sorted(f"logs/{name}" for name in OLD)
     assert set(again.counts) == {"unchanged"}
     assert data(world.published) == before
+
+
+def test_what_a_killed_run_had_moved_goes_with_the_next_run_that_gives_no_grace(
+    tmp_path: Path,
+) -> None:
+    world = ArchivingWorld(tmp_path).make()
+
+    def die(point: str) -> None:
+        if point == "trashed":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        world.offload(grace=False, filesystem=Hooked(die))
+    moved = world.in_trash()
+    planned = world.offloader(grace=False).plan_purge()
+    world.offload(grace=False)
+
+    assert moved
+    assert sum(map(len, planned.values())) == len(moved)
+    assert world.in_trash() == []
+    assert world.lost() == []

@@ -22,6 +22,7 @@ from export_assets.store.layout import ExportKey
 from export_assets.store.local import LocalStore
 from export_assets_tests.engine.catalog.published_tables import NOW, NUMBERS, Publisher
 from export_assets_tests.killed_children import run_child
+from export_assets_tests.proof.plugin import Proven
 
 FIRST = date(2026, 1, 1)
 
@@ -233,9 +234,11 @@ def test_refreshes_at_the_same_time_all_end_well(days: Path) -> None:
 POINTS = ["catalog_staged", "catalog_built", "rename", "catalog_replaced", "fsync", "fsync:2"]
 
 
+@pytest.mark.suite("crash-points")
+@pytest.mark.promise("whole-or-absent")
 @pytest.mark.parametrize("point", POINTS)
 def test_a_refresh_that_is_killed_leaves_the_old_or_the_new_catalogue(
-    days: Path, point: str, monkeypatch: pytest.MonkeyPatch
+    days: Path, point: str, monkeypatch: pytest.MonkeyPatch, proven: Proven
 ) -> None:
     monkeypatch.setenv("EXPORT_ASSETS_TESTING", "1")
     refresh(days)
@@ -244,9 +247,11 @@ def test_a_refresh_that_is_killed_leaves_the_old_or_the_new_catalogue(
     killed = run_child(lambda: refresh(days), crash=point)
 
     assert killed
-    assert plainly(days, "SELECT count(*) FROM shop.numbers") in ([(10,)], [(11,)])
+    left = plainly(days, "SELECT count(*) FROM shop.numbers")
+    assert left in ([(10,)], [(11,)])
     assert ids(days) == [0, *range(10)]
     assert is_swept(days)
+    proven(1, "kill at a point of a refresh", f"{'old' if left == [(10,)] else 'new'} catalogue")
 
 
 def test_a_refresh_that_fails_leaves_the_old_catalogue(days: Path) -> None:
