@@ -10,7 +10,7 @@ from typing import Any
 from export_assets.cli.signals import answer, raise_if_asked, was_asked
 from export_assets.cli.text import printable, to_stderr
 from export_assets.errors import ExportError, InternalError
-from export_assets.translate import translate
+from export_assets.translate import mask_secrets, translate
 
 BROKEN_PIPE = 128 + 13
 BUG = " (a bug of export-assets; please report it, with what -v shows)"
@@ -100,7 +100,9 @@ class Output:
         """Report *error*, one line for each thing that is wrong; return its exit code."""
         told = translate(error, subject="export-assets")
         if self.verbose and isinstance(told, InternalError):
-            for line in "".join(traceback.format_exception(error)).rstrip().splitlines():
+            # Libraries quote the address they were given.
+            told_whole = mask_secrets("".join(traceback.format_exception(error)))
+            for line in told_whole.rstrip().splitlines():
                 to_stderr(line)
         return self.refused(told)
 
