@@ -19,10 +19,10 @@ _COLLECTED = pytest.StashKey[list[dict[str, Any]]]()
 @pytest.fixture
 def proven(request: pytest.FixtureRequest) -> Proven:
     """Tell how much a test of a suite did."""
+    told: list[tuple[str, object]] = request.node.user_properties
 
     def tell(count: int, unit: str, result: str) -> None:
-        # Not by `record_property`, which goes with the plugin of JUnit's reports.
-        request.node.user_properties.append(("proven", (count, unit, result)))
+        told.append(("proven", (count, unit, result)))
 
     return tell
 

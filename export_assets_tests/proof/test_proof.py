@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-PLUGINS = ("-p", "export_assets_tests.proof.plugin", "-p", "no:cacheprovider")
+PLUGINS = ("-p", "export_assets_tests.proof.plugin", "-p", "no:cacheprovider", "-p", "no:junitxml")
 EXAMPLE = """
 import pytest
 
