@@ -1,8 +1,8 @@
 """Finds secrets in bytes, however they were written down: coded, packed, or inside a database.
 
-    canary = Canary("password")
-    ...                                   # put `canary.value` where a secret belongs
-    assert leaks([canary], root) == []
+canary = Canary("password")
+...                                   # put `canary.value` where a secret belongs
+assert leaks([canary], root) == []
 """
 
 import base64
@@ -71,7 +71,9 @@ def found_in(canaries: Iterable[Canary], data: bytes | str) -> list[str]:
     """Return the names of the secrets that are in *data*, or in what is packed in it."""
     given = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
     texts = list(unpacked(given))
-    return [one.name for one in canaries if any(form in text for text in texts for form in one.forms)]
+    return [
+        one.name for one in canaries if any(form in text for text in texts for form in one.forms)
+    ]
 
 
 def _any(canaries: list[Canary], texts: Iterable[bytes]) -> Iterator[str]:
