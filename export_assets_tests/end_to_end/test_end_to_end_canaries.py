@@ -15,6 +15,7 @@ from export_assets.cli.app import main, program
 from export_assets.systems.leadville.sample import make_logs
 from export_assets.systems.weights.sample import make_states
 from export_assets_tests.canaries import Canary, found_in, leaks
+from export_assets_tests.effort import SOAK
 from export_assets_tests.end_to_end.world import Ended, World
 from export_assets_tests.postgres_server import Database, postgres, postgres_server
 from export_assets_tests.proof.plugin import Proven
