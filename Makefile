@@ -27,7 +27,7 @@ endif
 # Modules that write one page of docs/reference each; with --check they only compare.
 REFERENCES := docs.generate docs.fidelity export_assets.config.json_schema export_assets.cli.reference
 
-.PHONY: help setup demo test soak check format lint types docs docs-check site screenshots dev bench lock
+.PHONY: help setup demo test soak check format lint types docs docs-check site screenshots dev bench lock audit
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,10 @@ lock:  ## Lock the dependencies again (needs uv)
 		--all-extras --group dev --universal --python-version 3.11 $(UPGRADE) \
 		--generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-strip-extras --custom-compile-command 'make lock'
+
+# Asks https://osv.dev; what is put up with for a time is in requirements/audit.toml.
+audit: $(STAMP)  ## Fail where something locked has a known vulnerability
+	@$(BIN)/python requirements/audit.py
 
 # A finished environment is brought up to date; anything else is made from nothing.
 $(STAMP): pyproject.toml $(LOCK)

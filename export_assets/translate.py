@@ -183,6 +183,25 @@ def mask_secrets(text: str) -> str:
     return _SECRET_SETTING.sub(lambda found: f"{found['start']}***", masked)
 
 
+class QuotedSecretError(Exception):
+    """Stands for an exception whose message quoted a secret, and says the rest of it."""
+
+
+def without_secrets(error: BaseException) -> BaseException:
+    """Return *error*, or, where it or a cause of it quotes a secret, one that says it masked.
+
+    For whoever keeps the whole chain of an exception: a log, a traceback.
+    """
+    text = str(error)
+    above = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    cause = None if above is None else without_secrets(above)
+    if cause is above and mask_secrets(text) == text:
+        return error
+    told = QuotedSecretError(f"{type(error).__name__}: {mask_secrets(text)}")
+    told.__cause__ = cause
+    return told.with_traceback(error.__traceback__)
+
+
 def one_line(error: BaseException) -> str:
     """Return the message of *error* as one short line without secrets."""
     line = " ".join(mask_secrets(str(error)).split())

@@ -4,6 +4,7 @@ import errno
 import json
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from export_assets.errors import (
     SourceMissing,
     UsageError,
 )
-from export_assets.translate import Side, mask_secrets, translate, translating
+from export_assets.translate import Side, mask_secrets, translate, translating, without_secrets
 
 PROVOKE = Path(__file__).with_name("provoke_errors.py")
 
@@ -275,3 +276,23 @@ def test_no_password_survives_in_a_url(password: str) -> None:
 )
 def test_what_is_no_secret_stays_readable(text: str) -> None:
     assert mask_secrets(text) == text
+
+
+def test_a_chain_that_quotes_a_secret_anywhere_says_the_rest_of_it() -> None:
+    def raised(text: str, cause: BaseException | None) -> BaseException:
+        try:
+            raise RuntimeError(text) from cause  # noqa: TRY301 - for its traceback
+        except RuntimeError as error:
+            return error
+
+    quoting = raised("cannot reach postgresql://me:CANARY@host/db", None)
+    for error in (quoting, raised("above", quoting), raised("top", raised("above", quoting))):
+        told = "".join(traceback.format_exception(without_secrets(error)))
+
+        assert "CANARY" not in told
+        assert "RuntimeError: cannot reach postgresql://me:***@host/db" in told
+        assert told.count("in raised") == "".join(traceback.format_exception(error)).count(
+            "in raised"
+        )
+    plain = raised("above", raised("nothing secret", None))
+    assert without_secrets(plain) is plain

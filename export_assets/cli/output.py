@@ -9,8 +9,8 @@ from typing import Any
 
 from export_assets.cli.signals import answer, raise_if_asked, was_asked
 from export_assets.cli.text import printable, to_stderr
-from export_assets.errors import ExportError, InternalError
-from export_assets.translate import translate
+from export_assets.errors import ConfigError, ExportError, InternalError
+from export_assets.translate import mask_secrets, translate
 
 BROKEN_PIPE = 128 + 13
 BUG = " (a bug of export-assets; please report it, with what -v shows)"
@@ -100,14 +100,19 @@ class Output:
         """Report *error*, one line for each thing that is wrong; return its exit code."""
         told = translate(error, subject="export-assets")
         if self.verbose and isinstance(told, InternalError):
-            for line in "".join(traceback.format_exception(error)).rstrip().splitlines():
+            # Libraries quote the address they were given.
+            told_whole = mask_secrets("".join(traceback.format_exception(error)))
+            for line in told_whole.rstrip().splitlines():
                 to_stderr(line)
         return self.refused(told)
 
     def refused(self, error: ExportError) -> int:
         """Report an error of ours; return its exit code."""
         hint = BUG if isinstance(error, InternalError) else ""
-        for line in str(error).splitlines() or [type(error).__name__]:
+        text = str(error) or type(error).__name__
+        # Only a configuration has several things wrong at once; in all else it is a name's own line
+        # end, which must not begin a line that looks like ours.
+        for line in text.splitlines() if isinstance(error, ConfigError) else [text]:
             to_stderr(f"error: {line}{hint}")
         try:
             self._print({"error": str(error), "exit_code": error.exit_code})

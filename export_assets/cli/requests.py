@@ -65,7 +65,7 @@ def source_named(workspace: Workspace, name: str, url: str | None) -> Configured
     if not name.strip():
         msg = "SOURCE: is empty; name a configured source, or the path or URL of a database"
         raise UsageError(msg)
-    if name not in workspace.project.sources and "\0" not in name and Path(name).is_dir():
+    if name not in workspace.project.sources and _is_directory(name):
         msg = f"{name}: is a directory; name a database file in it, or a configured source"
         raise UsageError(msg)
     return workspace.source(name, url=url, base=Path.cwd())
@@ -177,12 +177,22 @@ def names_given(
     return listed(given)
 
 
+def _is_directory(name: str) -> bool:
+    try:
+        return "\0" not in name and Path(name).is_dir()
+    except OSError:
+        return False  # too long for a name
+
+
 def condition(text: str) -> tuple[str, str | None]:
     """Return column and value of `column=value`; the value of `column:null` is None.
 
     Raises:
         UsageError: *text* is neither.
     """
+    if not text.isascii() and text != text.encode(errors="replace").decode():
+        msg = f"--where {text!r}: is not UTF-8 text"
+        raise UsageError(msg)
     column, equals, value = text.partition("=")
     if equals and column:
         return column, value

@@ -102,6 +102,18 @@ def parse_url(text: str, *, base: Path) -> SourceUrl:
     return SourceUrl(kind=kind, text=text)
 
 
+def check_writable(text: str) -> str:
+    """Return *text*, an address, where it can be written into a file of configuration.
+
+    Raises:
+        UsageError: It holds bytes that are no UTF-8.
+    """
+    if text != text.encode(errors="replace").decode():
+        msg = f"{text!r}: is not UTF-8 text; in an address, sqlite:///… for example, %FF is a byte"
+        raise UsageError(msg)
+    return text
+
+
 def parse_directory(
     text: str, *, base: Path, kind: Literal["logs", "states"] = "logs"
 ) -> SourceUrl:

@@ -34,7 +34,7 @@ from export_assets.engine.request import Run
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import ExportError
 from export_assets.store.hashing import hash_file
-from export_assets.translate import one_line, translate
+from export_assets.translate import one_line, translate, without_secrets
 
 CHECK = "archive"
 _TABLES = ("events", "runs")
@@ -202,8 +202,8 @@ def _archive(
             run=Run(id=context.run.run_id, now=datetime.now(UTC)),
             order=MatchOrder(match_id=match),
         ).archive()
-    except Exception as error:
-        raise _failure(error, name) from error
+    except Exception as error:  # noqa: BLE001 - raised again, masked
+        raise _failure(error, name) from without_secrets(error)
     for line in outcome.warnings:
         context.log.warning(line)
     for log, why in outcome.unread.items():
@@ -223,8 +223,8 @@ def _offload(context: dg.AssetExecutionContext, sources: RunSources, name: str) 
             source=sources.workspace.source(name),
             run=Run(id=context.run.run_id, now=datetime.now(UTC)),
         ).offload()
-    except Exception as error:
-        raise _failure(error, name) from error
+    except Exception as error:  # noqa: BLE001 - raised again, masked
+        raise _failure(error, name) from without_secrets(error)
 
 
 def describe_match(outcome: MatchOutcome) -> Metadata:

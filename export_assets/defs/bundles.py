@@ -31,7 +31,7 @@ from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.store.contents import BundleRecord
 from export_assets.store.layout import ExportKey, safe_name
 from export_assets.store.manifest import BUNDLE, Manifest
-from export_assets.translate import one_line, translate
+from export_assets.translate import one_line, translate, without_secrets
 
 CHECK = "bundle"
 _LOCK_TIMEOUT = 60.0
@@ -214,11 +214,11 @@ def _export(
             ),
             run=Run(id=context.run.run_id, now=datetime.now(UTC)),
         ).export()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - raised again, masked
         told = translate(error, subject=root.source, side="source")
         if told.retriable:
             sources.release(root.source)
-        raise dg.Failure(one_line(told), allow_retries=told.retriable) from error
+        raise dg.Failure(one_line(told), allow_retries=told.retriable) from without_secrets(error)
     for warning in report.warnings:
         context.log.warning(warning)
     return report

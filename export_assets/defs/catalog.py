@@ -19,7 +19,7 @@ from export_assets.engine.catalog.names import CATALOG
 from export_assets.engine.catalog.refreshing import Refreshed, refresh
 from export_assets.engine.workspace import Workspace
 from export_assets.errors import ExportError
-from export_assets.translate import one_line, translate
+from export_assets.translate import one_line, translate, without_secrets
 
 KEY = dg.AssetKey("catalog")
 
@@ -66,9 +66,11 @@ def build_catalog(workspace: Workspace) -> list[dg.AssetsDefinition]:
         root = sources.workspace.project.settings.exports_dir
         try:
             found = refresh(root, connect=connect, thorough=True)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised again, masked
             told = translate(error, subject=str(root / CATALOG))
-            raise dg.Failure(one_line(told), allow_retries=told.retriable) from error
+            raise dg.Failure(one_line(told), allow_retries=told.retriable) from without_secrets(
+                error
+            )
         return dg.MaterializeResult(
             metadata=describe_catalog(found), data_version=dg.DataVersion(found.fingerprint)
         )

@@ -31,6 +31,7 @@ from export_assets.engine.sets.memory import SetMemory
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import ExportError
 from export_assets.tables.partitions import ALL
+from export_assets.translate import without_secrets
 
 SECONDS = 60
 _LONGEST_WAIT = timedelta(hours=1)
@@ -101,6 +102,10 @@ class _Looking:
             fingerprint = source.source.fingerprint()
         except ExportError as error:
             return dg.SkipReason(str(error))
+        except Exception as error:  # noqa: BLE001 - raised again, masked
+            # Dagster keeps what a tick failed with, and all that led to it.
+            told = without_secrets(error)
+            raise told from told.__cause__
         if fingerprint == read_cursor(context.cursor):
             return dg.SkipReason(f"{source.name}: unchanged")
         if not source.config.monitor.export:

@@ -25,7 +25,7 @@ from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.run import Exporter
 from export_assets.errors import ExportError
 from export_assets.store.manifest import Manifest
-from export_assets.translate import one_line, translate
+from export_assets.translate import one_line, translate, without_secrets
 
 _LOCK_TIMEOUT = 60.0
 _NAMED = 5
@@ -156,11 +156,13 @@ class _Step:
                 run=Run(id=self.context.run.run_id, now=datetime.now(UTC)),
                 connect=connect,
             ).export()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised again, masked
             told = translate(error, subject=self.table.source, side="source")
             if told.retriable:
                 sources.release(self.table.source)
-            raise dg.Failure(one_line(told), allow_retries=told.retriable) from error
+            raise dg.Failure(one_line(told), allow_retries=told.retriable) from without_secrets(
+                error
+            )
         for warning in (*report.warnings, *report.afterwards, *report.notes):
             self.context.log.warning(warning)
         tell_of_catalog(self.context, sources.workspace)

@@ -16,7 +16,7 @@ from export_assets.engine.extracts import Extract, extract
 from export_assets.engine.request import Run
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.store.manifest import MANIFEST_NAME
-from export_assets.translate import one_line, translate
+from export_assets.translate import one_line, translate, without_secrets
 
 _LONGEST = 500
 _LISTED = 200
@@ -61,9 +61,11 @@ def _extract(context: dg.OpExecutionContext, sources: RunSources, name: str) -> 
     workspace = sources.workspace
     try:
         made = extract(workspace, workspace.source(name), order_of(context.op_config), run)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - raised again, masked
         told = translate(error, subject=name, side="source")
-        raise dg.Failure(_short(one_line(told)), allow_retries=told.retriable) from error
+        raise dg.Failure(_short(one_line(told)), allow_retries=told.retriable) from without_secrets(
+            error
+        )
     report = made.report
     for warning in (*report.warnings, *report.notes):
         context.log.warning(warning)

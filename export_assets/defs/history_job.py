@@ -8,7 +8,7 @@ import dagster as dg
 from export_assets.defs.dagster_history import delete_run, plan_history
 from export_assets.defs.switches import schedule_status
 from export_assets.defs.wording import counted
-from export_assets.translate import one_line, translate
+from export_assets.translate import one_line, translate, without_secrets
 
 NAME = "prune_dagster"
 WEEKLY = "20 5 * * 0"
@@ -65,9 +65,9 @@ def prune_history(context: dg.OpExecutionContext, *, before: datetime) -> None:
         for run_id in plan.delete:
             delete_run(context.instance, run_id)
             deleted += 1
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - raised again, masked
         told = translate(error, subject=f"run {plan.delete[deleted]}")
-        raise dg.Failure(one_line(told), allow_retries=False) from error
+        raise dg.Failure(one_line(told), allow_retries=False) from without_secrets(error)
     context.log.info("%s deleted, %s kept for their assets", deleted, len(plan.keep))
     context.add_output_metadata(
         {

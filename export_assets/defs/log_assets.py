@@ -40,7 +40,7 @@ from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import ExportError
 from export_assets.sources.logs.quarantine_rows import QUARANTINE
 from export_assets.tables.partitions import Partitions, TimePartitions
-from export_assets.translate import one_line, translate
+from export_assets.translate import one_line, translate, without_secrets
 
 log = logging.getLogger(__name__)
 
@@ -193,8 +193,8 @@ def _build_logs(source: ConfiguredSource) -> dg.AssetsDefinition:
         try:
             logs = sources.workspace.source(name).logs
             listed, fingerprint = logs.listed(), logs.fingerprint()
-        except Exception as error:
-            raise _failure(error, name) from error
+        except Exception as error:  # noqa: BLE001 - raised again, masked
+            raise _failure(error, name) from without_secrets(error)
         figures = {
             "files": dg.MetadataValue.int(len(listed)),
             "bytes": dg.MetadataValue.int(sum(one.size for one in listed)),
@@ -293,9 +293,9 @@ def _read(context: dg.AssetExecutionContext, sources: RunSources, name: str) -> 
     try:
         reading = find_due(exporter)
         keep_due(sources.workspace.store, name, reading.due)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - raised again, masked
         sources.release(name)
-        raise _failure(error, name) from error
+        raise _failure(error, name) from without_secrets(error)
     for line in (*reading.remarks.warnings, *reading.remarks.notes):
         context.log.warning(line)
     return reading

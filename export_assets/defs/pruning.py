@@ -23,7 +23,7 @@ from export_assets.engine.pruning import has_rules, plan_for, unattended_deletio
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.store.catalogue import Published, list_published
 from export_assets.store.retention import PruneReport, Slice, prune
-from export_assets.translate import one_line, translate
+from export_assets.translate import one_line, translate, without_secrets
 
 WEEKLY = "50 4 * * 0"
 _NAMED = 20
@@ -89,9 +89,9 @@ def _prune(context: dg.OpExecutionContext, sources: RunSources, name: str) -> No
     try:
         listed = list_published(settings.exports_dir, source=name)
         found = [one for one in listed if isinstance(one, Published)]
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - raised again, masked
         told = translate(error, subject=name)
-        raise dg.Failure(one_line(told), allow_retries=told.retriable) from error
+        raise dg.Failure(one_line(told), allow_retries=told.retriable) from without_secrets(error)
     plan = plan_for(config, found, datetime.now(UTC))
     for one in plan.remove:
         log.info("no rule keeps %s (%s bytes)", one, one.bytes)

@@ -32,7 +32,7 @@ from export_assets.store.contents import SetRecord
 from export_assets.store.layout import ExportKey
 from export_assets.store.manifest import SET, Manifest
 from export_assets.tables.partitions import ALL
-from export_assets.translate import one_line, translate
+from export_assets.translate import one_line, translate, without_secrets
 
 CHECK = "set"
 _LOCK_TIMEOUT = 60.0
@@ -210,11 +210,11 @@ def _export(
             ),
             run=Run(id=context.run.run_id, now=datetime.now(UTC)),
         ).export()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - raised again, masked
         told = translate(error, subject=asset.source, side="source")
         if told.retriable:
             sources.release(asset.source)
-        raise dg.Failure(one_line(told), allow_retries=told.retriable) from error
+        raise dg.Failure(one_line(told), allow_retries=told.retriable) from without_secrets(error)
     for warning in report.warnings:
         context.log.warning(warning)
     if report.failed:

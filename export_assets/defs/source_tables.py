@@ -26,7 +26,7 @@ from export_assets.defs.tags import asset_tags, column_tags
 from export_assets.defs.wording import plain_summary
 from export_assets.engine.system import Step, StepReport
 from export_assets.engine.workspace import ConfiguredSource, need_system
-from export_assets.translate import one_line, translate
+from export_assets.translate import one_line, translate, without_secrets
 
 
 def steps_of(source: ConfiguredSource) -> Sequence[Step]:
@@ -79,9 +79,11 @@ def _build_observation(
     ) -> Iterator[dg.ObserveResult]:
         try:
             fingerprint = sources.workspace.source(name).source.fingerprint()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised again, masked
             told = translate(error, subject=name, side="source")
-            raise dg.Failure(one_line(told), allow_retries=told.retriable) from error
+            raise dg.Failure(one_line(told), allow_retries=told.retriable) from without_secrets(
+                error
+            )
         for key in sorted(context.selected_asset_keys):
             yield dg.ObserveResult(asset_key=key, data_version=dg.DataVersion(fingerprint))
 
@@ -116,9 +118,11 @@ def _build_step(
         try:
             report = need_system(configured).run_step(step.name, configured.url, configured.config)
             fingerprint = configured.source.fingerprint()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised again, masked
             told = translate(error, subject=source.name, side="source")
-            raise dg.Failure(one_line(told), allow_retries=told.retriable) from error
+            raise dg.Failure(one_line(told), allow_retries=told.retriable) from without_secrets(
+                error
+            )
         return dg.MaterializeResult(
             metadata={name: dg.MetadataValue.int(count) for name, count in report.counts.items()},
             data_version=_version(context, report, fingerprint),

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from export_assets.config.masking import has_secret
-from export_assets.config.urls import SourceUrl, parse_url
+from export_assets.config.urls import SourceUrl, check_writable, parse_url
 from export_assets.engine.workspace import source_name
 from export_assets.errors import UsageError
 
@@ -53,7 +53,7 @@ def read_address(
     if variable is not None and not environ.get(variable):
         msg = f"{given}: environment variable {variable} is not set"
         raise UsageError(msg)
-    url = parse_url(environ[variable] if variable else given, base=base)
+    url = parse_url(check_writable(environ[variable] if variable else given), base=base)
     name = name or source_name(url)
     hides = variable is None and has_secret(url.text)
     return name, Address(

@@ -48,12 +48,17 @@ class BundleRequest:
         """Bring the ids into one order, each once.
 
         Raises:
-            UsageError: There is no id, the depth is negative, or the root is excluded.
+            UsageError: There is no id, one is no text, the depth is negative, or the root is
+                excluded.
         """
         object.__setattr__(self, "ids", tuple(sorted(set(self.ids))))
         if not self.ids:
             msg = f"{self.table}: a bundle needs the id of a row"
             raise UsageError(msg)
+        for one in self.ids:
+            if one != one.encode(errors="replace").decode():
+                msg = f"{self.table}: id {one!r} is not UTF-8 text"
+                raise UsageError(msg)
         if self.depth is not None and self.depth < 0:
             msg = "depth: must not be negative"
             raise UsageError(msg)

@@ -12,7 +12,7 @@ from export_assets.config.key_file import read_key_file
 from export_assets.config.load import LoadedSource
 from export_assets.config.models import SourceConfig
 from export_assets.config.project import Project
-from export_assets.config.urls import SourceUrl, address_of, parse_url
+from export_assets.config.urls import SourceUrl, address_of, check_writable, parse_url
 from export_assets.engine.system import System
 from export_assets.errors import UsageError
 from export_assets.sources.base import Source
@@ -221,7 +221,7 @@ class Workspace:
         )
 
     def _ad_hoc(self, address: str, base: Path, other: str | None) -> ConfiguredSource:
-        url = parse_url(address, base=base)
+        url = parse_url(check_writable(address), base=base)
         name = source_name(url)
         if other is not None:
             msg = f"{url}: is an address itself; another one can only be given for a source"
@@ -251,7 +251,12 @@ def source_name(url: SourceUrl) -> str:
 
 
 def _looks_like_address(text: str, home: Path) -> bool:
-    return "://" in text or "/" in text or "." in text or (home / text).is_file()
+    if "://" in text or "/" in text or "." in text:
+        return True
+    try:
+        return (home / text).is_file()
+    except OSError:
+        return False  # too long for a name
 
 
 def need_system(source: ConfiguredSource) -> System:

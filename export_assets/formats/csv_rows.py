@@ -18,8 +18,8 @@ INSIDE = "\x1f"
 
 # A guard is put before, and taken away from, text that starts with a formula sign after any
 # number of guards: `=a` and `'=a` stay two different texts, and `'tis` stays as it is.
-_TO_GUARD = r"^('*[=+\-@\t\r\x00])"
-_GUARDED = r"^'('*[=+\-@\t\r\x00])"
+_TO_GUARD = r"^('*[=+\-@\t\r\n\x00])"
+_GUARDED = r"^'('*[=+\-@\t\r\n\x00])"
 
 _SIMPLE_DELIMITERS = frozenset(",;\t|\x1f\x01~^!#$%&*<>?@_ ")
 """ASCII that occurs in no number and no date, so that Polars may write the rows."""

@@ -76,6 +76,8 @@ def test_it_holds_everything_of_the_match_and_says_so(tmp_path: Path) -> None:
         assert checked.verify() == 3
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("whole-or-absent")
 @pytest.mark.parametrize("match_id", BAD_IDS)
 def test_an_id_that_could_lead_elsewhere_is_refused(tmp_path: Path, match_id: str) -> None:
     before = sorted(tmp_path.rglob("*"))

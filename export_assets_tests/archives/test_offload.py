@@ -55,6 +55,8 @@ def test_old_files_go_to_an_archive_and_to_the_trash(world: World) -> None:
     assert report.problems == []
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("nothing-deleted-unproven")
 def test_without_permission_nothing_is_moved_and_nothing_is_archived_twice(world: World) -> None:
     before = world.in_place()
 

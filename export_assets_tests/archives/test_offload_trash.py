@@ -57,6 +57,8 @@ def test_nothing_is_removed_before_its_time(world: World) -> None:
     assert len(world.in_place()) == len(OLD_FILES) + 1
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("nothing-deleted-unproven")
 def test_without_permission_nothing_is_removed(world: World) -> None:
     with pytest.raises(DestPermission, match="allow_delete"):
         purge(request(world, allow_delete=False))

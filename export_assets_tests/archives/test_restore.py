@@ -115,6 +115,8 @@ def test_a_file_it_does_not_hold_is_named(archive: Path, tmp_path: Path) -> None
     assert not (tmp_path / "target").exists()
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("nothing-deleted-unproven")
 def test_an_existing_file_is_never_replaced_without_being_asked(
     archive: Path, tmp_path: Path
 ) -> None:
@@ -142,6 +144,8 @@ def test_a_replaced_file_is_kept_each_time(archive: Path, tmp_path: Path) -> Non
     assert sorted(found) == sorted((*OLD_FILES, "c.log.bak", "c.log.bak2"))
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("nothing-deleted-unproven")
 def test_a_link_or_directory_in_the_way_is_never_followed_nor_replaced(
     archive: Path, tmp_path: Path
 ) -> None:

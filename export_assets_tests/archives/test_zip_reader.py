@@ -4,6 +4,7 @@ import random
 import stat
 import time
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,8 @@ from export_assets_tests.archives.forged_zips import NOW, Forged, forge, listing
 from export_assets_tests.archives.offload_world import flip
 from export_assets_tests.effort import effort
 from export_assets_tests.proof.plugin import Proven
+
+pytestmark = [pytest.mark.suite("security"), pytest.mark.promise("nothing-changed-silently")]
 
 GOOD = Forged(name=b"a.log")
 HOSTILE: dict[str, list[Forged]] = {
@@ -52,15 +55,33 @@ HOSTILE: dict[str, list[Forged]] = {
 
 @pytest.mark.parametrize("members", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_members_are_refused_before_anything_is_written(
-    tmp_path: Path, members: list[Forged]
+    tmp_path: Path, members: list[Forged], proven: Proven
 ) -> None:
     archive = forge(tmp_path / "a.zip", members)
     target = tmp_path / "target"
+    target.mkdir()
+    (target / "a.log").write_bytes(b"mine")
+    before = shape(tmp_path)
 
-    with pytest.raises(UnsafeArchive, match=r"a\.zip: "):
-        restore(archive, target, run_id="r")
+    with pytest.raises(UnsafeArchive, match=r"a\.zip: ") as refused:
+        restore(archive, target, run_id="r", overwrite=True)
 
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [archive]
+    assert (refused.value.exit_code, len(str(refused.value).splitlines())) == (50, 1)
+    after = shape(tmp_path)
+    assert after == before
+    proven(len(members), "hostile members", f"{len(after.keys() - before.keys())} files written")
+
+
+def shape(root: Path) -> dict[str, tuple[int, str]]:
+    """Kind, rights and content of everything below *root*; locks of a restore stay empty."""
+    return {
+        str(path.relative_to(root)): (
+            path.lstat().st_mode,
+            sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
+        )
+        for path in root.rglob("*")
+        if ".locks" not in path.parts
+    }
 
 
 def test_the_forger_can_make_an_honest_zip(tmp_path: Path) -> None:
@@ -125,15 +146,20 @@ def crowd(path: Path) -> Path:
     [honest_bomb, overlapping_bomb, lying_bomb, metadata_bomb, crowd],
     ids=lambda b: b.__name__,
 )
-def test_bombs_are_refused_within_a_second(quick: Path, bomb: Callable[[Path], Path]) -> None:
+def test_bombs_are_refused_within_a_second(
+    quick: Path, bomb: Callable[[Path], Path], proven: Proven
+) -> None:
     archive = bomb(quick / "bomb.zip")
     start = time.process_time()
 
     with pytest.raises(UnsafeArchive):
         restore(archive, quick / "target", run_id="r")
 
-    assert time.process_time() - start < 1
-    assert not [path for path in (quick / "target").rglob("*") if path.is_file()]
+    seconds = time.process_time() - start
+    assert seconds < 1
+    written = [path for path in (quick / "target").rglob("*") if path.is_file()]
+    assert not written
+    proven(1, "bombs", f"refused within {seconds:.1f} s, {len(written)} files written")
 
 
 def sample(directory: Path) -> Path:

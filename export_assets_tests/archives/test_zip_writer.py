@@ -26,6 +26,7 @@ from export_assets.archives.zip_reader import open_archive, true_path
 from export_assets.archives.zip_writer import stage_zip
 from export_assets.errors import DestConflict, SourceMissing, UsageError
 from export_assets.store.filesystem import Filesystem
+from export_assets_tests.proof.plugin import Proven
 from export_assets_tests.store.publishing import Failing, Recording
 
 NOW = datetime(2026, 2, 8, tzinfo=UTC)
@@ -138,13 +139,17 @@ def test_equal_content_gives_equal_bytes_whatever_its_order(tmp_path: Path) -> N
     assert one.read_bytes() == other.read_bytes()
 
 
-def test_70_000_members_are_written_and_read_back(quick: Path) -> None:
+@pytest.mark.suite("security")
+@pytest.mark.promise("nothing-deleted-unproven")
+def test_70_000_members_are_written_and_read_back(quick: Path, proven: Proven) -> None:
     contents = [Content(path=f"d/{number}.log", data=b"x") for number in range(70_000)]
 
     archive = write(quick, contents)
 
     with open_archive(archive) as opened:
-        assert opened.verify() == 70_000
+        read = opened.verify()
+    assert read == 70_000
+    proven(read, "members of one archive", "all read back")
 
 
 def test_what_packs_too_well_is_stored_so_that_it_is_no_bomb(quick: Path) -> None:

@@ -331,6 +331,8 @@ def stays(said: dict[str, list[dict[str, str]]]) -> set[str]:
     return {one["path"] for one in said["skipped"]}
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("nothing-deleted-unproven")
 @pytest.mark.parametrize("yaml", ["", "delete: true"])
 def test_no_flag_replaces_the_projects_permission(home: World, cli: Cli, yaml: str) -> None:
     permit(home, "false")

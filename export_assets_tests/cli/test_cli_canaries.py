@@ -75,6 +75,8 @@ def bytes_below(root: Path) -> Iterator[tuple[Path, bytes]]:
             yield path, path.read_bytes()
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("no-secrets")
 @pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("broken", BROKEN)
 def test_nothing_hidden_is_written_or_said(

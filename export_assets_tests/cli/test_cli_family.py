@@ -125,6 +125,8 @@ def test_a_port_in_use_is_refused() -> None:
     need_free_port("127.0.0.1", port)
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("no-secrets")
 def test_the_dagster_home_is_for_its_owner_and_holds_the_project_settings(tmp_path: Path) -> None:
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
     before = tmp_path / ".dagster"

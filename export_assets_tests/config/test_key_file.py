@@ -25,6 +25,8 @@ def test_other_white_space_is_part_of_the_key(tmp_path: Path) -> None:
     assert read_key_file(key_file(tmp_path / "key", b" " + KEY + b" \n\n")) == b" " + KEY + b" \n"
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("no-secrets")
 @pytest.mark.parametrize("mode", [0o640, 0o620, 0o604, 0o602, 0o666])
 def test_a_key_that_others_may_read_or_change_is_refused(mode: int, tmp_path: Path) -> None:
     path = key_file(tmp_path / "key", mode=mode)
@@ -46,6 +48,8 @@ def test_what_is_no_key_is_refused(content: bytes, fact: str, tmp_path: Path) ->
     assert content.decode() not in str(refused.value) or len(content) < 2
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("no-secrets")
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
 
@@ -56,6 +60,8 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         read_key_file(tmp_path / "none")
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("no-secrets")
 def test_a_link_is_judged_by_the_file_it_leads_to(tmp_path: Path) -> None:
     (tmp_path / "good").symlink_to(key_file(tmp_path / "key"))
     (tmp_path / "bad").symlink_to(key_file(tmp_path / "open", mode=0o644))

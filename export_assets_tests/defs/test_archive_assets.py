@@ -170,6 +170,8 @@ def test_settings_and_yaml_together_let_logs_go_once_they_are_proven(
     assert not log.exists()
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("nothing-deleted-unproven")
 def test_the_yaml_alone_is_no_permission(project: RangeProject) -> None:
     log = project.log("range_main_20250914.ndjson", string("2025-09-14T10:00:00"))
 
@@ -180,6 +182,8 @@ def test_the_yaml_alone_is_no_permission(project: RangeProject) -> None:
     assert log.is_file()
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("nothing-deleted-unproven")
 def test_a_run_has_no_configuration_that_could_permit_anything(project: RangeProject) -> None:
     for asset in (MATCHES, OFFLOADED):
         node = project.definitions.resolve_assets_def(asset).node_def

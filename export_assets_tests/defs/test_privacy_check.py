@@ -114,6 +114,8 @@ def test_a_row_that_gets_lost_fails_the_blocking_check_of_completeness(
     assert shop.manifests(table[-1]) == {}
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("no-secrets")
 def test_no_byte_of_the_event_log_tells_a_hidden_value(tmp_path: Path) -> None:
     secret = "CANARY-7f3a9c"
     yaml = SHOP.replace(

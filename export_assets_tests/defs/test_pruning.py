@@ -30,6 +30,8 @@ def figures(result: dg.ExecuteInProcessResult) -> dict[str, object]:
     return {name: value.value for name, value in output.step_output_data.metadata.items()}
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("nothing-deleted-unproven")
 @pytest.mark.parametrize(
     ("yaml", "settings", "reason"),
     [
@@ -79,6 +81,8 @@ def test_a_partition_that_is_held_stays_and_the_run_says_so(shop: Shop) -> None:
     assert set(again.manifests(fmt="csv")) == LEFT | {"2024-01-01"}
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("nothing-deleted-unproven")
 def test_a_run_cannot_be_configured_to_delete(shop: Shop) -> None:
     job = prepared(shop, KEEP, "allow_delete: true\n").definitions.resolve_job_def("prune_shop")
 

@@ -85,6 +85,8 @@ def test_rows_columns_and_days_are_chosen(project: Project) -> None:
     assert not (project.home / "exports" / "shop").exists()
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("source-left-alone")
 def test_a_value_is_compared_and_never_part_of_the_question(project: Project) -> None:
     odd = ["' or 1=1 --", "ann' or 'a'='a", "%", '"; drop table people; --', "${HOME}", "eve"]
     found = {

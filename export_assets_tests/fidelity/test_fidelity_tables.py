@@ -10,6 +10,7 @@ from export_assets_tests.engine.engine_world import ALL_FORMATS, World
 from export_assets_tests.fidelity.random_schemas import NAMES
 from export_assets_tests.fidelity.readback import Duck
 from export_assets_tests.fidelity.trial import Tally, compare, export_all, published
+from export_assets_tests.proof.plugin import Proven
 
 HOSTILE = (
     *(
@@ -108,6 +109,8 @@ def test_strict_and_keyed_and_generated_and_virtual_tables_and_views(
         assert len(world.manifest("no_rows", fmt, "all").columns) == 6
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("nothing-changed-silently")
 def test_tables_of_hostile_names_are_published_apart(duck: Duck, tmp_path: Path) -> None:
     names = ["", *HOSTILE]
     script = "".join(
@@ -122,8 +125,10 @@ def test_tables_of_hostile_names_are_published_apart(duck: Duck, tmp_path: Path)
     assert len({folder.casefold() for folder in folders}) == len(names)
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("nothing-changed-silently")
 def test_columns_of_hostile_and_five_hundred_random_names_keep_them(
-    duck: Duck, tmp_path: Path
+    duck: Duck, tmp_path: Path, proven: Proven
 ) -> None:
     chance = random.Random(7)
     names = {name.lower(): name for name in ("", *HOSTILE[:-4], *NAMES)}
@@ -138,7 +143,9 @@ def test_columns_of_hostile_and_five_hundred_random_names_keep_them(
     world = check(tmp_path, duck, f"create table wide ({made}); insert into wide values ({nulls});")
 
     found = world.manifest("wide", "parquet", "all").columns
-    assert [column.name for column in found] == [name for name, _ in columns]
+    kept = [column.name for column in found]
+    assert kept == [name for name, _ in columns]
+    proven(len(kept), "hostile and random columns in 13 ways", "all keep their names")
 
 
 def test_two_thousand_columns_are_exported(duck: Duck, tmp_path: Path) -> None:

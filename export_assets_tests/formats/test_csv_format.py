@@ -20,11 +20,12 @@ from export_assets_tests.formats.tables_of_every_type import (
     table_of,
     write,
 )
+from export_assets_tests.proof.plugin import Proven
 
 csv_format = CsvFormat()
 
 EXCEL = FormatOptions(profile="excel")
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\x00")
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\x00")
 
 
 def text_table(name: str = "text") -> TableSchema:
@@ -161,8 +162,12 @@ def test_gzip_carries_no_time_and_no_name(tmp_path: Path) -> None:
     assert gzip.decompress(data).startswith(b"text\n")
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("nothing-changed-silently")
 @pytest.mark.parametrize("sign", FORMULA_SIGNS)
-def test_excel_guards_cells_and_header_against_formulas(sign: str, tmp_path: Path) -> None:
+def test_excel_guards_cells_and_header_against_formulas(
+    sign: str, tmp_path: Path, proven: Proven
+) -> None:
     schema = text_table(f"{sign}name")
     values = [f"{sign}1+1", f"'{sign}1", f"''{sign}", "'tis", "'", "a=b", f" {sign}", None, ""]
     frame = pl.DataFrame({schema.names[0]: values})
@@ -176,6 +181,9 @@ def test_excel_guards_cells_and_header_against_formulas(sign: str, tmp_path: Pat
     cells = [row[0] for row in rows[1:] if row]
     assert cells == [f"'{sign}1+1", f"''{sign}1", f"'''{sign}", "'tis", "'", "a=b", f" {sign}", ""]
     assert back.equals(frame)
+    formulas = [cell for cell in (*rows[0], *cells) if cell.startswith(FORMULA_SIGNS)]
+    assert formulas == []
+    proven(len(rows[0]) + len(cells), "cells and headers", f"{len(formulas)} formulas")
 
 
 def test_excel_leaves_numbers_alone(tmp_path: Path) -> None:

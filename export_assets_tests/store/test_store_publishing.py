@@ -111,6 +111,8 @@ def test_published_files_are_readable_by_the_group_and_staged_ones_by_nobody(
     assert {path.stat().st_mode & 0o777 for path in partition.iterdir()} == {0o640}
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("whole-or-absent")
 def test_the_umask_takes_away_from_published_files(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
@@ -402,6 +404,8 @@ def test_sweep_brings_back_what_was_set_aside(tmp_path: Path) -> None:
     assert verify_partition(parent / "all") == []
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("whole-or-absent")
 @pytest.mark.parametrize("level", range(4))
 def test_a_symbolic_link_below_the_root_is_refused(tmp_path: Path, level: int) -> None:
     root, outside = tmp_path / "root", tmp_path / "outside"
@@ -418,6 +422,8 @@ def test_a_symbolic_link_below_the_root_is_refused(tmp_path: Path, level: int) -
     assert list(outside.iterdir()) == []
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("whole-or-absent")
 def test_a_manifest_that_is_a_symbolic_link_is_refused(tmp_path: Path) -> None:
     publish(tmp_path / "root", "r1")
     manifest = (tmp_path / "root").joinpath(*KEY.parts, "all", "_manifest.json")
@@ -428,6 +434,8 @@ def test_a_manifest_that_is_a_symbolic_link_is_refused(tmp_path: Path) -> None:
         LocalStore(tmp_path / "root").manifest(KEY, "all")
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("whole-or-absent")
 def test_locks_are_not_written_through_a_symbolic_link(tmp_path: Path) -> None:
     root, outside = tmp_path / "root", tmp_path / "outside"
     outside.mkdir()
@@ -440,6 +448,8 @@ def test_locks_are_not_written_through_a_symbolic_link(tmp_path: Path) -> None:
     assert list(outside.iterdir()) == []
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("whole-or-absent")
 @pytest.mark.parametrize("place", ["staging", "target"])
 def test_a_directory_swapped_for_a_link_between_staging_and_publishing_is_a_conflict(
     tmp_path: Path, place: str

@@ -18,12 +18,20 @@ def check_request(request: OffloadRequest) -> None:
     Raises:
         UsageError: The name cannot be an archive's, or the cutoff has no time zone.
     """
-    name = request.name
-    if name is not None and (not _NAME.match(name) or name.lower().startswith(MATCH_PREFIX)):
-        msg = f"archive name {name!r}: letters, digits, `.`, `_` and `-`, at most 64, not `match_…`"
-        raise UsageError(msg)
+    check_name(request.name)
     if request.cutoff.tzinfo is None:
         msg = "offload: the cutoff has no time zone"
+        raise UsageError(msg)
+
+
+def check_name(name: str | None) -> None:
+    """Refuse *name* where it cannot be an archive's; None stands for one made of times.
+
+    Raises:
+        UsageError: It cannot.
+    """
+    if name is not None and (not _NAME.match(name) or name.lower().startswith(MATCH_PREFIX)):
+        msg = f"archive name {name!r}: letters, digits, `.`, `_` and `-`, at most 64, not `match_…`"
         raise UsageError(msg)
 
 

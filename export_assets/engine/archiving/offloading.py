@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from export_assets.archives.offload.naming import check_name
 from export_assets.archives.offload.plan import OffloadPlan
 from export_assets.archives.offload.purge import PurgeRequest, plan_purge, purge
 from export_assets.archives.offload.request import (
@@ -145,8 +146,10 @@ class Offloader:
         """Refuse to move logs away without the project's permission.
 
         Raises:
-            UsageError: It is not given.
+            UsageError: It is not given, or the name cannot be an archive's.
         """
+        # Before anything is read: what is new is published first.
+        check_name(self.order.name)
         if self.deletes:
             self._need_permission("to move logs away")
 

@@ -16,7 +16,7 @@ _LONGEST_LINE = 64 << 20
 _EXACT_DIGITS = 15
 """Digits of a number that go through DuckDB's reader of JSON unchanged."""
 _PLAIN = frozenset({"BOOLEAN", "BIGINT", "DOUBLE", TEXT})
-_GUARDED = "^''(''*[=+\\-@\\t\\r\\x00])"
+_GUARDED = "^''(''*[=+\\-@\\t\\r\\n\\x00])"
 _TEXTUAL = frozenset({"text", "json", "uuid", "binary", "nested"})
 
 

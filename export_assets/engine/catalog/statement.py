@@ -40,6 +40,7 @@ def is_explanation(statement: str) -> bool:
 
 def _only_statement(sql: str) -> duckdb.Statement:
     try:
+        sql.encode()
         found = duckdb.extract_statements(sql)
     except (duckdb.Error, UnicodeError) as error:
         msg = f"query: {one_line(error)}"

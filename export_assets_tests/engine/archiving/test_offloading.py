@@ -110,6 +110,8 @@ def test_without_the_wish_to_delete_logs_are_archived_once_and_stay(world: Archi
     assert world.files() == before
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("nothing-deleted-unproven")
 @pytest.mark.parametrize("wish", ["flag", "yaml"])
 def test_without_permission_nothing_is_read_nor_written(world: ArchivingWorld, wish: str) -> None:
     world.permit("false")
@@ -394,6 +396,8 @@ def test_the_yaml_says_how_long_the_trash_is_kept(world: ArchivingWorld) -> None
     assert sorted(purged.removed) == sorted(OLD)
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("nothing-deleted-unproven")
 def test_without_permission_the_trash_is_not_emptied(world: ArchivingWorld) -> None:
     world.offload()
     world.permit("false")

@@ -18,6 +18,7 @@ from export_assets.store.local import read_if_there
 from export_assets.store.manifest import encode_manifest
 from export_assets_tests.engine.catalog.published_tables import NUMBERS, Publisher
 from export_assets_tests.engine.engine_world import SHOP, shop
+from export_assets_tests.proof.plugin import Proven
 
 ENDLESS = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b"
 
@@ -120,7 +121,11 @@ def test_what_only_reads_is_answered(root: Path, sql: str) -> None:
         assert catalog.fetch(sql)
 
 
-def test_all_else_is_refused_in_one_line_and_writes_nothing(root: Path, tmp_path: Path) -> None:
+@pytest.mark.suite("security")
+@pytest.mark.promise("source-left-alone")
+def test_all_else_is_refused_in_one_line_and_writes_nothing(
+    root: Path, tmp_path: Path, proven: Proven
+) -> None:
     local_variable = {"a": [1]}
     places = {
         "root": str(root),
@@ -137,10 +142,14 @@ def test_all_else_is_refused_in_one_line_and_writes_nothing(root: Path, tmp_path
             assert refused.value.exit_code == 2, sql
         assert catalog.fetch("SELECT count(*) FROM shop.numbers") == [(2,)]
 
-    assert hashes(tmp_path) == before
+    after = hashes(tmp_path)
+    assert after == before
     assert local_variable
+    proven(len(REFUSED), "statements that do more", f"{len(after.keys() - before.keys())} written")
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("source-left-alone")
 def test_links_out_of_the_exports_are_not_followed(root: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside.parquet"
     part = root / "shop" / "numbers" / "parquet" / "day=2026-01-01" / "part-00000.parquet"

@@ -22,6 +22,8 @@ def everything(root: Path) -> bytes:
     return b"\0".join(path.read_bytes() for path in root.rglob("*") if path.is_file())
 
 
+@pytest.mark.suite("security")
+@pytest.mark.promise("no-secrets")
 def test_the_hash_is_in_no_byte_of_what_is_written(
     guarded: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
