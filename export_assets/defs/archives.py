@@ -19,6 +19,7 @@ from export_assets.archives.member_names import encoded_path
 from export_assets.archives.metadata import OffloadMetadata
 from export_assets.archives.zip_reader import open_archive
 from export_assets.defs.code_references import code_references
+from export_assets.defs.failing import failing
 from export_assets.defs.findings import Finding
 from export_assets.defs.held import RunSources
 from export_assets.defs.log_assets import log_tables
@@ -34,7 +35,6 @@ from export_assets.engine.request import Run
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import ExportError
 from export_assets.store.hashing import hash_file
-from export_assets.translate import one_line, translate, without_secrets
 
 CHECK = "archive"
 _TABLES = ("events", "runs")
@@ -195,15 +195,13 @@ def _archive(
     Raises:
         dg.Failure: It cannot be archived.
     """
-    try:
+    with failing(name):
         outcome = MatchArchiver(
             workspace=sources.workspace,
             source=sources.workspace.source(name),
             run=Run(id=context.run.run_id, now=datetime.now(UTC)),
             order=MatchOrder(match_id=match),
         ).archive()
-    except Exception as error:  # noqa: BLE001 - raised again, masked
-        raise _failure(error, name) from without_secrets(error)
     for line in outcome.warnings:
         context.log.warning(line)
     for log, why in outcome.unread.items():
@@ -217,14 +215,12 @@ def _offload(context: dg.AssetExecutionContext, sources: RunSources, name: str) 
     Raises:
         dg.Failure: It cannot be done.
     """
-    try:
+    with failing(name):
         return Offloader(
             workspace=sources.workspace,
             source=sources.workspace.source(name),
             run=Run(id=context.run.run_id, now=datetime.now(UTC)),
         ).offload()
-    except Exception as error:  # noqa: BLE001 - raised again, masked
-        raise _failure(error, name) from without_secrets(error)
 
 
 def describe_match(outcome: MatchOutcome) -> Metadata:
@@ -323,8 +319,3 @@ def judge_archives(paths: Sequence[Path], *, subset: tuple[int, int] | None = No
     return Finding(
         passed=not wrong, says="; ".join(wrong[:_LISTED]) if wrong else says, figures=figures
     )
-
-
-def _failure(error: Exception, source: str) -> dg.Failure:
-    told = translate(error, subject=source, side="source")
-    return dg.Failure(one_line(told), allow_retries=told.retriable)

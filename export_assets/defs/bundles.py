@@ -15,6 +15,7 @@ import dagster as dg
 
 from export_assets.config.bundles import BundleConfig
 from export_assets.defs.code_references import code_references
+from export_assets.defs.failing import failing
 from export_assets.defs.held import RunSources
 from export_assets.defs.metadata import Metadata
 from export_assets.defs.names import op_part, source_table_key
@@ -31,7 +32,6 @@ from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.store.contents import BundleRecord
 from export_assets.store.layout import ExportKey, safe_name
 from export_assets.store.manifest import BUNDLE, Manifest
-from export_assets.translate import one_line, translate, without_secrets
 
 CHECK = "bundle"
 _LOCK_TIMEOUT = 60.0
@@ -205,7 +205,7 @@ def _export(
     Raises:
         dg.Failure: It cannot be published; what was published before still is.
     """
-    try:
+    with failing(root.source, before_retry=lambda: sources.release(root.source)):
         report = Bundler(
             workspace=sources.workspace,
             source=sources.source(root.source),
@@ -214,11 +214,6 @@ def _export(
             ),
             run=Run(id=context.run.run_id, now=datetime.now(UTC)),
         ).export()
-    except Exception as error:  # noqa: BLE001 - raised again, masked
-        told = translate(error, subject=root.source, side="source")
-        if told.retriable:
-            sources.release(root.source)
-        raise dg.Failure(one_line(told), allow_retries=told.retriable) from without_secrets(error)
     for warning in report.warnings:
         context.log.warning(warning)
     return report

@@ -13,13 +13,13 @@ import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
+from export_assets.defs.failing import failing
 from export_assets.defs.held import RunSources
 from export_assets.engine.catalog.building import NO_DOWNLOADS
 from export_assets.engine.catalog.names import CATALOG
 from export_assets.engine.catalog.refreshing import Refreshed, refresh
 from export_assets.engine.workspace import Workspace
 from export_assets.errors import ExportError
-from export_assets.translate import one_line, translate, without_secrets
 
 KEY = dg.AssetKey("catalog")
 
@@ -64,13 +64,8 @@ def build_catalog(workspace: Workspace) -> list[dg.AssetsDefinition]:
     )
     def catalog(sources: dg.ResourceParam[RunSources]) -> dg.MaterializeResult[Any]:
         root = sources.workspace.project.settings.exports_dir
-        try:
+        with failing(str(root / CATALOG), side="destination"):
             found = refresh(root, connect=connect, thorough=True)
-        except Exception as error:  # noqa: BLE001 - raised again, masked
-            told = translate(error, subject=str(root / CATALOG))
-            raise dg.Failure(one_line(told), allow_retries=told.retriable) from without_secrets(
-                error
-            )
         return dg.MaterializeResult(
             metadata=describe_catalog(found), data_version=dg.DataVersion(found.fingerprint)
         )

@@ -13,6 +13,7 @@ from export_assets.defs import privacy
 from export_assets.defs.catalog import connect, tell_of_catalog
 from export_assets.defs.change import Before
 from export_assets.defs.event_log import latest, run_id_of, unchanged_at
+from export_assets.defs.failing import failing
 from export_assets.defs.held import RunSources
 from export_assets.defs.reporting import Reporter
 from export_assets.defs.run_config import ExportChoices
@@ -25,7 +26,6 @@ from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.run import Exporter
 from export_assets.errors import ExportError
 from export_assets.store.manifest import Manifest
-from export_assets.translate import one_line, translate, without_secrets
 
 _LOCK_TIMEOUT = 60.0
 _NAMED = 5
@@ -148,21 +148,15 @@ class _Step:
             full=choices.full,
             lock_timeout=_LOCK_TIMEOUT,
         )
-        try:
+        name = self.table.source
+        with failing(name, before_retry=lambda: sources.release(name)):
             report = Exporter(
                 workspace=sources.workspace,
-                source=sources.source(self.table.source),
+                source=sources.source(name),
                 request=request,
                 run=Run(id=self.context.run.run_id, now=datetime.now(UTC)),
                 connect=connect,
             ).export()
-        except Exception as error:  # noqa: BLE001 - raised again, masked
-            told = translate(error, subject=self.table.source, side="source")
-            if told.retriable:
-                sources.release(self.table.source)
-            raise dg.Failure(one_line(told), allow_retries=told.retriable) from without_secrets(
-                error
-            )
         for warning in (*report.warnings, *report.afterwards, *report.notes):
             self.context.log.warning(warning)
         tell_of_catalog(self.context, sources.workspace)

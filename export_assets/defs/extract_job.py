@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 
 from export_assets.defs.extract_config import extract_config, order_of
+from export_assets.defs.failing import failing
 from export_assets.defs.held import RunSources
 from export_assets.defs.log_assets import is_log_source
 from export_assets.defs.metadata import Metadata
@@ -16,7 +17,6 @@ from export_assets.engine.extracts import Extract, extract
 from export_assets.engine.request import Run
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.store.manifest import MANIFEST_NAME
-from export_assets.translate import one_line, translate, without_secrets
 
 _LONGEST = 500
 _LISTED = 200
@@ -59,13 +59,8 @@ def _extract(context: dg.OpExecutionContext, sources: RunSources, name: str) -> 
     """
     run = Run(id=context.run.run_id, now=datetime.now(UTC))
     workspace = sources.workspace
-    try:
+    with failing(name):
         made = extract(workspace, workspace.source(name), order_of(context.op_config), run)
-    except Exception as error:  # noqa: BLE001 - raised again, masked
-        told = translate(error, subject=name, side="source")
-        raise dg.Failure(_short(one_line(told)), allow_retries=told.retriable) from without_secrets(
-            error
-        )
     report = made.report
     for warning in (*report.warnings, *report.notes):
         context.log.warning(warning)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from export_assets.defs.dagster_history import delete_run, plan_history
+from export_assets.defs.failing import failing
 from export_assets.defs.switches import schedule_status
 from export_assets.defs.wording import counted
-from export_assets.translate import one_line, translate, without_secrets
 
 NAME = "prune_dagster"
 WEEKLY = "20 5 * * 0"
@@ -61,13 +61,10 @@ def prune_history(context: dg.OpExecutionContext, *, before: datetime) -> None:
     """
     plan = plan_history(context.instance, before=before)
     deleted = 0
-    try:
-        for run_id in plan.delete:
+    for run_id in plan.delete:
+        with failing(f"run {run_id}", side="destination", retry=False):
             delete_run(context.instance, run_id)
-            deleted += 1
-    except Exception as error:  # noqa: BLE001 - raised again, masked
-        told = translate(error, subject=f"run {plan.delete[deleted]}")
-        raise dg.Failure(one_line(told), allow_retries=False) from without_secrets(error)
+        deleted += 1
     context.log.info("%s deleted, %s kept for their assets", deleted, len(plan.keep))
     context.add_output_metadata(
         {

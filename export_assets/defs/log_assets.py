@@ -16,6 +16,7 @@ from typing import Any, cast
 import dagster as dg
 
 from export_assets.defs.code_references import code_references
+from export_assets.defs.failing import failing
 from export_assets.defs.findings import Finding
 from export_assets.defs.held import RunSources
 from export_assets.defs.log_checks import (
@@ -40,7 +41,6 @@ from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import ExportError
 from export_assets.sources.logs.quarantine_rows import QUARANTINE
 from export_assets.tables.partitions import Partitions, TimePartitions
-from export_assets.translate import one_line, translate, without_secrets
 
 log = logging.getLogger(__name__)
 
@@ -190,11 +190,9 @@ def _build_logs(source: ConfiguredSource) -> dg.AssetsDefinition:
         name=f"observe_logs__{name}", specs=[spec], can_subset=True
     )
     def observe_logs(sources: dg.ResourceParam[RunSources]) -> Iterator[dg.ObserveResult]:
-        try:
+        with failing(name):
             logs = sources.workspace.source(name).logs
             listed, fingerprint = logs.listed(), logs.fingerprint()
-        except Exception as error:  # noqa: BLE001 - raised again, masked
-            raise _failure(error, name) from without_secrets(error)
         figures = {
             "files": dg.MetadataValue.int(len(listed)),
             "bytes": dg.MetadataValue.int(sum(one.size for one in listed)),
@@ -290,12 +288,9 @@ def _read(context: dg.AssetExecutionContext, sources: RunSources, name: str) -> 
         request=ExportRequest(),
         run=Run(id=context.run.run_id, now=datetime.now(UTC)),
     )
-    try:
+    with failing(name, before_retry=lambda: sources.release(name)):
         reading = find_due(exporter)
         keep_due(sources.workspace.store, name, reading.due)
-    except Exception as error:  # noqa: BLE001 - raised again, masked
-        sources.release(name)
-        raise _failure(error, name) from without_secrets(error)
     for line in (*reading.remarks.warnings, *reading.remarks.notes):
         context.log.warning(line)
     return reading
@@ -371,8 +366,3 @@ def _unread(name: str, failures: Mapping[str, ExportError]) -> dg.Failure:
     more = f"; and {len(failures) - 1} more" if len(failures) > 1 else ""
     text = f"{name}: {first}: {error}{more}"
     return dg.Failure(text, allow_retries=all(one.retriable for one in failures.values()))
-
-
-def _failure(error: Exception, name: str) -> dg.Failure:
-    told = translate(error, subject=name, side="source")
-    return dg.Failure(one_line(told), allow_retries=told.retriable)

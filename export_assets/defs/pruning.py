@@ -13,6 +13,7 @@ import dagster as dg
 
 from export_assets.defs.catalog import connect, tell_of_catalog
 from export_assets.defs.cron_lines import five_fields
+from export_assets.defs.failing import failing
 from export_assets.defs.held import RunSources
 from export_assets.defs.names import export_key
 from export_assets.defs.pools import pool_of, retry_policy
@@ -23,7 +24,6 @@ from export_assets.engine.pruning import has_rules, plan_for, unattended_deletio
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.store.catalogue import Published, list_published
 from export_assets.store.retention import PruneReport, Slice, prune
-from export_assets.translate import one_line, translate, without_secrets
 
 WEEKLY = "50 4 * * 0"
 _NAMED = 20
@@ -86,12 +86,9 @@ def _prune(context: dg.OpExecutionContext, sources: RunSources, name: str) -> No
     """
     workspace, log = sources.workspace, context.log
     config, settings = workspace.source(name).config, workspace.project.settings
-    try:
+    with failing(name, side="destination"):
         listed = list_published(settings.exports_dir, source=name)
         found = [one for one in listed if isinstance(one, Published)]
-    except Exception as error:  # noqa: BLE001 - raised again, masked
-        told = translate(error, subject=name)
-        raise dg.Failure(one_line(told), allow_retries=told.retriable) from without_secrets(error)
     plan = plan_for(config, found, datetime.now(UTC))
     for one in plan.remove:
         log.info("no rule keeps %s (%s bytes)", one, one.bytes)

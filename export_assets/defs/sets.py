@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from export_assets.defs.code_references import code_references
+from export_assets.defs.failing import failing
 from export_assets.defs.held import RunSources
 from export_assets.defs.lineage import lineage_of_set
 from export_assets.defs.metadata import Metadata
@@ -32,7 +33,6 @@ from export_assets.store.contents import SetRecord
 from export_assets.store.layout import ExportKey
 from export_assets.store.manifest import SET, Manifest
 from export_assets.tables.partitions import ALL
-from export_assets.translate import one_line, translate, without_secrets
 
 CHECK = "set"
 _LOCK_TIMEOUT = 60.0
@@ -198,7 +198,7 @@ def _export(
     Raises:
         dg.Failure: It cannot be published; what was published before still is.
     """
-    try:
+    with failing(asset.source, before_retry=lambda: sources.release(asset.source)):
         report = Exporter(
             workspace=sources.workspace,
             source=sources.source(asset.source),
@@ -210,11 +210,6 @@ def _export(
             ),
             run=Run(id=context.run.run_id, now=datetime.now(UTC)),
         ).export()
-    except Exception as error:  # noqa: BLE001 - raised again, masked
-        told = translate(error, subject=asset.source, side="source")
-        if told.retriable:
-            sources.release(asset.source)
-        raise dg.Failure(one_line(told), allow_retries=told.retriable) from without_secrets(error)
     for warning in report.warnings:
         context.log.warning(warning)
     if report.failed:

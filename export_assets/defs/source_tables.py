@@ -9,6 +9,7 @@ from typing import Any, cast
 import dagster as dg
 
 from export_assets.defs.code_references import code_references
+from export_assets.defs.failing import failing
 from export_assets.defs.held import RunSources
 from export_assets.defs.lineage import lineage_of_table
 from export_assets.defs.log_assets import (
@@ -26,7 +27,6 @@ from export_assets.defs.tags import asset_tags, column_tags
 from export_assets.defs.wording import plain_summary
 from export_assets.engine.system import Step, StepReport
 from export_assets.engine.workspace import ConfiguredSource, need_system
-from export_assets.translate import one_line, translate, without_secrets
 
 
 def steps_of(source: ConfiguredSource) -> Sequence[Step]:
@@ -77,13 +77,8 @@ def _build_observation(
     def observe(
         context: dg.AssetExecutionContext, sources: dg.ResourceParam[RunSources]
     ) -> Iterator[dg.ObserveResult]:
-        try:
+        with failing(name):
             fingerprint = sources.workspace.source(name).source.fingerprint()
-        except Exception as error:  # noqa: BLE001 - raised again, masked
-            told = translate(error, subject=name, side="source")
-            raise dg.Failure(one_line(told), allow_retries=told.retriable) from without_secrets(
-                error
-            )
         for key in sorted(context.selected_asset_keys):
             yield dg.ObserveResult(asset_key=key, data_version=dg.DataVersion(fingerprint))
 
@@ -115,14 +110,9 @@ def _build_step(
         configured = sources.workspace.source(source.name)
         # What was read before this step is not what there is after it.
         sources.release(source.name)
-        try:
+        with failing(source.name):
             report = need_system(configured).run_step(step.name, configured.url, configured.config)
             fingerprint = configured.source.fingerprint()
-        except Exception as error:  # noqa: BLE001 - raised again, masked
-            told = translate(error, subject=source.name, side="source")
-            raise dg.Failure(one_line(told), allow_retries=told.retriable) from without_secrets(
-                error
-            )
         return dg.MaterializeResult(
             metadata={name: dg.MetadataValue.int(count) for name, count in report.counts.items()},
             data_version=_version(context, report, fingerprint),
