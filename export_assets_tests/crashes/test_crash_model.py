@@ -1,7 +1,7 @@
 """Every crash of every step that publishes, reads logs, archives, removes or brings back.
 
 Replay one: `pytest export_assets_tests/crashes -k 'purge'`; every state names its step, model and
-seed. EXPORT_ASSETS_SOAK=1 draws twenty times as many.
+seed. EXPORT_ASSETS_SOAK=1 draws five times as many.
 """
 
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_a_crash_at_any_step_loses_nothing_and_the_next_run_goes_on(
 ) -> None:
     case, seeds, nested, least = row
     explored = explore(
-        case, quick, seeds=range(effort(seeds, soak=20 * seeds)), nested=effort(nested, soak=5)
+        case, quick, seeds=range(effort(seeds, soak=5 * seeds)), nested=effort(nested, soak=4)
     )
 
     assert explored.faults == []

@@ -1,8 +1,8 @@
-"""Runs the suites at their full size and writes docs/reliability.md.
+"""Runs suites at their full size and writes docs/reliability.md.
 
 python -m export_assets_tests.proof [--sample] [SUITE ...]
 
-With names of suites, or with --sample, which does as much as continuous integration does, the
+Without names, all of them. With --sample, which does as much as continuous integration does, the
 outcome is only printed.
 """
 
@@ -12,15 +12,16 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from export_assets_tests.proof.page import Note, Outcome, outcomes, page
+from export_assets_tests.proof.page import Note, Outcome, Run, machine, outcomes, page
 from export_assets_tests.proof.suites import SUITES
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
+KEPT = Path(__file__).with_name("notes.json")
+"""The last run of each suite; the page is made of it."""
 WORKERS = 2
 
 
@@ -60,23 +61,30 @@ def tell(found: dict[str, Outcome]) -> None:
             print(f"{'':18}   not run: {test}")
 
 
+def keep(notes: list[Note], suites: list[str]) -> None:
+    """Write down what became of *suites*, and the page."""
+    kept: dict[str, Run] = json.loads(KEPT.read_bytes()) if KEPT.exists() else {}
+    today = datetime.now(UTC).date().isoformat()
+    for name in suites:
+        of_it = [note for note in notes if name in note["suite"]]
+        kept[name] = {"on": today, "where": machine(), "notes": of_it}
+    ordered = {name: kept[name] for name in SUITES if name in kept}
+    KEPT.write_text(json.dumps(ordered, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(page(ordered), encoding="utf-8")
+    print(f"wrote {PAGE.relative_to(ROOT)}")
+
+
 def main() -> int:
     """Run, tell, and write the page; 1 where a suite is broken or did not run."""
     parser = argparse.ArgumentParser(prog="make soak", description="Try to break every promise.")
     parser.add_argument("suites", nargs="*", choices=[[], *SUITES], metavar="SUITE")
     parser.add_argument("--sample", action="store_true", help="as much as `make test` does")
     chosen = parser.parse_args()
-    start = time.monotonic()
     notes = run(chosen.suites, sample=chosen.sample)
-    found = outcomes(notes)
-    if chosen.suites:
-        found = {name: found[name] for name in chosen.suites}
+    found = {name: outcomes(notes)[name] for name in chosen.suites or SUITES}
     tell(found)
-    if not chosen.suites and not chosen.sample:
-        today = datetime.now(UTC).date()
-        text = page(notes, today=today, seconds=time.monotonic() - start)
-        PAGE.write_text(text, encoding="utf-8")
-        print(f"wrote {PAGE.relative_to(ROOT)}")
+    if not chosen.sample:
+        keep(notes, list(found))
     return 0 if all(outcome.held for outcome in found.values()) else 1
 
 

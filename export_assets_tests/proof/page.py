@@ -1,18 +1,20 @@
-"""The page docs/reliability.md, from the notes of a run."""
+"""The page docs/reliability.md, from the notes of the last run of every suite."""
 
 import os
 import platform
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from importlib.metadata import version
 from typing import Any
 
 from export_assets_tests.proof.suites import PROMISES, SUITES, Suite
 
 Note = dict[str, Any]
+"""What one test told: `test`, `outcome`, `seconds`, `suite`, `promise`, `proven`."""
+Run = dict[str, Any]
+"""The last run of a suite: `on`, a date, `where`, a machine, and its `notes`."""
 
 LIBRARIES = ("dagster", "polars", "pyarrow", "duckdb", "pandera")
 HEAD = """\
@@ -23,6 +25,7 @@ This page is written by `make soak`, which runs every suite below at its full si
 real databases and real processes; `make test` runs a sample of each, the same one every time.
 
 """
+AGAIN = '`make soak SUITES="kills"` runs one suite again.\n\n'
 MODEL = """\
 A power cut is modelled: real code works on real files, and after each of its calls a model of the
 disk says what a crash would leave: everything, only what was synced, every name without content,
@@ -89,31 +92,39 @@ def _add(outcome: Outcome, note: Note) -> None:
         outcome.came_of_it[result] = None
 
 
-def page(notes: Sequence[Note], *, today: date, seconds: float) -> str:
-    """Return the page."""
-    found = outcomes(notes)
+def page(runs: Mapping[str, Run]) -> str:
+    """Return the page, from the last run of each suite."""
+    rows, notes = [], dict[str, Note]()
+    for name in SUITES:
+        run: Run = runs.get(name, {"on": "never", "where": "", "notes": []})
+        rows.append(_row(outcomes(run["notes"])[name], run["on"]))
+        notes |= {note["test"]: note for note in run["notes"]}
+    table = ["| what is tried | at least | done | may come of it | came of it | tests | on |"]
+    table += ["|---|---|---|---|---|---|---|", *rows, "", ""]
+    body = "## The suites\n\n" + "\n".join(table) + MODEL + _promises(notes.values())
+    wheres = dict.fromkeys(run["where"] for run in runs.values())
+    where = f"The figures are of {'; or of '.join(wheres)}. "
+    return HEAD + where + AGAIN + body + LEFT_OUT
+
+
+def machine() -> str:
+    """Return what the figures of a run on this machine hold for."""
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}"
-    run = (
-        f"Last run: {today}, `make soak`, {len(notes):,} tests in {seconds / 60:,.0f} min on "
-        f"{machine}; Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, "
-        f"{libraries}.\n\n"
+    return (
+        f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {libraries}"
     )
-    rows = [_row(outcome) for outcome in found.values()]
-    table = ["| what is tried | at least | done | may come of it | came of it | tests |"]
-    table += ["|---|---|---|---|---|---|", *rows, "", ""]
-    return HEAD + run + "## The suites\n\n" + "\n".join(table) + MODEL + _promises(notes) + LEFT_OUT
 
 
-def _row(outcome: Outcome) -> str:
+def _row(outcome: Outcome, on: str) -> str:
     suite = outcome.suite
     done = ", ".join(f"{count:,} {unit}" for unit, count in outcome.done.items()) or "-"
     tests = f"{outcome.passed + len(outcome.failed):,}"
-    cells = (suite.title, suite.promised, done, suite.bound, outcome.result, tests)
+    cells = (suite.title, suite.promised, done, suite.bound, outcome.result, tests, on)
     return f"| {' | '.join(cells)} |"
 
 
-def _promises(notes: Sequence[Note]) -> str:
+def _promises(notes: Iterable[Note]) -> str:
     parts = ["## The promises, and the tests that fail if one is broken\n"]
     for name, promise in PROMISES.items():
         parts.append(f"### {promise.title}\n\n{promise.text}\n")

@@ -1,7 +1,7 @@
 """docs/reliability.md tells what ran, and names tests that there are."""
 
+import json
 import re
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,11 @@ def test_counts_are_added_up_and_a_broken_suite_is_told() -> None:
 def test_the_page_lists_every_suite_and_the_tests_of_a_promise() -> None:
     notes = [note(f"test_a[{number}]", promise=["no-secrets"]) for number in range(2)]
 
-    text = page(notes, today=date(2026, 2, 8), seconds=60)
+    text = page({"kills": {"on": "2026-02-08", "where": "2 cores", "notes": notes}})
 
     assert all(suite.title in text for suite in SUITES.values())
+    assert "| held | 2 | 2026-02-08 |" in text
+    assert text.count("**not run**") == len(SUITES) - 1
     assert "- `export_assets_tests/test_x.py`\n    - `test_a`, 2 times" in text
 
 
@@ -68,3 +70,5 @@ def test_the_page_in_the_repository_names_tests_that_there_are() -> None:
     assert all(suite.title in text for suite in SUITES.values())
     assert missing == []
     assert "BROKEN" not in text
+    assert "**not run**" not in text
+    assert text == page(json.loads((ROOT / "export_assets_tests/proof/notes.json").read_bytes()))
