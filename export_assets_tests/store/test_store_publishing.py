@@ -16,7 +16,7 @@ from export_assets.errors import (
     DestPermission,
     ExportError,
     IntegrityError,
-    InternalError,
+    LimitReached,
     NoSpace,
     UsageError,
 )
@@ -46,7 +46,7 @@ ERRNOS = {
     errno.EIO: IntegrityError,
     errno.EACCES: DestPermission,
     errno.EROFS: DestPermission,
-    errno.EMFILE: InternalError,
+    errno.EMFILE: LimitReached,
 }
 
 
