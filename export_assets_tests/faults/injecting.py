@@ -120,7 +120,7 @@ def _is_removing() -> bool:
 @contextmanager
 def faults_below(root: Path, injecting: Injecting) -> Iterator[None]:
     """Let *injecting* decide over every call below *root*."""
-    write = os.write
+    write, untold = os.write, io.open
 
     def write_some(fd: int, data: Any) -> int:
         whole = memoryview(data).cast("B")
@@ -131,7 +131,7 @@ def faults_below(root: Path, injecting: Injecting) -> Iterator[None]:
         stack.enter_context(patch.object(os, "write", write_some))
         stack.enter_context(patch.object(os, "sendfile", _send_by_writing))
         stack.enter_context(watching(root, injecting))
-        opened = _opening_told(io.open)
+        opened = _opening_told(io.open, untold)
         stack.enter_context(patch.object(io, "open", opened))
         stack.enter_context(patch.object(builtins, "open", opened))
         yield
@@ -145,9 +145,11 @@ class _Told(io.FileIO):
         return os.write(self.fileno(), data)
 
 
-def _opening_told(real: Callable[..., Any]) -> Callable[..., Any]:
+def _opening_told(real: Callable[..., Any], untold: Callable[..., Any]) -> Callable[..., Any]:
     def opened(file: Any, mode: str = "r", buffering: int = -1, *text: Any, **more: Any) -> Any:
-        if isinstance(file, int) or "b" not in mode or set(mode).isdisjoint("wxa"):
+        if isinstance(file, int):  # is open already: the system is not asked
+            return untold(file, mode, buffering, *text, **more)
+        if "b" not in mode or set(mode).isdisjoint("wxa"):
             return real(file, mode, buffering, *text, **more)
         with real(file, mode, 0, *text, **more) as plain:
             raw = _Told(os.dup(plain.fileno()), mode.replace("x", "w"))

@@ -93,10 +93,7 @@ class Trying:
 
     def wrong(self, fault: Fault, k: int) -> list[str] | None:
         """Run with one error; return what is wrong afterwards, None where nothing failed."""
-        for place in (self.home, self._temporary):
-            shutil.rmtree(place)
-        self._temporary.mkdir()
-        shutil.copytree(self._template, self.home, symlinks=True)
+        self._begin()
         injecting = Injecting(fault, k)
         with self._inside():
             open_before, threads = _open_below(self.base), threading.active_count()
@@ -117,6 +114,21 @@ class Trying:
         replay = f"{self.flow.name}: {fault} at {k}: {step.name} {where}"
         return [f"{replay}: {one} [exit {done.code}: {done.err.strip()[:300]}]" for one in found]
 
+    def undisturbed(self) -> list[str]:
+        """Run without an error of ours; return what is wrong afterwards."""
+        self._begin()
+        injecting = Injecting(Fault("EIO"))
+        with self._inside():
+            done = self._run()
+            found = [] if done.code == 0 else [f"exit {done.code}: {done.err}"]
+            return found + self._of_the_files(done, injecting) + self._next(injecting)
+
+    def _begin(self) -> None:
+        for place in (self.home, self._temporary):
+            shutil.rmtree(place)
+        self._temporary.mkdir()
+        shutil.copytree(self._template, self.home, symlinks=True)
+
     def _of_the_files(self, done: Ended, injecting: Injecting) -> list[str]:
         now, found = seen(self.home), self._newly_torn()
         if done.code in (0, 3) and not _same(now, self._new) and not _tells_what_stayed(done):
@@ -127,7 +139,7 @@ class Trying:
                 found.append(f"half-written: {name}")
         if not injecting.may_leave:
             known = self._old_names | self._new_names | self._end_names
-            left = (names(self.home) - known) | names(self._temporary)
+            left = _strange(names(self.home) - known) | names(self._temporary)
             found += [f"left: {sorted(left)[:3]}"] if left else []
         if self.flow.lines and not found:
             found += [f"lost: {line!r}" for line in self._lines - lines_of(self.home)]
@@ -138,19 +150,17 @@ class Trying:
 
     def _next(self, injecting: Injecting) -> list[str]:
         """Run without an error; return what is not as it would be without the one before."""
-        for left in self._temporary.iterdir():
+        for left in (*self._temporary.iterdir(), *self.home.glob("exports/.held/*")):
             os.utime(left, (0, 0))  # what looks as if just made is not swept
         done = self._run()
         found = [] if done.code == 0 else [f"the next run: exit {done.code}: {done.err.strip()}"]
         now, there = seen(self.home), names(self.home)
         if not (_same(now, self._new) or _same(now, self._end)):
             found.append(f"after the next run: {sorted(_differing(now, self._new))[:3]}")
-        left = there - self._new_names - self._end_names
+        left = _strange(there - self._new_names - self._end_names)
         if injecting.may_leave:
-            # An empty directory that could not be removed is in nobody's way, and what is to be
-            # written to the state next time has that name again.
+            # An empty directory that could not be removed is in nobody's way.
             left -= empty(self.home)
-            left = {name for name in left if not name.startswith("exports/.state/._")}
         found += [f"left after the next run: {sorted(left)[:3]}"] if left else []
         found += [f"in the directory of temporary files: {left}" for left in names(self._temporary)]
         if self.flow.lines and not torn(self.home):
@@ -170,6 +180,15 @@ class Trying:
         finally:
             os.chdir(before)
             tempfile.tempdir = temporary
+
+
+def _strange(left: set[str]) -> set[str]:
+    """Return what nobody comes back to.
+
+    What is in the trash is emptied when it is due, and what is to be written to the state the next
+    time has the same name again.
+    """
+    return {name for name in left if not name.startswith(("logs/.trash", "exports/.state/._"))}
 
 
 def _tells_what_stayed(done: Ended) -> bool:
