@@ -165,7 +165,11 @@ FLOWS = (
         for fmt in ("json", "xlsx", "sqlite", "duckdb")
     ),
     Flow("bundle", shop, ("bundle", "shop", "customers", "--id", "c1", "-f", "csv,parquet")),
-    Flow("query", published, ("query", "select * from shop.orders order by id", "-o", "rows.csv", "--overwrite")),
+    Flow(
+        "query",
+        published,
+        ("query", "select * from shop.orders order by id", "-o", "rows.csv", "--overwrite"),
+    ),
     Flow("prune", published, ("prune", "shop", "--yes")),
     Flow("repair", damaged, ("repair", "shop")),
     Flow("ingest", logs, ("export", "web"), lines=True),

@@ -100,4 +100,6 @@ def _digest(path: Path) -> str:
 
 def _tables(path: Path) -> str:
     with closing(duckdb.connect(str(path), read_only=True)) as connection:
-        return str(connection.execute("select table_name from duckdb_tables() order by 1").fetchall())
+        return str(
+            connection.execute("select table_name from duckdb_tables() order by 1").fetchall()
+        )

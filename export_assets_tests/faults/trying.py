@@ -28,10 +28,10 @@ FAULTS = tuple(
 )
 NO_SPACE, PERMISSION, MISSING, USAGE, CORRUPT, INTEGRITY, LIMIT = 21, 20, 10, 2, 12, 24, 70
 CODES = {
-    **dict.fromkeys(("ENOSPC", "EDQUOT", "EFBIG"), {NO_SPACE}),
-    **dict.fromkeys(("EACCES", "EPERM", "EROFS"), {PERMISSION, MISSING}),
+    **{key: {NO_SPACE} for key in ("ENOSPC", "EDQUOT", "EFBIG")},
+    **{key: {PERMISSION, MISSING} for key in ("EACCES", "EPERM", "EROFS")},
     "EIO": {INTEGRITY, CORRUPT},
-    **dict.fromkeys(("EMFILE", "ENFILE"), {LIMIT}),
+    **{key: {LIMIT} for key in ("EMFILE", "ENFILE")},
     "SHORT": set[int](),
 }
 """Exit codes of an error on the destination's side, and on the source's."""
@@ -83,13 +83,14 @@ class Trying:
 
     def choices(self, chance: random.Random, most: int) -> list[tuple[Fault, int]]:
         """Return *most* errors, each kind as often as the others; all where there are no more."""
-        all_of = {
-            fault: range(1, 1 + sum(map(fault.can_hit, self.steps))) for fault in FAULTS
-        }
+        all_of = {fault: range(1, 1 + sum(map(fault.can_hit, self.steps))) for fault in FAULTS}
         if most >= sum(map(len, all_of.values())):
             return [(fault, k) for fault, every in all_of.items() for k in every]
         kinds = [fault for fault, every in all_of.items() if every]
-        return [(kinds[n % len(kinds)], chance.choice(all_of[kinds[n % len(kinds)]])) for n in range(most)]
+        return [
+            (kinds[n % len(kinds)], chance.choice(all_of[kinds[n % len(kinds)]]))
+            for n in range(most)
+        ]
 
     def wrong(self, fault: Fault, k: int) -> list[str] | None:
         """Run with one error; return what is wrong afterwards, None where nothing failed."""
@@ -134,7 +135,9 @@ class Trying:
         if done.code in (0, 3) and not _same(now, self._new) and not _tells_what_stayed(done):
             found.append(f"not complete: {sorted(_differing(now, self._new))[:3]}")
         for name, digests in now.items():
-            known = self._old.get(name, set()) | self._new.get(name, set()) | self._end.get(name, set())
+            known = (
+                self._old.get(name, set()) | self._new.get(name, set()) | self._end.get(name, set())
+            )
             if not digests <= known:
                 found.append(f"half-written: {name}")
         if not injecting.may_leave:
@@ -210,7 +213,9 @@ def _of_the_answer(done: Ended, fault: Fault, step: Step) -> list[str]:
     codes = set(_codes_of_failures(done.document)) if done.code == 4 else {done.code}
     if done.code not in (0, 3) and not (codes and codes <= wanted):
         found.append(f"exit code {done.code} of {sorted(codes)}, not {sorted(wanted)}")
-    if done.code not in (0, 3, 4) and not any(line.startswith("error: ") for line in done.err.splitlines()):
+    if done.code not in (0, 3, 4) and not any(
+        line.startswith("error: ") for line in done.err.splitlines()
+    ):
         found.append("nothing is said")
     return found
 
