@@ -151,7 +151,7 @@ class Flow:
     prepare: Callable[[], None]
     command: tuple[str, ...]
     lines: bool = False
-    each_time: int = 5
+    each_time: int = 3
     """How many errors are tried in continuous integration."""
 
 

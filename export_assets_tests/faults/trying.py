@@ -87,10 +87,9 @@ class Trying:
         if most >= sum(map(len, all_of.values())):
             return [(fault, k) for fault, every in all_of.items() for k in every]
         kinds = [fault for fault, every in all_of.items() if every]
-        return [
-            (kinds[n % len(kinds)], chance.choice(all_of[kinds[n % len(kinds)]]))
-            for n in range(most)
-        ]
+        chance.shuffle(kinds)
+        chosen = [kinds[number % len(kinds)] for number in range(most)]
+        return [(fault, chance.choice(all_of[fault])) for fault in chosen]
 
     def wrong(self, fault: Fault, k: int) -> list[str] | None:
         """Run with one error; return what is wrong afterwards, None where nothing failed."""
