@@ -23,7 +23,9 @@ from export_assets.store.filesystem import REAL, Filesystem
 from export_assets.store.space import check_space
 from export_assets.translate import translating
 
-_NOT_OF_THE_FILE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
+_NOT_OF_THE_FILE = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EACCES, errno.EPERM}
+)
 """Errors that say nothing about what is there."""
 
 Action = Literal["create", "present", "conflict", "replace"]

@@ -37,7 +37,7 @@ SMALL = "create table big (id integer primary key, note text); insert into big v
 def mounted(place: Path, *options: str) -> Iterator[None]:
     """Mount a file system in memory at *place*."""
     place.mkdir(exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", ",".join(("size=8m", *options)), "tmpfs", place]
+    command = ["mount", "-t", "tmpfs", "-o", ",".join(("size=8m", *options)), "tmpfs", str(place)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         pytest.skip(f"this user may not mount: {done.stderr.strip()}")
