@@ -20,6 +20,7 @@
     ├── UnsafeArchive            exit 50  an archive that must not be unpacked
     ├── RemoteTransient          exit 60  a remote store failed; retry later
     ├── RemotePermanent          exit 61  a remote store refused
+    ├── LimitReached             exit 70  out of open files or of memory; a retry may help
     └── InternalError            exit 70  a bug of ours
 
 Exit 3 (done with warnings) and 4 (partial) are verdicts over a whole command, not exceptions:
@@ -147,6 +148,13 @@ class RemotePermanent(ExportError):
     """A remote store refused for good."""
 
     exit_code = 61
+
+
+class LimitReached(ExportError):
+    """The process, or the machine, may not open more files, or has no memory left."""
+
+    exit_code = 70
+    retriable = True
 
 
 class InternalError(ExportError):

@@ -22,6 +22,7 @@ from export_assets.errors import (
     ExportError,
     IntegrityError,
     InternalError,
+    LimitReached,
     NoSpace,
     RemoteTransient,
     SourceBusy,
@@ -40,7 +41,7 @@ _GONE: _Pair = (SourceMissing, DestConflict)
 _BUSY: _Pair = (SourceBusy, DestLocked)
 _DAMAGED: _Pair = (SourceCorrupt, IntegrityError)
 _NETWORK: _Pair = (RemoteTransient, RemoteTransient)
-_LIMIT: _Pair = (InternalError, InternalError)
+_LIMIT: _Pair = (LimitReached, LimitReached)
 
 _ERRNOS: dict[int, tuple[_Pair, str]] = {
     errno.ENOSPC: (_FULL, "no space left on the disk"),

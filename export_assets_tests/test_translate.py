@@ -18,6 +18,7 @@ from export_assets.errors import (
     ExportError,
     IntegrityError,
     InternalError,
+    LimitReached,
     NoSpace,
     RemoteTransient,
     SourceBusy,
@@ -44,8 +45,8 @@ ERRNOS: list[tuple[int, type[ExportError], type[ExportError]]] = [
     (errno.EEXIST, SourceMissing, DestConflict),
     (errno.EIO, SourceCorrupt, IntegrityError),
     (errno.EAGAIN, SourceBusy, DestLocked),
-    (errno.EMFILE, InternalError, InternalError),
-    (errno.ENOMEM, InternalError, InternalError),
+    (errno.EMFILE, LimitReached, LimitReached),
+    (errno.ENOMEM, LimitReached, LimitReached),
     (errno.ECONNREFUSED, RemoteTransient, RemoteTransient),
     (errno.ETIMEDOUT, RemoteTransient, RemoteTransient),
 ]
@@ -187,10 +188,10 @@ RECORDED: list[tuple[BaseException, Side, type[ExportError]]] = [
     (
         foreign("_duckdb", "OutOfMemoryException", "Out of Memory Error: failed to allocate"),
         "source",
-        InternalError,
+        LimitReached,
     ),
     (foreign("pyo3_runtime", "PanicException", "boom", BaseException), "source", InternalError),
-    (MemoryError(), "destination", InternalError),
+    (MemoryError(), "destination", LimitReached),
 ]
 
 

@@ -4,6 +4,7 @@ plan = plan_restore(archive, target)       # the dry run
 report = restore(archive, target, run_id="r1")
 """
 
+import errno
 import os
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -21,6 +22,11 @@ from export_assets.store.durable import directory, make_directory
 from export_assets.store.filesystem import REAL, Filesystem
 from export_assets.store.space import check_space
 from export_assets.translate import translating
+
+_NOT_OF_THE_FILE = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EACCES, errno.EPERM}
+)
+"""Errors that say nothing about what is there."""
 
 Action = Literal["create", "present", "conflict", "replace"]
 """Make it; it is there with this content; another content is there; that is set aside."""
@@ -165,7 +171,9 @@ def _step(target: Path, member: ArchivedMember, *, overwrite: bool) -> RestoreSt
         fd = open_below(target, path)
     except FileNotFoundError:
         return RestoreStep(path=path, bytes=member.bytes, action="create")
-    except OSError:
+    except OSError as error:
+        if error.errno in _NOT_OF_THE_FILE:
+            raise
         # A directory, a link, a link on the way: nothing that may be set aside.
         return RestoreStep(path=path, bytes=member.bytes, action="conflict")
     try:

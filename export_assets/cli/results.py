@@ -93,7 +93,8 @@ def print_reports(output: Output, reports: Sequence[ExportReport]) -> None:
             if record.status == "skipped" and record.error:
                 output.note(f"warning: {record.error}")
         for record in unique_failures(report):
-            hint = BUG if record.exit_code == InternalError.exit_code else ""
+            is_bug = record.exit_code == InternalError.exit_code and not record.retriable
+            hint = BUG if is_bug else ""
             output.problem(f"{record.error}{hint}")
         for name, error in report.unread.items():
             output.problem(f"{report.source}: not read: {name}: {error}")

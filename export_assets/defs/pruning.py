@@ -22,7 +22,7 @@ from export_assets.defs.wording import counted
 from export_assets.engine.catalog.keeping import keep_current
 from export_assets.engine.pruning import has_rules, plan_for, unattended_deletion
 from export_assets.engine.workspace import ConfiguredSource
-from export_assets.store.catalogue import Published, list_published
+from export_assets.store.catalogue import Damaged, Published, list_published
 from export_assets.store.retention import PruneReport, Slice, prune
 
 WEEKLY = "50 4 * * 0"
@@ -87,8 +87,10 @@ def _prune(context: dg.OpExecutionContext, sources: RunSources, name: str) -> No
     workspace, log = sources.workspace, context.log
     config, settings = workspace.source(name).config, workspace.project.settings
     with failing(name, side="destination"):
-        listed = list_published(settings.exports_dir, source=name)
-        found = [one for one in listed if isinstance(one, Published)]
+        listed = list(list_published(settings.exports_dir, source=name))
+    found = [one for one in listed if isinstance(one, Published)]
+    for damaged in (one for one in listed if isinstance(one, Damaged)):
+        log.warning("kept, for it cannot be read: %s", damaged.message)
     plan = plan_for(config, found, datetime.now(UTC))
     for one in plan.remove:
         log.info("no rule keeps %s (%s bytes)", one, one.bytes)

@@ -144,6 +144,9 @@ class Exporter:
         self._notes.extend(review_records(config, records))
         if request is not None:
             self._note_new(tables, [record.table for record in records])
+        # What an earlier run could not remove is nobody's, though there is nothing else to do.
+        with suppress(ExportError):
+            self.workspace.store.sweep(self.source.name)
         return records + sets, warnings
 
     def _note_new(self, present: Sequence[str], exported: Sequence[str]) -> None:

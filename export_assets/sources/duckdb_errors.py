@@ -6,7 +6,7 @@ import duckdb
 
 from export_assets.errors import (
     ExportError,
-    InternalError,
+    LimitReached,
     NoSpace,
     SourceBusy,
     SourceCorrupt,
@@ -51,5 +51,5 @@ def translate(error: duckdb.Error, name: str) -> ExportError:
         # Damage inside a block surfaces as a failed assertion of the engine.
         return SourceCorrupt(f"{name}: the database is damaged: {first}")
     if isinstance(error, duckdb.OutOfMemoryException):
-        return InternalError(f"{name}: {first}")
+        return LimitReached(f"{name}: {first}")
     return SourceError(f"{name}: {first}")

@@ -34,7 +34,14 @@ def private_directory(parent: Path | None = None) -> Iterator[Path]:
 def _make(base: Path) -> tuple[Path, int]:
     while True:
         directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
-        descriptor = os.open(directory / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            descriptor = os.open(directory / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+        except FileNotFoundError:
+            continue  # a sweeping process was quicker
+        except BaseException:
+            with suppress(OSError):
+                directory.rmdir()
+            raise
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if (directory / _LOCK).exists():
             return directory, descriptor

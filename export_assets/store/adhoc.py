@@ -276,7 +276,6 @@ class DirectoryTarget:
                 add=add,
                 forget=forget,
                 dir_fd=self._dir_fd,
-                run=run_name(self._run_id),
                 filesystem=self._filesystem,
                 mode=self._modes.file,
             )

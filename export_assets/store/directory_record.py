@@ -81,7 +81,6 @@ def update_record(
     add: tuple[FileEntry, ...] = (),
     forget: frozenset[str] = frozenset(),
     dir_fd: int,
-    run: str,
     filesystem: Filesystem,
     mode: int = 0o640,
 ) -> DirectoryRecord:
@@ -92,7 +91,6 @@ def update_record(
         add: Entries to add, or to put in the place of those of the same path.
         forget: Paths whose entries go.
         dir_fd: *directory*, open.
-        run: Names the temporary file.
         filesystem: The system calls.
         mode: Permissions of the record.
     """
@@ -102,11 +100,12 @@ def update_record(
         entries |= {entry.path: entry for entry in add}
         there = [entries[path] for path in sorted(entries) if _is_file(dir_fd, path)]
         updated = DirectoryRecord(files=tuple(there))
-        if updated.files == record.files:
-            return record
-        temporary = f".{MANIFEST_NAME}.{run}.tmp"
+        # One name for all runs, so that what a dead one left there goes.
+        temporary = f".{MANIFEST_NAME}.tmp"
         with suppress(FileNotFoundError):
             filesystem.unlink(temporary, dir_fd=dir_fd)
+        if updated.files == record.files:
+            return record
         try:
             data = encode_document(updated)
             create(temporary, data, dir_fd=dir_fd, mode=mode, filesystem=filesystem)

@@ -10,15 +10,20 @@ import pytest
 
 from export_assets.errors import ExportError, NoSpace
 from export_assets_tests.archives.offload_world import OLD_FILES, Hooked, World
+from export_assets_tests.proof.plugin import Proven
 from export_assets_tests.store.publishing import OPERATIONS, Failing
 
 MEANINGS = {errno.ENOSPC: 21, errno.EDQUOT: 21, errno.EFBIG: 21, errno.EIO: 24, errno.EACCES: 20}
 
 
+@pytest.mark.suite("injected-errors")
+@pytest.mark.promise("whole-or-absent")
+@pytest.mark.promise("nothing-deleted-unproven")
 @pytest.mark.parametrize("grace", [True, False], ids=["trash", "at once"])
 def test_an_error_at_any_operation_loses_nothing_and_the_next_run_finishes(
     quick: Path,
     grace: bool,  # noqa: FBT001  # a parameter of the test
+    proven: Proven,
 ) -> None:
     passed: list[str] = []
     world = World(quick / "measure").make()
@@ -43,8 +48,11 @@ def test_an_error_at_any_operation_loses_nothing_and_the_next_run_finishes(
             assert world.left_behind() == ["today.jsonl"]
             assert world.archived_twice() == []
             shutil.rmtree(world.root)
+    proven(len(operations) * len(MEANINGS), "injected errors", "0 lost")
 
 
+@pytest.mark.suite("full-disk")
+@pytest.mark.promise("nothing-deleted-unproven")
 def test_a_limit_of_the_file_size_is_told_as_a_full_disk(tmp_path: Path) -> None:
     world = World(tmp_path).make(lines=4_000)
     script = """

@@ -23,6 +23,7 @@ from export_assets.errors import (
     UsageError,
 )
 from export_assets_tests.archives.offload_world import CUTOFF, NOW, OLD, OLD_FILES, World, flip
+from export_assets_tests.proof.plugin import Proven
 from export_assets_tests.store.publishing import Failing, Recording
 
 
@@ -199,8 +200,10 @@ def test_two_restores_into_one_directory_take_turns(archive: Path, tmp_path: Pat
     os.close(fd)
 
 
+@pytest.mark.suite("injected-errors")
+@pytest.mark.promise("whole-or-absent")
 def test_a_full_disk_at_any_operation_leaves_whole_files_and_no_staging(
-    archive: Path, tmp_path: Path
+    archive: Path, tmp_path: Path, proven: Proven
 ) -> None:
     recording = Recording()
     restore(archive, tmp_path / "measure", run_id="r", filesystem=recording)
@@ -217,3 +220,4 @@ def test_a_full_disk_at_any_operation_leaves_whole_files_and_no_staging(
         restore(archive, target, run_id="r")
         assert contents(target) == wanted
         assert not list(target.glob(".export_assets_restore*"))
+    proven(len(operations), "injected errors", "whole files, no staging")

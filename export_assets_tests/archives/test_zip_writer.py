@@ -194,7 +194,9 @@ def test_an_archive_never_replaces_a_file(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_failure_of_any_operation_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.mark.suite("injected-errors")
+@pytest.mark.promise("whole-or-absent")
+def test_a_failure_of_any_operation_leaves_nothing_behind(tmp_path: Path, proven: Proven) -> None:
     recording = Recording()
     contents = [Content(path="x", data=os.urandom(3_000_000))]
     write(tmp_path, contents, name="measure.zip", filesystem=recording)
@@ -209,3 +211,4 @@ def test_a_failure_of_any_operation_leaves_nothing_behind(tmp_path: Path) -> Non
 
     # Only where syncing the directory failed, after it got its name, is there a whole archive.
     assert [path.name for path in tmp_path.iterdir()] == [f"{len(operations)}.zip"]
+    proven(len(operations), "injected errors", "nothing left")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from export_assets_tests.engine.engine_world import ALL_FORMATS, contents, leftovers, shop
+from export_assets_tests.proof.plugin import Proven
 
 LIMITED = """
 import resource, sys
@@ -33,10 +34,12 @@ BIG = (
 )
 
 
+@pytest.mark.suite("full-disk")
+@pytest.mark.promise("whole-or-absent")
 @pytest.mark.parametrize("place", ["store", "directory"])
 @pytest.mark.parametrize("fmt", ALL_FORMATS)
 def test_a_disk_that_fills_up_leaves_the_old_generation(
-    fmt: str, place: str, tmp_path: Path
+    fmt: str, place: str, tmp_path: Path, proven: Proven
 ) -> None:
     world = shop(tmp_path, "source: shop\nurl: shop.db\n", "create table big (id integer);")
     world.export(formats=(fmt,))
@@ -57,6 +60,7 @@ def test_a_disk_that_fills_up_leaves_the_old_generation(
     assert contents(world.exports) == before
     assert not leftovers(tmp_path)
     assert not list(tmp_path.glob("out/*.*"))
+    proven(1, "writers at the limit of a file", f"exit {done.stdout[:2]}, the old is there")
 
 
 def test_a_store_that_cannot_be_written_is_not_permitted(tmp_path: Path) -> None:
@@ -104,7 +108,10 @@ def peak(home: Path, rows: int) -> int:
     return int(done.stdout)
 
 
-def test_ten_times_the_rows_need_no_more_memory(tmp_path: Path) -> None:
+@pytest.mark.suite("limits")
+@pytest.mark.promise("flat-memory")
+def test_ten_times_the_rows_need_no_more_memory(tmp_path: Path, proven: Proven) -> None:
     small, large = peak(tmp_path / "small", 200_000), peak(tmp_path / "large", 2_000_000)
 
     assert large < 1.5 * small
+    proven(2_000_000, "rows", f"{large / small:.2f} times the memory of a tenth of them")

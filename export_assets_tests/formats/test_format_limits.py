@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from export_assets_tests.formats.tables_of_every_type import LAYOUTS
+from export_assets_tests.proof.plugin import Proven
 
 WRITE_AND_READ = """
 import sys
@@ -109,11 +110,13 @@ def run(code: str, *arguments: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.suite("limits")
+@pytest.mark.promise("flat-memory")
 @pytest.mark.parametrize("name", ["tsv", "xlsx", "sqlite", "duckdb"])
 def test_ten_times_the_rows_are_written_read_joined_and_proven_in_the_same_memory(
-    name: str, tmp_path: Path
+    name: str, tmp_path: Path, proven: Proven
 ) -> None:
-    peaks = []
+    peaks = list[int]()
     for rows in (20_000, 200_000):
         home = tmp_path / str(rows)
         home.mkdir()
@@ -121,19 +124,28 @@ def test_ten_times_the_rows_are_written_read_joined_and_proven_in_the_same_memor
 
     # 200,000 rows are 24 MB, and of DuckDB their key is in memory beside them.
     assert peaks[1] < peaks[0] * 1.3, peaks
+    proven(200_000, "rows", f"{peaks[1] / peaks[0]:.2f} times the memory of a tenth of them")
 
 
+@pytest.mark.suite("limits")
+@pytest.mark.promise("flat-memory")
 @pytest.mark.parametrize("name", ["parquet", "csv", "ndjson", "json"])
-def test_ten_times_the_rows_need_the_same_memory(name: str, tmp_path: Path) -> None:
+def test_ten_times_the_rows_need_the_same_memory(name: str, tmp_path: Path, proven: Proven) -> None:
     small = int(run(WRITE_AND_READ, name, str(tmp_path / "small"), "6"))
     large = int(run(WRITE_AND_READ, name, str(tmp_path / "large"), "60"))
 
     # Three million rows are 130 MB in memory and more as text; held, they would show.
     assert large - small < 60 * 1024
+    proven(3_000_000, "rows", f"{large / small:.2f} times the memory of a tenth of them")
 
 
-@pytest.mark.parametrize("limit", [0, 1000])
-def test_a_full_disk_is_an_os_error_in_every_layout(limit: int, tmp_path: Path) -> None:
+@pytest.mark.suite("full-disk")
+@pytest.mark.promise("complete-or-loud")
+@pytest.mark.parametrize("limit", [0, 1000, 100_000])
+def test_a_full_disk_is_an_os_error_in_every_layout(
+    limit: int, tmp_path: Path, proven: Proven
+) -> None:
     said = run(FULL_DISK, str(tmp_path), str(limit)).splitlines()
 
     assert said == [f"{name}: {errno.EFBIG}" for name in LAYOUTS]
+    proven(len(said), "layouts at the limit of a file", "all told")

@@ -247,7 +247,7 @@ def test_the_record_is_rewritten_by_one_at_a_time(tmp_path: Path) -> None:
 
     def rewrite() -> None:
         with directory(tmp_path) as dir_fd:
-            update_record(tmp_path, dir_fd=dir_fd, run="other", filesystem=REAL)
+            update_record(tmp_path, dir_fd=dir_fd, filesystem=REAL)
 
     other = threading.Thread(target=rewrite)
     with directory(tmp_path) as dir_fd, locked(dir_fd):

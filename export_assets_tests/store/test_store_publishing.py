@@ -16,7 +16,7 @@ from export_assets.errors import (
     DestPermission,
     ExportError,
     IntegrityError,
-    InternalError,
+    LimitReached,
     NoSpace,
     UsageError,
 )
@@ -26,6 +26,7 @@ from export_assets.store.manifest import Manifest
 from export_assets.store.reader import open_partition
 from export_assets.store.staging import Staging
 from export_assets.store.verify import verify_partition
+from export_assets_tests.proof.plugin import Proven
 from export_assets_tests.store.publishing import (
     KEY,
     Failing,
@@ -46,7 +47,7 @@ ERRNOS = {
     errno.EIO: IntegrityError,
     errno.EACCES: DestPermission,
     errno.EROFS: DestPermission,
-    errno.EMFILE: InternalError,
+    errno.EMFILE: LimitReached,
 }
 
 
@@ -317,11 +318,13 @@ def error_of_publishing(root: Path, failing: Failing) -> ExportError | None:
 WAYS = [(code, True) for code in ERRNOS] + [(errno.ENOSPC, False), (errno.EIO, False)]
 
 
+@pytest.mark.suite("injected-errors")
+@pytest.mark.promise("whole-or-absent")
 @pytest.mark.parametrize(("code", "exchanges"), WAYS)
 def test_an_error_at_any_operation_has_its_class_and_leaves_old_or_new(
-    tmp_path: Path, code: int, *, exchanges: bool
+    tmp_path: Path, proven: Proven, code: int, *, exchanges: bool
 ) -> None:
-    fired = set()
+    fired, tried = set(), 0
 
     for k in range(1, 200):
         root = tmp_path / str(k)
@@ -336,6 +339,7 @@ def test_an_error_at_any_operation_has_its_class_and_leaves_old_or_new(
             assert type(error) is ERRNOS[code], failing.failed
             assert str(error).startswith("shop/orders/csv/all: ")
         fired.add(failing.failed)
+        tried += 1
         published = LocalStore(root).manifest(KEY, "all")
         if published is None:
             # Only two renames of which the second, and undoing the first, both fail.
@@ -349,6 +353,7 @@ def test_an_error_at_any_operation_has_its_class_and_leaves_old_or_new(
         assert verify_partition(root.joinpath(*KEY.parts, "all")) == []
 
     assert {"open", "write", "fsync", "mkdir", "chmod", "exchange", "remove_tree"} <= fired
+    proven(tried, "injected errors", "old or new, the next run converges")
 
 
 def test_another_run_in_the_same_partition_is_named(tmp_path: Path) -> None:

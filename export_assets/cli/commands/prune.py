@@ -43,8 +43,9 @@ def prune_source(output: Output, options: PruneOptions) -> int:
     from export_assets.cli.project import run_identity
     from export_assets.engine.catalog.keeping import keep_current
     from export_assets.engine.pruning import plan_for
+    from export_assets.engine.report import EXIT_PARTIAL, EXIT_WARNINGS
     from export_assets.errors import UsageError
-    from export_assets.store.catalogue import Published, list_published
+    from export_assets.store.catalogue import Damaged, Published, list_published
     from export_assets.store.local import LocalStore
     from export_assets.store.retention import prune
     from export_assets.systems.settled import load_settled
@@ -52,9 +53,9 @@ def prune_source(output: Output, options: PruneOptions) -> int:
     project = load_settled(options.home, environ=os.environ)
     config = project.source(options.source).config
     root = project.settings.exports_dir
-    found = [
-        one for one in list_published(root, source=config.source) if isinstance(one, Published)
-    ]
+    listed = list(list_published(root, source=config.source))
+    found = [one for one in listed if isinstance(one, Published)]
+    unread = [one for one in listed if isinstance(one, Damaged)]
     unknown = set(options.tables or ()) - {one.table for one in found}
     if unknown:
         msg = f"{config.source}: nothing is published of table {sorted(unknown)[0]!r}"
@@ -64,14 +65,21 @@ def prune_source(output: Output, options: PruneOptions) -> int:
     plan = plan_for(config, found, datetime.now(UTC))
     _print_plan(output, plan)
     failed, removed = list[dict[str, Any]](), list[str]()
-    code = 0
+    code = EXIT_WARNINGS if unread else 0
+    for damaged in unread:
+        output.note(f"warning: kept, for it cannot be read: {damaged.message}")
     if options.yes:
-        report = prune(plan, LocalStore(root), run_id=run_identity(datetime.now(UTC)))
+        store = LocalStore(root)
+        store.sweep(config.source)
+        report = prune(plan, store, run_id=run_identity(datetime.now(UTC)))
         removed = [str(one) for one in report.removed]
         for one, error in report.failed:
-            output.problem(f"{one}: {error}")
-            failed.append({"partition": str(one), "error": str(error)})
-            code = 4 if removed or code not in {0, error.exit_code} else error.exit_code
+            output.problem(str(error))
+            told = {"error": str(error), "exit_code": error.exit_code}
+            failed.append({"partition": str(one), **told})
+        codes = {error.exit_code for _, error in report.failed}
+        if codes:
+            code = codes.pop() if len(codes) == 1 and not removed else EXIT_PARTIAL
         for warning in keep_current(project.settings) if removed else ():
             output.note(f"warning: {warning}")
         output.line(f"deleted {len(removed)} of {len(plan.remove)}")
@@ -86,6 +94,7 @@ def prune_source(output: Output, options: PruneOptions) -> int:
             "remove": [{"partition": str(one), "bytes": one.bytes} for one in plan.remove],
             "bytes": plan.bytes_freed,
             "removed": removed,
+            "unread": [{"path": str(one.path), "error": one.message} for one in unread],
             "failed": failed,
         }
     )
