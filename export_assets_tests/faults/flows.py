@@ -46,7 +46,7 @@ def run(*arguments: str) -> Ended:
         sys.stdout, sys.stderr = before
     for one in said:
         one.flush()
-    out, err = (one.buffer.getvalue().decode() for one in said)  # type: ignore[attr-defined]
+    out, err = (one.buffer.getvalue().decode() for one in said)
     return Ended(code=code, out=out, err=err)
 
 

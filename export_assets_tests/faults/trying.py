@@ -152,8 +152,8 @@ class Trying:
 
     def _next(self, injecting: Injecting) -> list[str]:
         """Run without an error; return what is not as it would be without the one before."""
-        for left in (*self._temporary.iterdir(), *self.home.glob("exports/.held/*")):
-            os.utime(left, (0, 0))  # what looks as if just made is not swept
+        for made in (*self._temporary.iterdir(), *self.home.glob("exports/.held/*")):
+            os.utime(made, (0, 0))  # what looks as if just made is not swept
         done = self._run()
         found = [] if done.code == 0 else [f"the next run: exit {done.code}: {done.err.strip()}"]
         now, there = seen(self.home), names(self.home)
