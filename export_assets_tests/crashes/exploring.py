@@ -142,7 +142,7 @@ def explore(case: Case, directory: Path, *, seeds: range, nested: int = 0) -> Ex
     trying = _Trying(case, directory, nested)
     recorded = trying.record(seeds)
     trying.explored.steps = recorded.steps
-    for state in recorded.states:
+    for state in reversed(recorded.states):  # most of what is lost is lost in the end
         trying.state(state)
         if len(trying.explored.faults) >= WORST:
             break
@@ -184,7 +184,7 @@ class _Trying:
         with _on_disk(state.tree, self._directory) as root:
             try:
                 found += self._case.at_once(root, finished=state.finished)
-                again = self._recover(root, state.memory, deep=deep)
+                again = self._recover(root, state, deep=deep)
                 found += self._case.in_the_end(root)
                 found += self._second(root)
             except Exception as error:  # noqa: BLE001  # whatever it is, nothing may end so
@@ -194,13 +194,13 @@ class _Trying:
             name = f"{state.name}; recovery: {crashed.name}"
             self.state(_State(name, crashed.tree, state.finished), deep=False)
 
-    def _recover(self, root: Path, memory: Memory | None, *, deep: bool) -> list[_State]:
+    def _recover(self, root: Path, state: _State, *, deep: bool) -> list[_State]:
         """Let the next run go on; return crashes on its way."""
         if not deep or not self._nested:
             self._case.recover(root)
             return []
-        chance = random.Random(self.explored.states)
-        sampler = _Sampler(root, memory, self._nested, chance)
+        chance = random.Random(state.name)
+        sampler = _Sampler(root, state.memory, self._nested, chance)
         with watching(root, sampler):
             self._case.recover(root)
         return sampler.states

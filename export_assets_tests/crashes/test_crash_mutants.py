@@ -152,7 +152,7 @@ def test_a_faulty_algorithm_is_found(
     mutant(monkeypatch)
 
     deep = mutant is what_was_renamed_is_swept_unsynced  # seen by crashes of a recovery alone
-    explored = explore(case, quick, seeds=range(0 if deep else 4), nested=16 if deep else 1)
+    explored = explore(case, quick, seeds=range(0 if deep else 4), nested=24 if deep else 1)
 
     assert explored.faults, f"{mutant.__name__} survives {explored.states} crashes"
     proven(1, "mutants", "found")
