@@ -25,6 +25,7 @@ from export_assets.defs.log_work import (
     Work,
     attempts_of,
     export_works,
+    exported_since,
     failed_lately,
     is_under_way,
     pending_of,
@@ -204,7 +205,8 @@ class LogWatch:
         if is_under_way(instance, name, now=now):
             return _Decision(seen=seen, says=f"{name}: changed, and the runs before are not done")
         works = [] if is_read else [self._reading(fingerprint)]
-        works += self._exports(instance, due, now=now) if due is not None else []
+        if due is not None:
+            works += self._exports(instance, due, is_read=is_read, now=now)
         if works:
             return _Decision(seen=seen, says=f"{name}: changed", works=works, news=True)
         return _Decision(seen=now_seen, says=f"{name}: exported", news=True, is_done=True)
@@ -212,12 +214,20 @@ class LogWatch:
     def _reading(self, fingerprint: str) -> Work:
         return Work(assets=self.read_assets, stamp=fingerprint)
 
-    def _exports(self, instance: dg.DagsterInstance, due: Due, *, now: datetime) -> list[Work]:
-        pending = pending_of(self.tables, due)
+    def _exports(
+        self, instance: dg.DagsterInstance, due: Due, *, is_read: bool, now: datetime
+    ) -> list[Work]:
+        name, tables = self.source.name, self.tables
+        pending = pending_of(tables, due)
+        if pending and not is_read:
+            # What was exported since may be made of lines that nobody has read for the sensor yet.
+            newer = exported_since(instance, name, tables, due)
+            pending = pending_of(tables, due, newer=newer) if newer else pending
         if not pending:
             return []
-        failed = failed_lately(instance, self.source.name, self.tables, now=now)
-        return list(export_works(pending, self.tables, failed, now=now))
+        failed = failed_lately(instance, name, tables, now=now)
+        works = export_works(pending, tables, failed, now=now)
+        return [replace(work, due=due.id) for work in works]
 
     def _requests(
         self, instance: dg.DagsterInstance, works: Sequence[Work], *, now: datetime
