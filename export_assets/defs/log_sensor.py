@@ -61,6 +61,8 @@ class Seen:
     """By match, the stamp of the logs that are archived."""
     glimpse: Glimpse = field(default_factory=Glimpse)
     """How far a look came that is not over."""
+    since: str = ""
+    """Id of the look that had found what was due when that one began."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +146,7 @@ class LogWatch:
         """Return what is to be done now, or why nothing is."""
         if not self.source.config.enabled:
             return dg.SkipReason(f"{self.source.name}: enabled is false, as configured")
-        seen, logs = read_cursor(cursor), self.source.logs
+        seen, logs = self._resumed(read_cursor(cursor)), self.source.logs
         try:
             names = logs.names()
         except ExportError as error:
@@ -157,7 +159,17 @@ class LogWatch:
                 f"{found.after!a}, and goes on",
                 cursor=write_cursor(replace(seen, glimpse=found)),
             )
-        return self._looked(instance, names, found, replace(seen, glimpse=Glimpse()), now=now)
+        done = replace(seen, glimpse=Glimpse(), since="")
+        return self._looked(instance, names, found, done, now=now)
+
+    def _resumed(self, seen: Seen) -> Seen:
+        """Return *seen*, its look begun anew where something was read since it began.
+
+        What it had looked at may be read by now; the run that would be asked for finds nothing.
+        """
+        due = read_due(self.store, self.source.name)
+        since = due.id if due is not None else ""
+        return seen if seen.since == since else replace(seen, glimpse=Glimpse(), since=since)
 
     def _looked(
         self,
@@ -287,10 +299,12 @@ def read_cursor(text: str | None) -> Seen:
     if not isinstance(cursor, dict):
         return Seen()
     match [cursor.get(name) for name in ("fingerprint", "due", "matches", "look")]:
-        case [str(fingerprint), str(due), dict(matches), [str(after), int(total)]]:
+        case [str(fingerprint), str(due), dict(matches), [str(after), int(total), str(since)]]:
             known = {name: one for name, one in matches.items() if isinstance(one, str)}
             glimpse = Glimpse(after=after, total=total)
-            return Seen(fingerprint=fingerprint, due=due, matches=known, glimpse=glimpse)
+            return Seen(
+                fingerprint=fingerprint, due=due, matches=known, glimpse=glimpse, since=since
+            )
     return Seen()
 
 
@@ -301,6 +315,6 @@ def write_cursor(seen: Seen) -> str:
             "fingerprint": seen.fingerprint,
             "due": seen.due,
             "matches": dict(seen.matches),
-            "look": [seen.glimpse.after, seen.glimpse.total],
+            "look": [seen.glimpse.after, seen.glimpse.total, seen.since],
         }
     )

@@ -16,7 +16,14 @@ from export_assets.defs.log_work import WORK, Attempts
 from export_assets.engine.logs.due import keep_due, read_due
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.run import Exporter
-from export_assets_tests.defs.range_project import RANGE, RangeProject, asked, string
+from export_assets_tests.defs.range_project import (
+    QUARANTINE,
+    RANGE,
+    SEGMENTS,
+    RangeProject,
+    asked,
+    string,
+)
 from export_assets_tests.defs.shop_project import failures
 from export_assets_tests.effort import effort
 from export_assets_tests.proof.plugin import Proven
@@ -514,6 +521,30 @@ def _cursors() -> list[str]:
         else:
             found.append(json.dumps(rng.choice(values)))
     return found
+
+
+def test_a_look_goes_on_only_while_nothing_was_read_since_it_began(
+    project: RangeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in (13, 14):
+        project.log(f"range_main_202509{day}.ndjson", string(f"2025-09-{day}T10:00:00"))
+    settled, _ = project.settle()
+    monkeypatch.setattr("export_assets.engine.logs.looking._STEP", 1)
+    monkeypatch.setattr("export_assets.defs.log_sensor.LONGEST_LOOK", 0.0)
+
+    within = project.tick(settled)
+    ended = project.tick(within.cursor)
+    project.log("range_main_20250913.ndjson", string("2025-09-13T11:00:00"))
+    project.run([SEGMENTS, QUARANTINE])
+    anew = project.tick(within.cursor)
+
+    assert "goes on" in says(within)
+    assert ended.cursor == settled
+    # The half that was over had looked at the log as it was before.
+    assert "goes on" in says(anew)
+    requests = project.tick(anew.cursor).run_requests
+    assert READ not in [asked(one) for one in requests]
+    assert [*BOTH, "2025-09-13"] in [asked(one) for one in requests]
 
 
 @pytest.mark.suite("sensor-soak")
