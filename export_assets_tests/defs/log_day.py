@@ -424,12 +424,11 @@ class Day:
         for one in self.under_way:
             one.fate = "well"
         for _ in range(60):
-            asked = self.tick(failing=False)
             while self.under_way:
                 self.work()
             # No wait is longer, and no run is waited for any longer.
             self.now += timedelta(hours=7)
-            if not asked:
+            if not self.tick(failing=False):
                 return
         msg = f"seed {self.seed}: still asked for"
         raise AssertionError(msg)
