@@ -25,6 +25,7 @@ from export_assets.defs.log_work import (
     Work,
     attempts_of,
     export_works,
+    exported_since,
     failed_lately,
     is_under_way,
     pending_of,
@@ -60,6 +61,8 @@ class Seen:
     """By match, the stamp of the logs that are archived."""
     glimpse: Glimpse = field(default_factory=Glimpse)
     """How far a look came that is not over."""
+    since: str = ""
+    """Id of the look that had found what was due when that one began."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +146,7 @@ class LogWatch:
         """Return what is to be done now, or why nothing is."""
         if not self.source.config.enabled:
             return dg.SkipReason(f"{self.source.name}: enabled is false, as configured")
-        seen, logs = read_cursor(cursor), self.source.logs
+        seen, logs = self._resumed(read_cursor(cursor)), self.source.logs
         try:
             names = logs.names()
         except ExportError as error:
@@ -156,7 +159,17 @@ class LogWatch:
                 f"{found.after!a}, and goes on",
                 cursor=write_cursor(replace(seen, glimpse=found)),
             )
-        return self._looked(instance, names, found, replace(seen, glimpse=Glimpse()), now=now)
+        done = replace(seen, glimpse=Glimpse(), since="")
+        return self._looked(instance, names, found, done, now=now)
+
+    def _resumed(self, seen: Seen) -> Seen:
+        """Return *seen*, its look begun anew where something was read since it began.
+
+        What it had looked at may be read by now; the run that would be asked for finds nothing.
+        """
+        due = read_due(self.store, self.source.name)
+        since = due.id if due is not None else ""
+        return seen if seen.since == since else replace(seen, glimpse=Glimpse(), since=since)
 
     def _looked(
         self,
@@ -204,7 +217,8 @@ class LogWatch:
         if is_under_way(instance, name, now=now):
             return _Decision(seen=seen, says=f"{name}: changed, and the runs before are not done")
         works = [] if is_read else [self._reading(fingerprint)]
-        works += self._exports(instance, due, now=now) if due is not None else []
+        if due is not None:
+            works += self._exports(instance, due, is_read=is_read, now=now)
         if works:
             return _Decision(seen=seen, says=f"{name}: changed", works=works, news=True)
         return _Decision(seen=now_seen, says=f"{name}: exported", news=True, is_done=True)
@@ -212,12 +226,20 @@ class LogWatch:
     def _reading(self, fingerprint: str) -> Work:
         return Work(assets=self.read_assets, stamp=fingerprint)
 
-    def _exports(self, instance: dg.DagsterInstance, due: Due, *, now: datetime) -> list[Work]:
-        pending = pending_of(self.tables, due)
+    def _exports(
+        self, instance: dg.DagsterInstance, due: Due, *, is_read: bool, now: datetime
+    ) -> list[Work]:
+        name, tables = self.source.name, self.tables
+        pending = pending_of(tables, due)
+        if pending and not is_read:
+            # What was exported since may be made of lines that nobody has read for the sensor yet.
+            newer = exported_since(instance, name, tables, due)
+            pending = pending_of(tables, due, newer=newer) if newer else pending
         if not pending:
             return []
-        failed = failed_lately(instance, self.source.name, self.tables, now=now)
-        return list(export_works(pending, self.tables, failed, now=now))
+        failed = failed_lately(instance, name, tables, now=now)
+        works = export_works(pending, tables, failed, now=now)
+        return [replace(work, due=due.id) for work in works]
 
     def _requests(
         self, instance: dg.DagsterInstance, works: Sequence[Work], *, now: datetime
@@ -277,10 +299,12 @@ def read_cursor(text: str | None) -> Seen:
     if not isinstance(cursor, dict):
         return Seen()
     match [cursor.get(name) for name in ("fingerprint", "due", "matches", "look")]:
-        case [str(fingerprint), str(due), dict(matches), [str(after), int(total)]]:
+        case [str(fingerprint), str(due), dict(matches), [str(after), int(total), str(since)]]:
             known = {name: one for name, one in matches.items() if isinstance(one, str)}
             glimpse = Glimpse(after=after, total=total)
-            return Seen(fingerprint=fingerprint, due=due, matches=known, glimpse=glimpse)
+            return Seen(
+                fingerprint=fingerprint, due=due, matches=known, glimpse=glimpse, since=since
+            )
     return Seen()
 
 
@@ -291,6 +315,6 @@ def write_cursor(seen: Seen) -> str:
             "fingerprint": seen.fingerprint,
             "due": seen.due,
             "matches": dict(seen.matches),
-            "look": [seen.glimpse.after, seen.glimpse.total],
+            "look": [seen.glimpse.after, seen.glimpse.total, seen.since],
         }
     )

@@ -30,6 +30,8 @@ ARCHIVES_OF = "export_assets/archives"
 """Tag of the runs that archive: the source."""
 WORK = "export_assets/work"
 """Tag of the runs asked for: what exactly they are to do."""
+DUE = "export_assets/due"
+"""Tag of the runs that export: the look that found due what they are asked for."""
 
 FIRST_WAIT = timedelta(seconds=60)
 LONGEST_WAIT = timedelta(hours=1)
@@ -57,6 +59,8 @@ class Work:
     """Of what it is to be made of."""
     tag: str = OF
     """What says which source the run is of."""
+    due: str = ""
+    """Id of the look that found it due; no part of what it is."""
 
     @property
     def id(self) -> str:
@@ -72,6 +76,8 @@ class Work:
         a tick was killed, is one run.
         """
         tags = {self.tag: source, WORK: self.id}
+        if self.due:
+            tags[DUE] = self.due
         if len(self.keys) > 1:
             tags["dagster/asset_partition_range_start"] = self.keys[0]
             tags["dagster/asset_partition_range_end"] = self.keys[-1]
@@ -130,15 +136,24 @@ def was_done(instance: dg.DagsterInstance, work: Work) -> bool:
     return instance.get_runs_count(filters) > 0
 
 
-def pending_of(tables: Sequence[TableExport], due: Due) -> dict[str, dict[str, str]]:
-    """Return what is due and not published, in the order of tables: by key the stamp."""
+def pending_of(
+    tables: Sequence[TableExport], due: Due, *, newer: Collection[tuple[str, str]] = ()
+) -> dict[str, dict[str, str]]:
+    """Return what is due and not published, in the order of tables: by key the stamp.
+
+    What is published of *newer*, by table and partition, is right whatever it is made of.
+    """
     found: dict[str, dict[str, str]] = {}
     for table in tables:
         wanted = due.tables.get(table.name, {})
         left = {}
         if wanted:
             standing = _Standing(table)
-            left = {key: stamp for key, stamp in wanted.items() if not standing.has(key, stamp)}
+            left = {
+                key: stamp
+                for key, stamp in wanted.items()
+                if not standing.has(key, stamp, newer=_is_among(newer, table.name, key))
+            }
         if left:
             found[table.name] = dict(sorted(left.items()))
     return found
@@ -154,14 +169,14 @@ class _Standing:
         self._seen = {fmt: self._memory.inputs(table.name, fmt) for fmt in table.formats}
         self._hashes = {fmt: table.code_version(fmt) for fmt in table.formats}
 
-    def has(self, key: str, stamp: str) -> bool:
-        """Whether *key* is published, made of what *stamp* stands for."""
+    def has(self, key: str, stamp: str, *, newer: bool = False) -> bool:
+        """Whether *key* is published, made of what *stamp* stands for or of what is newer."""
         table = self._table
         if key == EVERYTHING:
-            return self._memory.recall(table.name, table.formats, stamp) is not None
-        return all(self._has(fmt, key, stamp) for fmt in table.formats)
+            return newer or self._memory.recall(table.name, table.formats, stamp) is not None
+        return all(self._has(fmt, key, stamp, newer=newer) for fmt in table.formats)
 
-    def _has(self, fmt: FormatName, key: str, stamp: str) -> bool:
+    def _has(self, fmt: FormatName, key: str, stamp: str, *, newer: bool) -> bool:
         table = self._table
         try:
             manifest = table.manifest(fmt, key)
@@ -169,11 +184,32 @@ class _Standing:
             return False
         return (
             manifest is not None
-            and is_made_of(manifest, stamp, self._seen[fmt])
+            and (newer or is_made_of(manifest, stamp, self._seen[fmt]))
             and manifest.config_hash == self._hashes[fmt]
             and manifest.snapshot.origin == table.configured.origin
             and has_its_files(table.partition_path(fmt, key), manifest)
         )
+
+
+def _is_among(found: Collection[tuple[str, str]], table: str, key: str) -> bool:
+    return (table, key) in found or (table, ALL) in found
+
+
+def exported_since(
+    instance: dg.DagsterInstance, source: str, tables: Sequence[TableExport], due: Due
+) -> set[tuple[str, str]]:
+    """Return table and partition of what runs exported that were asked for because of *due*.
+
+    They read the logs later, and maybe more of them: what they published is not older.
+    """
+    filters = dg.RunsFilter(tags={OF: source, DUE: due.id}, statuses=[dg.DagsterRunStatus.SUCCESS])
+    found: set[tuple[str, str]] = set()
+    for record in instance.get_run_records(filters):
+        run = record.dagster_run
+        for table in tables:
+            if (run.asset_selection or frozenset()).issuperset(table.keys):
+                found |= {(table.name, key) for key in _keys_of(table, run.tags)}
+    return found
 
 
 def failed_lately(

@@ -25,7 +25,7 @@ import pytest
 from dagster._core.events import DagsterEvent, DagsterEventType, JobFailureData
 
 from export_assets.defs.log_sensor import LogWatch, Seen, log_watch, write_cursor
-from export_assets.defs.log_work import WORK
+from export_assets.defs.log_work import STUCK, WORK
 from export_assets.defs.shapes import known_tables
 from export_assets.defs.table import TableExport
 from export_assets.engine.ingest.segments import segments
@@ -189,7 +189,12 @@ class Launched:
     fate: str
     ticks: int
     """After how many it does what it is to do."""
+    at: datetime
+    why: str
+    """What explains that it was asked for."""
     is_done: bool = False
+    is_over: bool = False
+    went_well: bool = False
 
 
 class Day:
@@ -214,11 +219,13 @@ class Day:
         self.cursor: str | None = None
         self.cursors: list[str | None] = [None]
         self.under_way: list[Launched] = []
+        self.latest: dict[str, Launched] = {}
+        """By work, the last run of it."""
         self.asked: Counter[str] = Counter()
-        """By work, how often a run of it was launched."""
-        self.failed: Counter[str] = Counter()
+        """By what explains it, how many runs were launched."""
+        self.vain: Counter[str] = Counter()
+        """By the same, how many exports went well, and found that there was nothing to read."""
         self.reads: set[str] = set()
-        self.orphans = 0
         self.repeated = 0
         self.told: Counter[str] = Counter()
         self.worst = self.worst_cpu = 0.0
@@ -285,23 +292,40 @@ class Day:
             if self.instance.get_runs_count(dg.RunsFilter(tags={"dagster/run_key": key})):
                 self.repeated += 1  # as the daemon does
                 continue
-            self.asked[work] += 1
+            why = self._why(work)
+            self.asked[why] += 1
             if _is_reading(request):
                 self.reads.add(work)
             run = dg.DagsterRun(
                 job_name="any",
                 run_id=f"{self.rng.getrandbits(128):032x}",
-                status=dg.DagsterRunStatus.STARTED,
+                status=dg.DagsterRunStatus.STARTING,
                 tags={**request.tags, "dagster/run_key": key} | _partition_tag(request),
                 asset_selection=frozenset(request.asset_selection or ()),
             )
             self.instance.add_run(run)
+            # The database stamps a run that is added by its own clock, and not by ours.
+            self._tell(run.run_id, DagsterEventType.RUN_START)
             fate = self.rng.choices(
                 ("well", "raises", "fails once done", "killed"), (60, 15, 10, 15)
             )[0]
             ticks = self.rng.randrange(3)
-            launched = Launched(run.run_id, request, fate if failing else "well", ticks)
+            launched = Launched(
+                run.run_id, request, fate if failing else "well", ticks, at=self.now, why=why
+            )
+            self.latest[work] = launched
             self.under_way.append(launched)
+
+    def _why(self, work: str) -> str:
+        """Say what explains that a run of *work* is asked for."""
+        before = self.latest.get(work)
+        if before is None:
+            return "new work"
+        if self.instance.get_run_by_id(before.id) is None:
+            return "lost record"
+        if before.is_over:
+            return "nothing" if before.went_well else "failure"
+        return "given up" if abs(self.now - before.at) >= STUCK else "nothing"
 
     def work(self) -> None:
         """Let the time of a tick pass for the runs that are under way."""
@@ -318,7 +342,8 @@ class Day:
                 self._kill(one)
             else:
                 if one.fate != "raises":
-                    self._execute(one.request)
+                    found = self._execute(one.request)
+                    self.vain[one.why] += one.fate == "well" and not found
                 self._end(one, well=one.fate == "well")
 
     def _kill(self, one: Launched) -> None:
@@ -329,21 +354,24 @@ class Day:
         one.is_done = True
         if self.rng.random() < 0.05:
             self.happened["never heard of again"] += 1
-            self.failed[one.request.tags.get(WORK, "")] += 1
             return
         one.ticks = self.rng.randrange(5)
         self.under_way.append(one)
 
     def _end(self, one: Launched, *, well: bool) -> None:
-        if not well:
-            self.failed[one.request.tags.get(WORK, "")] += 1
+        one.is_over, one.went_well = True, well
         kind = DagsterEventType.RUN_SUCCESS if well else DagsterEventType.RUN_FAILURE
         data = None if well else JobFailureData(error=None)
-        event = DagsterEvent(kind.value, "any", event_specific_data=data)
-        self.instance.handle_run_event(one.id, event, self.now)
+        self._tell(one.id, kind, data)
 
-    def _execute(self, request: dg.RunRequest) -> None:
-        """Do what the step does, without the rest of Dagster."""
+    def _tell(
+        self, run_id: str, kind: DagsterEventType, data: JobFailureData | None = None
+    ) -> None:
+        event = DagsterEvent(kind.value, "any", event_specific_data=data)
+        self.instance.handle_run_event(run_id, event, self.now)
+
+    def _execute(self, request: dg.RunRequest) -> bool:
+        """Do what the step does, without the rest of Dagster; return whether it read anything."""
         self._run += 1
         names = sorted({asset.path[1] for asset in request.asset_selection or ()})
         reads = _is_reading(request)
@@ -361,39 +389,32 @@ class Day:
             self.told["truncated"] += sum("was truncated" in one for one in warnings)
             self.told["unknown"] = sum("no line of them is known" in one for one in warnings)
             keep_due(self.watch.store, "web", reading.due)
-        else:
-            report = exporter.export()
-            changed = any(one.status == "success" for one in report.records)
-            self.told["published" if changed else "in vain"] += 1
-            assert not report.failed or self.killer.left is not None, (self.seed, report.failed)
+            return True
+        report = exporter.export()
+        assert not report.failed or self.killer.left is not None, (self.seed, report.failed)
+        return any(one.status != "unchanged" or one.seconds for one in report.records)
 
     def lose_records(self, share: float) -> None:
         """Forget runs, those under way as well, which go on all the same."""
-        under_way = {one.id for one in self.under_way}
         for run in self.instance.get_runs():
             if self.rng.random() < share:
                 self.instance.delete_run(run.run_id)
-                self.orphans += run.run_id in under_way
 
-    def spoil_cursor(self, *, within_a_look: bool = True) -> None:
-        """Lose the cursor, damage it, or take one of another time.
-
-        One from *within_a_look* at other logs costs a run that reads nothing; no other costs any.
-        """
+    def spoil_cursor(self) -> None:
+        """Lose the cursor, damage it, or take one of another time or of other logs."""
         strange = Seen(
             fingerprint=f"{self.rng.getrandbits(128):032x}",
             due="f" * 16,
             matches={"M9": "s" * 16},
         )
-        look = Glimpse(after="zzz", total=self.rng.getrandbits(100))
+        within = Glimpse(after="app-1.jsonl", total=self.rng.getrandbits(100))
         kinds = {
             "lost cursor": None,
             "stale cursor": self.rng.choice(self.cursors),
             "corrupt cursor": self.rng.choice(("", "{}", "[[", "\x00", (self.cursor or "")[:9])),
             "future cursor": write_cursor(strange),
+            "cursor within a look": write_cursor(replace(strange, glimpse=within, since="e" * 16)),
         }
-        if within_a_look:
-            kinds["cursor within a look"] = write_cursor(replace(strange, glimpse=look))
         kind = self.rng.choice(sorted(kinds))
         self.happened[kind] += 1
         self.cursor = kinds[kind]
@@ -403,12 +424,11 @@ class Day:
         for one in self.under_way:
             one.fate = "well"
         for _ in range(60):
-            asked = self.tick(failing=False)
             while self.under_way:
                 self.work()
             # No wait is longer, and no run is waited for any longer.
             self.now += timedelta(hours=7)
-            if not asked:
+            if not self.tick(failing=False):
                 return
         msg = f"seed {self.seed}: still asked for"
         raise AssertionError(msg)

@@ -81,8 +81,13 @@ class Shop:
 
     def reopened(self) -> "Shop":
         """Return the same project as a code location that was loaded again."""
-        again = object.__new__(Shop)
-        again.home, again.instance, again.yaml = self.home, self.instance, self.yaml
+        return Shop.over(self.home, self.instance)
+
+    @classmethod
+    def over(cls, home: Path, instance: dg.DagsterInstance) -> "Shop":
+        """Return the project that is there already."""
+        again = object.__new__(cls)
+        again.home, again.instance, again.yaml = home, instance, SHOP
         return again
 
     def write_yaml(self, text: str) -> None:

@@ -1,8 +1,12 @@
 """Dagster's event log over open connections says what Dagster's own would, in the same files."""
 
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from multiprocessing import get_context
 from pathlib import Path
 from threading import Event
 
@@ -13,10 +17,13 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventL
 from export_assets.defs import event_storage
 from export_assets.defs.dagster_history import delete_run
 from export_assets.defs.event_storage import OpenSqliteEventLogStorage
-from export_assets_tests.defs.shop_project import ORDERS, Shop, keys_of
+from export_assets_tests.defs.shop_project import ORDERS, Shop, failures, keys_of
+from export_assets_tests.effort import SOAK, effort
+from export_assets_tests.proof.plugin import Proven
 
 ROOT = Path(__file__).parents[2]
 KEYS = keys_of(ORDERS, ("parquet",))
+PROCESSES, RUNS = 4, effort(2, soak=50)
 
 
 @pytest.fixture
@@ -72,6 +79,46 @@ def test_whoever_watches_a_run_sees_events_that_are_in_the_write_ahead_log_alone
 @dg.job
 def _nothing() -> None:
     pass
+
+
+@pytest.mark.skipif(not SOAK, reason="four processes that load Dagster; only in a soak")
+@pytest.mark.suite("concurrency")
+@pytest.mark.promise("whole-or-absent")
+@pytest.mark.timeout(1800)
+def test_runs_of_four_processes_wait_for_one_anothers_locks(
+    shop: Shop, home: Path, proven: Proven
+) -> None:
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+        ended = [pool.submit(_run_many, shop.home, number, RUNS) for number in range(PROCESSES)]
+        told = [line for one in ended for line in one.result()]
+
+    runs, count = shop.instance.get_runs(), PROCESSES * RUNS
+    events = [event for one in runs for event in shop.instance.all_logs(one.run_id)]
+    written = sum(
+        event.get_dagster_event().is_step_materialization
+        and event.get_dagster_event().asset_key == KEYS[0]
+        for event in events
+        if event.is_dagster_event
+    )
+    torn = []
+    for path in home.rglob("*.db"):
+        with closing(sqlite3.connect(path)) as file:
+            torn += [path for (line,) in file.execute("pragma integrity_check") if line != "ok"]
+    assert (told, torn) == ([], [])
+    assert [one.status for one in runs] == count * [dg.DagsterRunStatus.SUCCESS]
+    assert written == count
+    assert all(one.rows == 3 for one in shop.manifests().values())
+    result = f"{len(told)} failed, {written} told what they wrote, {len(torn)} files torn"
+    proven(count, f"runs of {PROCESSES} processes on one instance of SQLite", result)
+
+
+def _run_many(home: Path, process: int, runs: int) -> list[str]:
+    """Run one partition after the other, which others run as well; return what failed."""
+    with dg.DagsterInstance.get() as instance:
+        shop = Shop.over(home, instance)
+        days = [f"2024-01-{1 + (process * 7 + number) % 30:02d}" for number in range(runs)]
+        done = [shop.run(KEYS, partition=day, overwrite=True) for day in days]
+        return [line for one in done if not one.success for line in failures(one) or ["no reason"]]
 
 
 def test_so_many_files_are_open_and_no_more(

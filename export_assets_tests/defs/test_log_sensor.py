@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import string as letters
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,14 @@ from export_assets.defs.log_work import WORK, Attempts
 from export_assets.engine.logs.due import keep_due, read_due
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.run import Exporter
-from export_assets_tests.defs.range_project import RANGE, RangeProject, asked, string
+from export_assets_tests.defs.range_project import (
+    QUARANTINE,
+    RANGE,
+    SEGMENTS,
+    RangeProject,
+    asked,
+    string,
+)
 from export_assets_tests.defs.shop_project import failures
 from export_assets_tests.effort import effort
 from export_assets_tests.proof.plugin import Proven
@@ -148,6 +156,51 @@ def test_what_the_command_line_exported_is_not_exported_again(project: RangeProj
     _, done = project.settle()
 
     assert done == [READ]
+
+
+def test_an_export_of_newer_lines_is_not_asked_for_again_until_they_are_read(
+    project: RangeProject,
+) -> None:
+    for day in (13, 14):
+        project.log(f"range_main_202509{day}.ndjson", string(f"2025-09-{day}T10:00:00"))
+    [reading] = project.tick().run_requests
+    project.run(reading)
+    requests = project.tick().run_requests
+    project.log("range_main_20250914.ndjson", string("2025-09-14T11:00:00"))
+    # They read what there is by then: of the 14th more than was known to be due.
+    assert all(project.run(one).success for one in requests)
+
+    asked_for = []
+    for later in (1, 2, 3):  # its reading fails and fails
+        [reading, *others] = project.tick(later=later * HOURS).run_requests
+        launched(project, reading, dg.DagsterRunStatus.FAILURE)
+        asked_for += [asked(one) for one in (reading, *others)]
+    project.run(reading)
+    _, done = project.settle(later=4 * HOURS)
+
+    assert asked_for == 3 * [READ]
+    assert done == []
+    assert project.rows("runs").height == 3
+
+
+def test_newer_exports_that_were_deleted_or_configured_otherwise_are_asked_for(
+    project: RangeProject,
+) -> None:
+    project.log("range_main_20250914.ndjson", string("2025-09-14T10:00:00"))
+    project.settle()
+    project.log("range_main_20250914.ndjson", string("2025-09-14T11:00:00"))
+    [reading] = project.tick().run_requests
+    project.run(reading)
+    requests = project.tick().run_requests
+    project.log("range_main_20250914.ndjson", string("2025-09-14T12:00:00"))
+    assert all(project.run(one).success for one in requests)
+
+    kept = [asked(one) for one in project.tick(later=HOURS).run_requests]
+    shutil.rmtree(project.home / "exports" / "leadville" / "runs" / "parquet")
+    deleted = [asked(one) for one in project.tick(later=HOURS).run_requests]
+
+    assert kept == [READ]
+    assert deleted == [READ, ["runs/parquet", "2025-09-14"]]
 
 
 def test_a_change_while_runs_are_under_way_is_kept_for_later(project: RangeProject) -> None:
@@ -468,6 +521,30 @@ def _cursors() -> list[str]:
         else:
             found.append(json.dumps(rng.choice(values)))
     return found
+
+
+def test_a_look_goes_on_only_while_nothing_was_read_since_it_began(
+    project: RangeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in (13, 14):
+        project.log(f"range_main_202509{day}.ndjson", string(f"2025-09-{day}T10:00:00"))
+    settled, _ = project.settle()
+    monkeypatch.setattr("export_assets.engine.logs.looking._STEP", 1)
+    monkeypatch.setattr("export_assets.defs.log_sensor.LONGEST_LOOK", 0.0)
+
+    within = project.tick(settled)
+    ended = project.tick(within.cursor)
+    project.log("range_main_20250913.ndjson", string("2025-09-13T11:00:00"))
+    project.run([SEGMENTS, QUARANTINE])
+    anew = project.tick(within.cursor)
+
+    assert "goes on" in says(within)
+    assert ended.cursor == settled
+    # The half that was over had looked at the log as it was before.
+    assert "goes on" in says(anew)
+    requests = project.tick(anew.cursor).run_requests
+    assert READ not in [asked(one) for one in requests]
+    assert [*BOTH, "2025-09-13"] in [asked(one) for one in requests]
 
 
 @pytest.mark.suite("sensor-soak")

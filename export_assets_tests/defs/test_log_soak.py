@@ -81,14 +81,10 @@ def test_every_line_is_exported_once_whatever_happens_in_a_day_of_ticks(
     assert published == Counter(wanted - writers.bad), seed
     assert quarantined == Counter(wanted & writers.bad), seed
     assert bool(unknown) == bool(day.told["unknown"]), seed
-    # Every work is asked for once, again where its run failed or its record was lost while it was
-    # under way, and, later and later, while what is published is not what was due when the logs
-    # were read last. Those last ones are told apart and bounded.
-    requests, works = day.asked.total(), len(day.asked)
-    again = max(0, requests - works - day.failed.total() - day.orphans)
-    assert again <= requests / 6, seed
+    # A run that goes well is enough, unless its record is lost, or that of one under way.
+    assert not day.asked["nothing"], f"{seed}: {day.asked}"
     changes = sum(writers.happened[one] for one in CHANGES)
-    assert len(day.reads) <= 2 * changes + day.happened["cursor within a look"], seed
+    assert len(day.reads) <= 2 * changes, seed
     _assert_everything_happened(day)
     if SOAK:
         assert day.worst_cpu < 1.0
@@ -99,10 +95,14 @@ def test_every_line_is_exported_once_whatever_happens_in_a_day_of_ticks(
         f"{len(wanted):,} of {writers.written:,} lines exported or quarantined once, "
         f"{len(writers.pending)} pending, {len(writers.lost)} truncated unread, "
         f"{len(unknown)} in logs of no known line; {day.told['truncated']} truncations told; "
-        f"{requests} requests for {works} works and {day.failed.total()} failures, "
-        f"{again} of them again without either; "
+        f"{day.asked.total()} requests: {_by_count(day.asked)}; "
+        f"exports with nothing left to read: {_by_count(day.vain) or 'none'}; "
         f"worst tick {day.worst:.3f} s; {quiet} files written in {QUIET_TICKS} further ticks",
     )
+
+
+def _by_count(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} for {why}" for why, count in counts.most_common() if count)
 
 
 CHANGES = ("arrival", "rename", "gzip", "copytruncate", "truncation", "torn line")
@@ -124,7 +124,7 @@ def _quiet_ticks(day: Day) -> int:
     """Tick on, each time without a cursor and without any record; return how many files changed."""
     before = day.tree()
     for _ in range(QUIET_TICKS):
-        day.spoil_cursor(within_a_look=False)
+        day.spoil_cursor()
         day.lose_records(1.0)
         day.now += BEAT
         assert not day.tick(failing=False), f"seed {day.seed}"
@@ -151,7 +151,7 @@ def test_a_tick_over_thousands_of_unchanged_logs_opens_none_and_loads_no_segment
     seconds = time.perf_counter() - started
 
     assert not asked_for_something
-    assert [Path(path).name for path in opened] == ["web.due.json"]
+    assert {Path(path).name for path in opened} == {"web.due.json"}
     proven(1, f"tick over {IDLE_LOGS + 1:,} unchanged logs", f"{seconds:.3f} s, no log opened")
 
 
