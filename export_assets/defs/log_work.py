@@ -207,7 +207,7 @@ def exported_since(
     for record in instance.get_run_records(filters):
         run = record.dagster_run
         for table in tables:
-            if (run.asset_selection or frozenset()).issuperset(table.keys):
+            if set(table.keys) <= set(run.asset_selection or ()):
                 found |= {(table.name, key) for key in _keys_of(table, run.tags)}
     return found
 

@@ -10,6 +10,7 @@ from export_assets.cli.options import CommonOptions, command
 from export_assets.cli.output import Output
 
 if TYPE_CHECKING:
+    from export_assets.config.settings import Settings
     from export_assets.store.retention import PrunePlan
 
 
@@ -40,14 +41,10 @@ def prune_source(output: Output, options: PruneOptions) -> int:
     """
     import os
 
-    from export_assets.cli.project import run_identity
-    from export_assets.engine.catalog.keeping import keep_current
     from export_assets.engine.pruning import plan_for
-    from export_assets.engine.report import EXIT_PARTIAL, EXIT_WARNINGS
+    from export_assets.engine.report import EXIT_WARNINGS
     from export_assets.errors import UsageError
     from export_assets.store.catalogue import Damaged, Published, list_published
-    from export_assets.store.local import LocalStore
-    from export_assets.store.retention import prune
     from export_assets.systems.settled import load_settled
 
     project = load_settled(options.home, environ=os.environ)
@@ -64,25 +61,13 @@ def prune_source(output: Output, options: PruneOptions) -> int:
         found = [one for one in found if one.table in options.tables]
     plan = plan_for(config, found, datetime.now(UTC))
     _print_plan(output, plan)
-    failed, removed = list[dict[str, Any]](), list[str]()
     code = EXIT_WARNINGS if unread else 0
     for damaged in unread:
         output.note(f"warning: kept, for it cannot be read: {damaged.message}")
+    removed, failed = list[str](), list[dict[str, Any]]()
     if options.yes:
-        store = LocalStore(root)
-        store.sweep(config.source)
-        report = prune(plan, store, run_id=run_identity(datetime.now(UTC)))
-        removed = [str(one) for one in report.removed]
-        for one, error in report.failed:
-            output.problem(str(error))
-            told = {"error": str(error), "exit_code": error.exit_code}
-            failed.append({"partition": str(one), **told})
-        codes = {error.exit_code for _, error in report.failed}
-        if codes:
-            code = codes.pop() if len(codes) == 1 and not removed else EXIT_PARTIAL
-        for warning in keep_current(project.settings) if removed else ():
-            output.note(f"warning: {warning}")
-        output.line(f"deleted {len(removed)} of {len(plan.remove)}")
+        removed, failed = _delete(output, plan, project.settings, config.source)
+        code = _code_of(removed, failed) or code
     elif plan.remove:
         output.line("nothing was deleted; add --yes to delete it")
     output.document(
@@ -99,6 +84,39 @@ def prune_source(output: Output, options: PruneOptions) -> int:
         }
     )
     return code
+
+
+def _delete(
+    output: Output, plan: "PrunePlan", settings: "Settings", source: str
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """Delete what *plan* says; return what went, and what did not and why."""
+    from export_assets.cli.project import run_identity
+    from export_assets.engine.catalog.keeping import keep_current
+    from export_assets.store.local import LocalStore
+    from export_assets.store.retention import prune
+
+    store = LocalStore(settings.exports_dir)
+    store.sweep(source)
+    report = prune(plan, store, run_id=run_identity(datetime.now(UTC)))
+    failed = []
+    for one, error in report.failed:
+        output.problem(str(error))
+        told = {"error": str(error), "exit_code": error.exit_code}
+        failed.append({"partition": str(one), **told})
+    for warning in keep_current(settings) if report.removed else ():
+        output.note(f"warning: {warning}")
+    output.line(f"deleted {len(report.removed)} of {len(plan.remove)}")
+    return [str(one) for one in report.removed], failed
+
+
+def _code_of(removed: list[str], failed: list[dict[str, Any]]) -> int:
+    """Return the exit code of what was deleted: partial where some was and some was not."""
+    from export_assets.engine.report import EXIT_PARTIAL
+
+    codes: set[int] = {one["exit_code"] for one in failed}
+    if not codes:
+        return 0
+    return codes.pop() if len(codes) == 1 and not removed else EXIT_PARTIAL
 
 
 def _print_plan(output: Output, plan: "PrunePlan") -> None:
