@@ -87,8 +87,9 @@ def list_exports(output: Output, options: ListOptions) -> int:
     from export_assets.cli.project import settings_of
     from export_assets.store.layout import ARCHIVES
 
-    root = settings_of(options.home).exports_dir
-    archives = listed_archives(output, root) if options.what in {None, ARCHIVES} else []
+    settings = settings_of(options.home)
+    root = settings.exports_dir
+    archives = listed_archives(output, settings) if options.what in {None, ARCHIVES} else []
     code = 0
     document: dict[str, Any] = {"exports_dir": str(root)}
     if options.what != ARCHIVES:
