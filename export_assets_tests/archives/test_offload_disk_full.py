@@ -8,33 +8,40 @@ from pathlib import Path
 
 import pytest
 
+from export_assets.archives.encryption.keyring import NO_KEYS, Keyring
 from export_assets.errors import ExportError, NoSpace
+from export_assets_tests.archives.keys import OPENING
 from export_assets_tests.archives.offload_world import OLD_FILES, Hooked, World
 from export_assets_tests.store.publishing import OPERATIONS, Failing
 
 MEANINGS = {errno.ENOSPC: 21, errno.EDQUOT: 21, errno.EFBIG: 21, errno.EIO: 24, errno.EACCES: 20}
 
 
-@pytest.mark.parametrize("grace", [True, False], ids=["trash", "at once"])
+@pytest.mark.parametrize(
+    ("grace", "keyring"),
+    [(True, NO_KEYS), (False, NO_KEYS), (True, OPENING)],
+    ids=["trash", "at once", "encrypted"],
+)
 def test_an_error_at_any_operation_loses_nothing_and_the_next_run_finishes(
     quick: Path,
     grace: bool,  # noqa: FBT001  # a parameter of the test
+    keyring: Keyring,
 ) -> None:
     passed: list[str] = []
-    world = World(quick / "measure").make()
+    world = World(quick / "measure", keyring=keyring).make()
     world.offload(grace=grace, filesystem=Hooked(lambda point, _: passed.append(point)))
     operations = [point for point in passed if point in OPERATIONS]
     assert len(operations) > 25
 
     for number in range(1, len(operations) + 1):
-        for code, exit_code in MEANINGS.items():
-            world = World(quick / f"{number}-{code}").make()
+        for code in (errno.ENOSPC, errno.EIO) if keyring.seals else MEANINGS:
+            world = World(quick / f"{number}-{code}", keyring=keyring).make()
             written = world.lines()
 
             with pytest.raises(ExportError) as caught:
                 world.offload(grace=grace, filesystem=Failing(number, code))
 
-            assert caught.value.exit_code == exit_code
+            assert caught.value.exit_code == MEANINGS[code]
             assert world.lost(written) == set()
             assert world.torn() == []
             assert world.stray() == []
@@ -50,7 +57,9 @@ def test_a_limit_of_the_file_size_is_told_as_a_full_disk(tmp_path: Path) -> None
     script = """
 import resource, sys
 from pathlib import Path
+from export_assets.archives.encryption.keyring import NO_KEYS, Keyring
 from export_assets.errors import ExportError
+from export_assets_tests.archives.keys import OPENING
 from export_assets_tests.archives.offload_world import World
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
