@@ -116,7 +116,7 @@ def test_no_file_ever_has_the_plain_zip(tmp_path: Path, monkeypatch: pytest.Monk
     seen: Counter[str] = Counter()
     real = type(REAL).write
 
-    def watched(self: object, fd: int, data: "bytes | memoryview") -> int:
+    def watched(_: object, fd: int, data: "bytes | memoryview") -> int:
         seen["writes"] += 1
         seen["private"] += len(list(private.iterdir()))
         for path in world.archives.iterdir():
@@ -134,7 +134,7 @@ def test_no_file_ever_has_the_plain_zip(tmp_path: Path, monkeypatch: pytest.Monk
 # --------------------------------------------------------------------------- deletion
 
 
-@pytest.mark.suite("tampering")
+@pytest.mark.suite("security")
 @pytest.mark.promise("nothing-deleted-unproven")
 def test_nothing_goes_that_cannot_be_proven_here(world: World) -> None:
     before = world.in_place()
@@ -271,7 +271,7 @@ def test_without_its_key_an_archive_is_known_as_a_whole(world: World) -> None:
     assert verify_archive(path, None, OPENING).members == len(OLD_FILES)
 
 
-@pytest.mark.suite("tampering")
+@pytest.mark.suite("security")
 @pytest.mark.promise("complete-or-loud")
 def test_a_wrong_key_restores_nothing(world: World, proven: Proven) -> None:
     world.offload()
