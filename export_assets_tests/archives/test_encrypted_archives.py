@@ -428,6 +428,7 @@ def test_an_identity_file_may_hold_several_and_comments(world: World, tmp_path: 
         (f"{IDENTITY[:-1]}X\n", 0o600, "line 1 is no identity"),
         (f"{RECIPIENT}\n", 0o600, "line 1 is no identity"),
     ],
+    ids=["of the group", "of all", "empty", "comment", "a slip", "recipient"],
 )
 def test_an_identity_file_that_is_none_is_one_line(
     text: str, mode: int, fact: str, tmp_path: Path
