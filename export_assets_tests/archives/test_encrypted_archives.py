@@ -2,6 +2,8 @@
 
 import random
 import stat
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -398,6 +400,46 @@ def test_a_name_is_taken_by_either_kind(world: World) -> None:
 
     assert first.name == "match_final_20260208_103000.zip.age"
     assert second.name == "match_final_20260208_103000_2.zip"
+
+
+MEMORY = """
+import sys
+from pathlib import Path
+from export_assets.archives.catalogue import verify_archive
+from export_assets.archives.restore import restore
+from export_assets_tests.archives.keys import OPENING
+from export_assets_tests.archives.offload_world import World
+from export_assets_tests.peak_memory import peak_kilobytes
+
+root = Path(sys.argv[1])
+World(root / "small", keyring=OPENING).make().offload()
+before = peak_kilobytes()
+archive = World(root / "large", keyring=OPENING).offload().archive
+assert verify_archive(archive, None, OPENING).bytes > 40_000_000
+restore(archive, root / "out", run_id="r", keyring=OPENING)
+print(peak_kilobytes() - before)
+"""
+
+
+@pytest.mark.suite("limits")
+@pytest.mark.promise("flat-memory")
+def test_a_large_archive_needs_no_more_memory(quick: Path, proven: Proven) -> None:
+    log = quick / "large" / "logs" / "large.log.gz"  # which is stored as it is, and costs no time
+    log.parent.mkdir(parents=True)
+    log.write_bytes(bytes(range(256)) * 160_000)
+
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(quick)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert done.returncode == 0, done.stderr
+    more = int(done.stdout)
+    assert more < 12_000, f"{more:,} kB more for 41 MB"
+    proven(41, "MB encrypted, verified, restored", f"{more:,} kB more than for 2 kB")
 
 
 # --------------------------------------------------------------------------- keys
