@@ -16,7 +16,7 @@ from export_assets.errors import IntegrityError, Tampered, WrongKey
 from export_assets.store.durable import directory
 from export_assets.store.filesystem import REAL
 from export_assets.store.space import check_space
-from export_assets.translate import translating
+from export_assets.translate import translate, translating
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,15 @@ def unsealed(path: Path, fd: int, keyring: Keyring) -> Iterator[tuple[int, Seale
     identities = keyring.identities()
     reading = Reading(fd)
     with plain_file(keyring, estimated_bytes=os.fstat(fd).st_size) as plain:
-        with translating(str(keyring.place)):
-            try:
-                decrypt(reading, Writing(plain, REAL.write), identities, subject=subject)
-            except (WrongKey, Tampered):
-                _compare(path, reading.rest())
-                raise
+        try:
+            decrypt(reading, Writing(plain, REAL.write), identities, subject=subject)
+        except (WrongKey, Tampered):
+            _compare(path, reading.rest())
+            raise
+        except OSError as error:
+            if reading.error is not None:
+                raise translate(error, subject=subject, side="source") from error
+            raise translate(error, subject=str(keyring.place)) from error
         written = reading.rest()
         yield plain, Sealed(*written, recipients=_compare(path, written))
 
@@ -95,7 +98,8 @@ def known_hashes(path: Path) -> list[tuple[int, str]]:
             found.append((record.bytes, record.sha256))
     with suppress(OSError):
         ledger = read_ledger(path.parent, filesystem=REAL)
-        found += [(one.bytes, one.sha256) for one in ledger.archived() if one.archive == path.name]
+        entries = ledger.entries_of("ARCHIVED", path.name)
+        found += [(one.bytes, one.sha256) for one in entries[-1:]]
     return found
 
 

@@ -82,7 +82,7 @@ def _offload(request: OffloadRequest) -> OffloadReport:
     report = OffloadReport()
     archives, filesystem = request.archives, request.filesystem
     sweep(archives, kind=KIND, filesystem=filesystem)
-    sweep_records(archives, names=rf"(?!{MATCH_PREFIX}).+", filesystem=filesystem)
+    sweep_records(archives, names=rf"(?!\.|{MATCH_PREFIX}).+", filesystem=filesystem)
     ledger = read_ledger(archives, filesystem=filesystem)
     if ledger.damage is not None:
         report.problems.append(f"{ledger.damage}; nothing is removed until it is moved away")
