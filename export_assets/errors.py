@@ -27,7 +27,10 @@ Exit 3 (done with warnings) and 4 (partial) are verdicts over a whole command, n
 see `export_assets.engine.report`. A command ended by signal N exits 128+N.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+EXIT_WARNINGS: Final = 3
+EXIT_PARTIAL: Final = 4
 
 
 class ExportError(Exception):

@@ -6,6 +6,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from export_assets.archives.encryption.keyring import NO_KEYS, Keyring
+from export_assets.archives.encryption.reading import is_as_written, read_metadata
+from export_assets.archives.encryption.record import (
+    SEALED_SUFFIX,
+    SealedRecord,
+    is_sealed,
+    read_record,
+)
 from export_assets.archives.metadata import ArchiveMetadata, MatchMetadata, OffloadMetadata
 from export_assets.archives.offload.ledger import read_ledger
 from export_assets.archives.offload.recovery import check_entered
@@ -29,6 +37,10 @@ class ListedArchive:
     counts: dict[str, int] | None = None
     entered: bool = False
     """Whether the ledger vouches for it; of offload archives only."""
+    encrypted: bool = False
+    """Whether it is; what is said of it is from its record then."""
+    recipients: tuple[str, ...] = ()
+    """The public keys it is encrypted for, where that is known."""
     problem: str | None = None
     """Why it cannot be read."""
     exit_code: int = 0
@@ -44,10 +56,15 @@ class VerifiedArchive:
     of: int
     bytes: int
     """Unpacked, of the members read."""
+    only_whole: bool = False
+    """Whether it is encrypted and there is no identity here, so that only the file as a whole was
+    compared with the SHA-256 that was written down."""
 
 
-def list_archives(root: Path) -> Iterator[ListedArchive]:
+def list_archives(root: Path, keyring: Keyring = NO_KEYS) -> Iterator[ListedArchive]:
     """Yield every archive in the directory *root*, in order of name; none of them is unpacked.
+
+    An encrypted one is decrypted only where it has no record.
 
     Raises:
         OSError: The directory or its ledger cannot be read.
@@ -56,21 +73,24 @@ def list_archives(root: Path) -> Iterator[ListedArchive]:
     for path in archive_paths(root):
         size = path.stat().st_size
         try:
-            with open_archive(path) as archive:
-                yield _listed(archive.metadata, path, size, entered=path.name in entered)
+            record = read_record(path) if is_sealed(path) else None
+            yield _listed(
+                read_metadata(path, keyring), path, size, record, entered=path.name in entered
+            )
         except ExportError as error:
             yield ListedArchive(
                 path=path,
                 kind="unreadable",
                 bytes=size,
+                encrypted=is_sealed(path),
                 problem=str(error),
                 exit_code=error.exit_code,
             )
 
 
 def archive_paths(root: Path) -> Iterator[Path]:
-    """Yield the zips in the directory *root*, in order of name."""
-    for path in sorted(root.glob("*.zip")):
+    """Yield the archives in the directory *root*, in order of name."""
+    for path in sorted([*root.glob("*.zip"), *root.glob(f"*.zip{SEALED_SUFFIX}")]):
         if not path.name.startswith(".") and not path.is_symlink() and path.is_file():
             yield path
 
@@ -93,8 +113,13 @@ def lost_archives(root: Path) -> list[str]:
     ]
 
 
-def verify_archive(path: Path, subset: tuple[int, int] | None = None) -> VerifiedArchive:
+def verify_archive(
+    path: Path, subset: tuple[int, int] | None = None, keyring: Keyring = NO_KEYS
+) -> VerifiedArchive:
     """Read an archive and compare each member with what was archived.
+
+    An encrypted one is decrypted to its end in any case. Where there is no identity at all, the
+    file as a whole is compared with what its record and the ledger know of it.
 
     Args:
         path: The zip.
@@ -102,10 +127,14 @@ def verify_archive(path: Path, subset: tuple[int, int] | None = None) -> Verifie
             read all of it. The structure and the list are looked at each time; the SHA-256 of the
             bytes of the zip, which it and the ledger beside an offload archive know, in the first
             part.
+        keyring: What opens it, if it is encrypted.
 
     Raises:
-        IntegrityError: It is not what was written.
+        IntegrityError: It is not what was written, or its record is not.
         SourceMissing: It is not there.
+        Tampered: It is encrypted, and not what was written.
+        WrongKey: It is encrypted, and the identity does not open it; or there is none, and nothing
+            knows what was written.
         UnsafeArchive: It must not be unpacked.
         UsageError: There is no such part.
     """
@@ -113,7 +142,11 @@ def verify_archive(path: Path, subset: tuple[int, int] | None = None) -> Verifie
     if not 1 <= part <= parts:
         msg = f"{path}: there is no part {part} of {parts}"
         raise UsageError(msg)
-    with open_archive(path) as archive:
+    record = read_record(path) if is_sealed(path) else None
+    if is_sealed(path) and not keyring.has_identity and is_as_written(path):
+        of = len(record.metadata.members) if record is not None else 0
+        return VerifiedArchive(path=path, members=0, of=of, bytes=0, only_whole=True)
+    with open_archive(path, keyring) as archive:
         members = archive.metadata.members
         chosen = members[part - 1 :: parts]
         archive.verify(chosen)
@@ -138,7 +171,14 @@ def _compare_with_ledger(archive: OpenArchive) -> None:
             check_entered(archive, entry)
 
 
-def _listed(metadata: ArchiveMetadata, path: Path, size: int, *, entered: bool) -> ListedArchive:
+def _listed(
+    metadata: ArchiveMetadata,
+    path: Path,
+    size: int,
+    record: SealedRecord | None,
+    *,
+    entered: bool,
+) -> ListedArchive:
     match = metadata if isinstance(metadata, MatchMetadata) else None
     return ListedArchive(
         path=path,
@@ -150,4 +190,6 @@ def _listed(metadata: ArchiveMetadata, path: Path, size: int, *, entered: bool) 
         match_id=match.match_id if match else None,
         counts=match.counts if match else None,
         entered=entered,
+        encrypted=is_sealed(path),
+        recipients=record.recipients if record is not None else (),
     )

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from export_assets.archives.content import Content
+from export_assets.archives.encryption.keyring import NO_KEYS, Keyring
+from export_assets.archives.encryption.reading import read_metadata
+from export_assets.archives.encryption.record import SEALED_SUFFIX, sweep_records
 from export_assets.archives.metadata import MatchMetadata
 from export_assets.archives.temporary import sweep
-from export_assets.archives.zip_reader import OpenArchive, open_archive
 from export_assets.archives.zip_writer import stage_zip
 from export_assets.errors import ExportError, UsageError
 from export_assets.store.durable import directory, make_directory
@@ -50,6 +52,7 @@ class MatchRequest:
     config_hash: str = ""
     """Of what the exports were made by besides the logs."""
     schema_version: str = "1.0.0"
+    keyring: Keyring = NO_KEYS
     run_id: str
     code_version: str = ""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -93,26 +96,29 @@ def archive_match(request: MatchRequest) -> Path:
                 held.retire()
 
 
-def archives_of_match(archives: Path, match_id: str) -> Iterator[tuple[OpenArchive, MatchMetadata]]:
-    """Yield the readable archives of a match in the directory *archives*, the newest first.
+def archives_of_match(
+    archives: Path, match_id: str, keyring: Keyring = NO_KEYS
+) -> Iterator[tuple[Path, MatchMetadata]]:
+    """Yield the archives of a match in the directory *archives*, and their lists, the newest first.
 
-    Each is open until the next is asked for. What cannot be read is passed over.
+    What cannot be read is passed over. An encrypted one is known by its record.
     """
-    found: list[tuple[datetime, Path]] = []
-    for path in archives.glob(f"match_{check_match_id(match_id)}_*.zip"):
-        with suppress(ExportError), open_archive(path) as archive:
-            metadata = archive.metadata
-            if isinstance(metadata, MatchMetadata) and metadata.match_id == match_id:
-                found.append((metadata.created_at, path))
-    for _, path in sorted(found, reverse=True):
-        with suppress(ExportError), open_archive(path) as archive:
-            if isinstance(archive.metadata, MatchMetadata):
-                yield archive, archive.metadata
+    found: list[tuple[datetime, Path, MatchMetadata]] = []
+    for suffix in ("", SEALED_SUFFIX):
+        for path in archives.glob(f"match_{check_match_id(match_id)}_*.zip{suffix}"):
+            with suppress(ExportError):
+                metadata = read_metadata(path, keyring)
+                if isinstance(metadata, MatchMetadata) and metadata.match_id == match_id:
+                    found.append((metadata.created_at, path, metadata))
+    for _, path, metadata in sorted(found, key=lambda one: one[:2], reverse=True):
+        yield path, metadata
 
 
 def _archive(request: MatchRequest) -> Path:
     kind = f"match_{request.match_id}"
     sweep(request.archives, kind=kind, filesystem=request.filesystem)
+    names = rf"{re.escape(kind)}_\d{{8}}_\d{{6}}(?:_\d+)?"
+    sweep_records(request.archives, names=names, filesystem=request.filesystem)
     contents = [Content(path=f"{one.folder}/{one.path}", data=one.file) for one in request.files]
     folders = Counter(one.folder for one in request.files)
     metadata = MatchMetadata(
@@ -135,8 +141,10 @@ def _archive(request: MatchRequest) -> Path:
         kind=kind,
         run_id=request.run_id,
         filesystem=request.filesystem,
+        keyring=request.keyring,
+        estimated_bytes=size,
     ) as staged:
-        with open_archive(staged.path) as archive:
+        with staged.open() as archive:
             archive.verify(staged.metadata.members)
         stem = f"match_{request.match_id}_{request.now.astimezone(UTC):%Y%m%d_%H%M%S}"
         return staged.publish(

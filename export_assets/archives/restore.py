@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from export_assets.archives.content import open_below
+from export_assets.archives.encryption.keyring import NO_KEYS, Keyring
 from export_assets.archives.fingerprint import hash_descriptor
 from export_assets.archives.metadata import ArchivedMember
 from export_assets.archives.restore_staging import Staging, staging_of
@@ -59,6 +60,7 @@ def plan_restore(
     paths: Collection[str] | None = None,
     day: date | None = None,
     overwrite: bool = False,
+    keyring: Keyring = NO_KEYS,
 ) -> list[RestoreStep]:
     """Return what `restore` would do; nothing is written.
 
@@ -68,14 +70,17 @@ def plan_restore(
         paths: Only these files, by their relative paths.
         day: Only files with content of that day, in UTC.
         overwrite: Whether other files of these names may be set aside.
+        keyring: What opens it, if it is encrypted.
 
     Raises:
         IntegrityError: The archive is damaged.
         SourceMissing: There is no such archive.
+        Tampered: It is encrypted, and not what was written.
         UnsafeArchive: It must not be unpacked.
         UsageError: It holds none of the files asked for.
+        WrongKey: It is encrypted, and *keyring* does not open it; nothing was written.
     """
-    with open_archive(archive) as opened:
+    with open_archive(archive, keyring) as opened:
         chosen = choose(opened, paths=paths, day=day)
         return [_step(target, member, overwrite=overwrite) for member in chosen]
 
@@ -88,6 +93,7 @@ def restore(
     paths: Collection[str] | None = None,
     day: date | None = None,
     overwrite: bool = False,
+    keyring: Keyring = NO_KEYS,
     filesystem: Filesystem = REAL,
 ) -> RestoreReport:
     """Bring back files of *archive* below *target*, with their modification times.
@@ -101,10 +107,12 @@ def restore(
         DestinationError: The target cannot be written.
         IntegrityError: The archive is damaged; nothing was put in place.
         SourceMissing: There is no such archive.
+        Tampered: It is encrypted, and not what was written; nothing was written here.
         UnsafeArchive: It must not be unpacked; nothing was written.
         UsageError: It holds none of the files asked for.
+        WrongKey: It is encrypted, and *keyring* does not open it; nothing was written.
     """
-    with open_archive(archive) as opened, translating(str(target)):
+    with open_archive(archive, keyring) as opened, translating(str(target)):
         chosen = choose(opened, paths=paths, day=day)
         make_directory(target)
         with staging_of(target.resolve(), run_id=run_id, filesystem=filesystem) as staging:

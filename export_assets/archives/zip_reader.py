@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export_assets.archives.content import hash_until, open_file
+from export_assets.archives.encryption.keyring import NO_KEYS, Keyring
+from export_assets.archives.encryption.opening import Sealed, unsealed
+from export_assets.archives.encryption.record import is_sealed
 from export_assets.archives.member_names import check_name, check_portable, decoded_path, folded
 from export_assets.archives.metadata import KINDS, ArchivedMember, ArchiveMetadata, decode_metadata
 from export_assets.archives.unpacking import unpack
@@ -37,6 +40,8 @@ class OpenArchive:
     metadata: ArchiveMetadata
     _fd: int
     _stored: dict[str, Stored]
+    sealed: Sealed | None = None
+    """Of an encrypted archive, what is known of the file itself; `_fd` is the zip inside."""
 
     def read(self, member: ArchivedMember) -> Iterator[bytes]:
         """Yield the content of *member* in pieces.
@@ -87,30 +92,50 @@ class OpenArchive:
 
     def hash(self) -> tuple[int, str]:
         """Return size in bytes and SHA-256 of the archive itself."""
+        if self.sealed is not None:
+            return self.sealed.bytes, self.sealed.sha256
         return hash_until(self._fd, os.fstat(self._fd).st_size)
 
 
 @contextmanager
-def open_archive(path: Path) -> Iterator[OpenArchive]:
+def open_archive(path: Path, keyring: Keyring = NO_KEYS) -> Iterator[OpenArchive]:
     """Open the archive at *path* after refusing everything that must not be unpacked.
+
+    An encrypted one is decrypted to its end first, into a file without a name.
 
     Raises:
         SourceMissing: There is no such file, or it may not be read.
         IntegrityError: It is incomplete or damaged.
+        Tampered: It is encrypted, and not as it was written.
         UnsafeArchive: Its members could leave the target, hide each other, or are a bomb.
+        WrongKey: It is encrypted, and *keyring* does not open it.
+    """
+    with translating(str(path), side="source"):
+        fd = open_file(path)
+    try:
+        if is_sealed(path):
+            with unsealed(path, fd, keyring) as (plain_fd, sealed):
+                yield read_archive(path, plain_fd, sealed=sealed)
+        else:
+            yield read_archive(path, fd)
+    finally:
+        os.close(fd)
+
+
+def read_archive(path: Path, fd: int, *, sealed: Sealed | None = None) -> OpenArchive:
+    """Return the archive whose zip is open at *fd*; see `open_archive`.
+
+    Raises:
+        IntegrityError: It is incomplete or damaged.
+        UnsafeArchive: It must not be unpacked.
     """
     subject = str(path)
     with translating(subject, side="source"):
-        fd = open_file(path)
-    try:
-        with translating(subject, side="source"):
-            stored = read_layout(fd, subject=subject)
-            metadata = _metadata(fd, stored, subject)
-        _refuse(stored, metadata, subject)
-        by_name = {one.name: one for one in stored}
-        yield OpenArchive(path=path, metadata=metadata, _fd=fd, _stored=by_name)
-    finally:
-        os.close(fd)
+        stored = read_layout(fd, subject=subject)
+        metadata = _metadata(fd, stored, subject)
+    _refuse(stored, metadata, subject)
+    by_name = {one.name: one for one in stored}
+    return OpenArchive(path=path, metadata=metadata, _fd=fd, _stored=by_name, sealed=sealed)
 
 
 def true_path(member: ArchivedMember) -> str:

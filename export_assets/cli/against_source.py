@@ -8,13 +8,12 @@ from export_assets.cli.output import Output
 from export_assets.cli.progress import progress_bar
 from export_assets.cli.project import new_run, workspace_of
 from export_assets.engine.bundles.checking import verify_bundles
-from export_assets.engine.report import EXIT_PARTIAL, EXIT_WARNINGS
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.run import Exporter
 from export_assets.engine.sets.checking import verify_sets
 from export_assets.engine.verification import WRONG, SourceFinding, verify_published
 from export_assets.engine.workspace import ConfiguredSource, Workspace
-from export_assets.errors import IntegrityError, UsageError
+from export_assets.errors import EXIT_PARTIAL, EXIT_WARNINGS, IntegrityError, UsageError
 from export_assets.store.catalogue import Published, list_published
 from export_assets.store.manifest import BUNDLE, SET
 

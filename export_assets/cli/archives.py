@@ -13,16 +13,30 @@ from export_assets.archives.catalogue import (
     lost_archives,
     verify_archive,
 )
+from export_assets.archives.encryption.keyring import load_keyring
+from export_assets.archives.encryption.record import SEALED_SUFFIX
 from export_assets.cli.output import Output
-from export_assets.errors import ExportError, IntegrityError, UnsafeArchive, UsageError
+from export_assets.config.settings import Settings
+from export_assets.errors import (
+    ConfigError,
+    DestinationError,
+    ExportError,
+    IntegrityError,
+    Tampered,
+    UnsafeArchive,
+    UsageError,
+    WrongKey,
+)
 from export_assets.store.layout import ARCHIVES
 
+_OWN_CODES = (DestinationError, Tampered, UnsafeArchive, WrongKey)
+"""Errors that keep their exit codes; others say that an archive is not what it was."""
 _SUBSET = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 
 
-def listed_archives(output: Output, root: Path) -> list[ListedArchive]:
-    """Return the archives below the exports *root*; say which cannot be read."""
-    found = list(list_archives(root / ARCHIVES))
+def listed_archives(output: Output, settings: Settings) -> list[ListedArchive]:
+    """Return the archives of the project; say which cannot be read."""
+    found = list(list_archives(settings.exports_dir / ARCHIVES, load_keyring(settings)))
     for one in found:
         if one.problem is not None:
             output.problem(one.problem)
@@ -42,6 +56,8 @@ def archives_document(found: Sequence[ListedArchive]) -> list[dict[str, Any]]:
             "unpacked_bytes": one.unpacked_bytes,
             "created_at": one.created_at.isoformat() if one.created_at is not None else None,
             "state": _state(one),
+            "encrypted": one.encrypted,
+            "recipients": list(one.recipients),
             "path": str(one.path),
             "problem": one.problem,
         }
@@ -89,9 +105,10 @@ def _state(one: ListedArchive) -> str:
     """Say what vouches for an archive: the ledger, or that it was read back before it was named."""
     if one.problem is not None:
         return "unreadable"
+    sealed = ", encrypted" if one.encrypted else ""
     if one.kind == "match":
-        return "proven"
-    return "entered" if one.entered else "not entered"
+        return f"proven{sealed}"
+    return ("entered" if one.entered else "not entered") + sealed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +119,8 @@ class CheckedArchive:
     members: int = 0
     of: int = 0
     bytes: int = 0
+    only_whole: bool = False
+    """Whether the file was compared as a whole, as nothing here opens it."""
     problem: str | None = None
     exit_code: int = 0
 
@@ -113,6 +132,7 @@ class CheckedArchive:
             "members": self.members,
             "of": self.of,
             "bytes": self.bytes,
+            "only_whole": self.only_whole,
             "problem": self.problem,
         }
 
@@ -144,30 +164,47 @@ def _paths(what: str | None, root: Path) -> list[Path] | None:
     if what is None or what == ARCHIVES:
         return list(archive_paths(home))
     path = Path(what)
-    if path.suffix == ".zip" and path.is_file():
+    if is_archive_name(path.name) and path.is_file():
         return [path]
     if path.is_dir() and path.resolve() == home.resolve():
         return list(archive_paths(home))
     return None
 
 
+def is_archive_name(name: str) -> bool:
+    """Whether archives are called like *name*."""
+    return name.endswith((".zip", f".zip{SEALED_SUFFIX}"))
+
+
 def checked_archives(
-    what: str | None, root: Path, subset: tuple[int, int] | None
+    what: str | None, settings: Settings, subset: tuple[int, int] | None
 ) -> Iterator[CheckedArchive]:
     """Read the archives that *what* names, and compare them with what was archived.
 
     With all of them, archives that are gone are told, too.
+
+    Raises:
+        ConfigError: The identity that opens encrypted ones is not to be trusted.
     """
+    root, keyring = settings.exports_dir, load_keyring(settings)
     for path in _paths(what, root) or []:
         try:
-            found = verify_archive(path, subset)
+            found = verify_archive(path, subset, keyring)
+        except ConfigError:
+            raise
         except ExportError as error:
-            unsafe = isinstance(error, UnsafeArchive)
-            code = error.exit_code if unsafe else IntegrityError.exit_code
+            own = isinstance(error, _OWN_CODES)
+            code = error.exit_code if own else IntegrityError.exit_code
             yield CheckedArchive(path=path, problem=str(error), exit_code=code)
         else:
-            yield CheckedArchive(path=path, members=found.members, of=found.of, bytes=found.bytes)
-    if what is None or not what.endswith(".zip"):
+            yield CheckedArchive(
+                path=path,
+                members=found.members,
+                of=found.of,
+                bytes=found.bytes,
+                only_whole=found.only_whole,
+            )
+    if what is None or not is_archive_name(what):
         for line in lost_archives(root / ARCHIVES):
             name = Path(line.partition(": ")[0])
             yield CheckedArchive(path=name, problem=line, exit_code=IntegrityError.exit_code)

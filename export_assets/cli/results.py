@@ -8,14 +8,8 @@ from typing import Any
 
 from export_assets.cli.figures import count, counted, duration, size, span
 from export_assets.cli.output import BUG, Output
-from export_assets.engine.report import (
-    EXIT_PARTIAL,
-    EXIT_WARNINGS,
-    ExportRecord,
-    ExportReport,
-    changed_values,
-)
-from export_assets.errors import InternalError
+from export_assets.engine.report import ExportRecord, ExportReport, changed_values
+from export_assets.errors import EXIT_PARTIAL, EXIT_WARNINGS, InternalError
 
 COLUMNS = ("table", "format", "partition", "status", "rows", "bytes", "seconds", "path")
 _STATUSES = ("failed", "skipped", "success", "empty", "unchanged")

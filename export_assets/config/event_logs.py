@@ -16,7 +16,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_
 from export_assets.config.base import Model
 from export_assets.config.format_options import Delimiter, Values
 from export_assets.config.incremental import Seconds
-from export_assets.config.log_archives import MATCH_PATTERN, MatchConfig, Names, OffloadConfig
+from export_assets.config.log_archives import (
+    MATCH_PATTERN,
+    EncryptionConfig,
+    MatchConfig,
+    Names,
+    OffloadConfig,
+)
 from export_assets.config.rules import ColumnType, ColumnTypeOrName
 from export_assets.config.time_forms import check_form
 
@@ -118,6 +124,8 @@ class LogConfig(Model):
     has it archived."""
     offload: OffloadConfig = OffloadConfig()
     """How old logs are moved away."""
+    encryption: EncryptionConfig | None = None
+    """Who can read the archives made from now on; without it anybody who has the file."""
 
     @model_validator(mode="after")
     def _names_the_time(self) -> Self:

@@ -1,4 +1,4 @@
-"""The file of the pseudonyms' key: read only where nobody else could have read or changed it."""
+"""Files of keys: read only where nobody else could have read or changed them."""
 
 import os
 import stat
@@ -13,35 +13,52 @@ SHORTEST_KEY = 16
 
 
 def read_key_file(path: Path) -> bytes:
-    """Return the key in the file at *path*, without the line end that editors add.
+    """Return the pseudonyms' key in the file at *path*, without the line end that editors add.
+
+    Raises:
+        ConfigError: As of `read_private_file`, or it holds no key of 16 bytes or more.
+    """
+    setting = "anonymize_key_file"
+    key = _without_end(read_private_file(path, setting=setting))
+    if len(key) < SHORTEST_KEY:
+        fact = f"the key is shorter than {SHORTEST_KEY} bytes" if key else "is empty"
+        msg = f"{setting}: {path}: {fact}"
+        raise ConfigError(msg)
+    return key
+
+
+def read_private_file(path: Path, *, setting: str, longest: int = _LONGEST) -> bytes:
+    """Return what the file at *path* holds, which the setting called *setting* names.
 
     A symbolic link is followed, as mounted secrets are links; what counts is the file it leads to.
 
     Raises:
         ConfigError: It is not there, is no file, belongs to somebody else, may be read or written
-            by others, or holds no key of 16 bytes or more.
+            by others, or is too long for a key.
     """
     try:
         # Not waiting: a pipe of that name would never end.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        msg = f"anonymize_key_file: {path}: {error.strerror}"
+        msg = f"{setting}: {path}: {error.strerror}"
         raise ConfigError(msg) from error
-    key = b""
+    content = b""
     try:
         fact = _refusal(os.fstat(descriptor))
         if fact is None:
-            key = os.read(descriptor, _LONGEST + 1).removesuffix(b"\n").removesuffix(b"\r")
-            if len(key) > _LONGEST:
-                fact = f"holds more than {_LONGEST} bytes, which is no key"
-            elif len(key) < SHORTEST_KEY:
-                fact = f"the key is shorter than {SHORTEST_KEY} bytes" if key else "is empty"
+            content = os.read(descriptor, longest + 1)
+            if len(_without_end(content)) > longest:
+                fact = f"holds more than {longest} bytes, which is no key"
     finally:
         os.close(descriptor)
     if fact is not None:
-        msg = f"anonymize_key_file: {path}: {fact}"
+        msg = f"{setting}: {path}: {fact}"
         raise ConfigError(msg)
-    return key
+    return content
+
+
+def _without_end(content: bytes) -> bytes:
+    return content.removesuffix(b"\n").removesuffix(b"\r")
 
 
 def _refusal(status: os.stat_result) -> str | None:

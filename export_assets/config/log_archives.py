@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
+from export_assets.config.age_keys import check_recipient
 from export_assets.config.base import Model
 from export_assets.config.cron import check_cron
 from export_assets.config.incremental import Seconds
@@ -29,6 +30,22 @@ class OffloadConfig(Model):
     """For how long nothing may have been written to a log that goes."""
     schedule: Cron | None = None
     """Cron line, in UTC, by which Dagster offloads; without it weekly, once it is switched on."""
+
+
+class EncryptionConfig(Model):
+    """Who can read the archives of a source; the project's settings say what opens them."""
+
+    recipients: tuple[Annotated[str, AfterValidator(check_recipient)], ...] = ()
+    """Public keys of age (`age1…`); whoever has the identity of one of them can read an archive."""
+    recipients_file: str | None = Field(default=None, min_length=1)
+    """File of further ones, one a line; relative paths start at the project's home."""
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> Self:
+        if not self.recipients and self.recipients_file is None:
+            msg = "names nobody who could read the archives; give recipients or recipients_file"
+            raise ValueError(msg)
+        return self
 
 
 class MatchConfig(Model):

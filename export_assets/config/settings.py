@@ -26,6 +26,9 @@ SETTINGS_FILE = "export_assets.yaml"
 # The store's fault injection reads these; they are no settings.
 _TEST_HOOKS = frozenset({"crash", "testing"})
 
+_SECRETS = ("anonymize_key", "archive_identity")
+"""Settings that hold a secret; each has a twin, `…_file`, that names a file instead."""
+
 
 def _not_empty(value: object) -> object:
     # An empty path is the home itself, which nobody means.
@@ -67,6 +70,12 @@ class SettingsFile(Model):
     anonymize_key_file: Directory | None = None
     """File that holds this key instead, readable by its owner alone; relative to the project's
     home."""
+    archive_identity: SecretStr | None = None
+    """Identity of age (`AGE-SECRET-KEY-1…`) that opens encrypted archives, to verify them, to
+    restore them, and to remove what they hold; by `${NAME}` only."""
+    archive_identity_file: Directory | None = None
+    """File of such identities instead, one a line, readable by its owner alone; relative to the
+    project's home."""
     keep_runs_days: PositiveInt = 90
     """Days after which Dagster's job `prune_dagster` deletes finished runs that no asset needs."""
     notify: tuple[NotifyTarget, ...] = ()
@@ -153,17 +162,21 @@ def _settle(
             within = problem.path if label == SETTINGS_FILE else problem.path[1:]
             lines.append(Problem(path=within, text=problem.text).line(label))
         settings = SettingsFile()
-    if settings.anonymize_key is not None and settings.anonymize_key_file is not None:
-        lines.append("anonymize_key and anonymize_key_file: give one of them")
+    lines += [
+        f"{name} and {name}_file: give one of them"
+        for name in _SECRETS
+        if None not in (getattr(settings, name), getattr(settings, f"{name}_file"))
+    ]
     extracts = _extracts_dir(home, settings, lines, label=labels.get("extracts_dir"))
     if lines:
         raise ConfigError("\n".join(dict.fromkeys(lines)))
-    temp_dir, key_file = settings.temp_dir, settings.anonymize_key_file
+    temp_dir = settings.temp_dir
+    key_files = {f"{name}_file": getattr(settings, f"{name}_file") for name in _SECRETS}
     effective = Settings(
         **settings.model_dump(
             exclude={
                 *("exports_dir", "sources_dir", "extracts_dir", "temp_dir"),
-                *("anonymize_key_file", "automation", "notify"),
+                *(*key_files, "automation", "notify"),
             }
         ),
         notify=settings.notify,
@@ -173,7 +186,10 @@ def _settle(
         sources_dir=home / settings.sources_dir.expanduser(),
         extracts_dir=extracts,
         temp_dir=home / temp_dir.expanduser() if temp_dir is not None else None,
-        anonymize_key_file=home / key_file.expanduser() if key_file is not None else None,
+        **{
+            name: home / path.expanduser() if path is not None else None
+            for name, path in key_files.items()
+        },
     )
     known = {name: origins.get(name, "default") for name in Settings.model_fields}
     return LoadedSettings(settings=effective, origins=known)
@@ -232,10 +248,11 @@ def _read_file(
         raise ConfigError(msg)
     expanded = expand(raw, environ, convert=lambda at, text: parse_text(text, SettingsFile, at))
     problems = [Problem(path=at, text=text) for at, text in expanded.problems.items()]
-    key = raw.get("anonymize_key")
-    if isinstance(key, str) and without_references(key):
-        text = "holds a secret; put it into an environment variable and write ${NAME} for it"
-        problems.append(Problem(path=("anonymize_key",), text=text))
+    for name in _SECRETS:
+        key = raw.get(name)
+        if isinstance(key, str) and without_references(key):
+            text = "holds a secret; put it into an environment variable and write ${NAME} for it"
+            problems.append(Problem(path=(name,), text=text))
     problems += literal_secrets(raw.get("notify"))
     wrong = {problem.path[0] for problem in problems}
     values = expanded.value if isinstance(expanded.value, dict) else {}

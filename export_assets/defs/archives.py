@@ -14,10 +14,11 @@ from typing import Any
 import dagster as dg
 
 from export_assets.archives.catalogue import ListedArchive, list_archives, verify_archive
+from export_assets.archives.encryption.keyring import NO_KEYS, Keyring
+from export_assets.archives.encryption.reading import read_metadata
 from export_assets.archives.match import archives_of_match
 from export_assets.archives.member_names import encoded_path
 from export_assets.archives.metadata import OffloadMetadata
-from export_assets.archives.zip_reader import open_archive
 from export_assets.defs.code_references import code_references
 from export_assets.defs.failing import failing
 from export_assets.defs.findings import Finding
@@ -131,7 +132,7 @@ def _build_matches(source: ConfiguredSource, retry_seconds: float) -> dg.AssetsD
         if context.selected_asset_check_keys:
             if paths is None:
                 paths = [path for match in matches for path in _archives_of(sources, match)]
-            yield _checked(context, key, paths)
+            yield _checked(context, key, paths, sources.workspace.keyring)
 
     return archive_matches
 
@@ -175,7 +176,7 @@ def _build_offload(source: ConfiguredSource, retry_seconds: float) -> dg.AssetsD
         if context.selected_asset_check_keys:
             if paths is None:
                 paths = offload_archives(sources.workspace, name)
-            yield _checked(context, key, paths)
+            yield _checked(context, key, paths, sources.workspace.keyring)
 
     return offload_logs
 
@@ -263,8 +264,8 @@ def _described(path: Path) -> Metadata:
 
 
 def _archives_of(sources: RunSources, match: str) -> list[Path]:
-    found = archives_of_match(sources.workspace.archives, match)
-    return [archive.path for archive, _ in found]
+    workspace = sources.workspace
+    return [path for path, _ in archives_of_match(workspace.archives, match, workspace.keyring)]
 
 
 def offload_archives(workspace: Workspace, source: str) -> list[Path]:
@@ -273,49 +274,58 @@ def offload_archives(workspace: Workspace, source: str) -> list[Path]:
     if directory is None or not workspace.archives.is_dir():
         return []
     own = encoded_path(str(directory.resolve()))
+    keyring = workspace.keyring
     return [
-        one.path for one in list_archives(workspace.archives) if _is_of(one, source_directory=own)
+        one.path
+        for one in list_archives(workspace.archives, keyring)
+        if _is_of(one, keyring, source_directory=own)
     ]
 
 
-def _is_of(listed: ListedArchive, *, source_directory: str) -> bool:
+def _is_of(listed: ListedArchive, keyring: Keyring, *, source_directory: str) -> bool:
     if listed.kind == "unreadable":
         return listed.path.name.startswith("offload_")
-    with suppress(ExportError), open_archive(listed.path) as archive:
-        metadata = archive.metadata
+    with suppress(ExportError):
+        metadata = read_metadata(listed.path, keyring)
         return isinstance(metadata, OffloadMetadata) and metadata.source_dir == source_directory
     return False
 
 
 def _checked(
-    context: dg.AssetExecutionContext, key: dg.AssetKey, paths: Sequence[Path]
+    context: dg.AssetExecutionContext, key: dg.AssetKey, paths: Sequence[Path], keyring: Keyring
 ) -> dg.AssetCheckResult:
     share = share_of(context.run.tags)
     subset = (share.part, share.parts) if share is not None else None
-    finding = judge_archives(paths, subset=subset)
+    finding = judge_archives(paths, subset=subset, keyring=keyring)
     return finding.result(key, CHECK, dg.AssetCheckSeverity.ERROR)
 
 
-def judge_archives(paths: Sequence[Path], *, subset: tuple[int, int] | None = None) -> Finding:
+def judge_archives(
+    paths: Sequence[Path], *, subset: tuple[int, int] | None = None, keyring: Keyring = NO_KEYS
+) -> Finding:
     """Read archives and compare every member, or each n-th, with what was archived."""
     wrong: list[str] = []
-    members = size = 0
+    members = size = only_whole = 0
     for path in paths:
         try:
-            verified = verify_archive(path, subset)
+            verified = verify_archive(path, subset, keyring)
         except (ExportError, OSError) as error:
             wrong.append(str(error))
         else:
             members += verified.members
             size += verified.bytes
+            only_whole += verified.only_whole
     figures: dict[str, dg.MetadataValue] = {
         "archives": dg.MetadataValue.int(len(paths)),
         "members_read": dg.MetadataValue.int(members),
         "bytes_read": dg.MetadataValue.int(size),
+        "only_as_a_whole": dg.MetadataValue.int(only_whole),
         "findings": dg.MetadataValue.int(len(wrong)),
     }
     part = f", part {subset[0]} of {subset[1]}" if subset is not None else ""
     says = f"{counted(len(paths), 'archive')} as written, {counted(members, 'member')} read{part}"
+    if only_whole:
+        says += f", {counted(only_whole, 'archive')} without their key: only as a whole"
     return Finding(
         passed=not wrong, says="; ".join(wrong[:_LISTED]) if wrong else says, figures=figures
     )

@@ -24,13 +24,13 @@ from export_assets.engine.bundles.gather import Gathered, Gatherer
 from export_assets.engine.bundles.naming import shown_ids
 from export_assets.engine.bundles.publishing import PublishedSet, publish, write_directory
 from export_assets.engine.bundles.relations import Link
-from export_assets.engine.report import EXIT_PARTIAL, EXIT_WARNINGS, ExportRecord, failure
+from export_assets.engine.report import ExportRecord, failure
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.run import Exporter
 from export_assets.engine.table_pass import Progress, silent
 from export_assets.engine.tables import define_views
 from export_assets.engine.workspace import ConfiguredSource, Workspace
-from export_assets.errors import ExportError, UsageError
+from export_assets.errors import EXIT_PARTIAL, EXIT_WARNINGS, ExportError, UsageError
 from export_assets.formats.registry import resolve_formats
 from export_assets.sources.base import Snapshot
 from export_assets.sources.private_temp import private_directory

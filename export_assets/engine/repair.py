@@ -20,12 +20,12 @@ from export_assets.engine.damage import Damage, find_damages
 from export_assets.engine.destination import StoreDestination, StoreSlot
 from export_assets.engine.repair_options import computed_exports, options_of
 from export_assets.engine.repair_plan import Repair, Thoroughness, plan_repairs
-from export_assets.engine.report import EXIT_PARTIAL, ExportRecord
+from export_assets.engine.report import ExportRecord
 from export_assets.engine.run import Exporter
 from export_assets.engine.sets.repair import plan_copy_repairs, plan_set_repairs, publish_set
 from export_assets.engine.tables import TablePlan, plan_table
 from export_assets.engine.verification import lost_exports, prepare, published_exports
-from export_assets.errors import DestConflict, ExportError, IntegrityError
+from export_assets.errors import EXIT_PARTIAL, DestConflict, ExportError, IntegrityError
 from export_assets.sources.base import Snapshot
 from export_assets.store.layout import hashed_name, safe_name
 from export_assets.store.manifest import BUNDLE, SET

@@ -7,16 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from export_assets.errors import ExportError
+from export_assets.errors import EXIT_PARTIAL, EXIT_WARNINGS, ExportError
 from export_assets.formats.findings import FINDINGS, NOT_IN_LINES
 from export_assets.store.contents import ColumnRecord
 from export_assets.store.manifest import Manifest
 from export_assets.tables.contract import CheckOutcome
 
 Status = Literal["success", "empty", "unchanged", "skipped", "failed"]
-
-EXIT_WARNINGS = 3
-EXIT_PARTIAL = 4
 
 
 @dataclass(frozen=True, kw_only=True)

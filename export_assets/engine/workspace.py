@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from export_assets.archives.encryption.keyring import Keyring, load_keyring
 from export_assets.config.key_file import read_key_file
 from export_assets.config.load import LoadedSource
 from export_assets.config.models import SourceConfig
@@ -176,6 +177,26 @@ class Workspace:
             return settings.anonymize_key.get_secret_value().encode()
         file = settings.anonymize_key_file
         return read_key_file(file) if file is not None else None
+
+    @property
+    def keyring(self) -> Keyring:
+        """What opens encrypted archives.
+
+        Raises:
+            ConfigError: See `keyring_of`.
+        """
+        return load_keyring(self.project.settings)
+
+    def keyring_of(self, source: ConfiguredSource) -> Keyring:
+        """Return the keys for archives of *source*, once it is known that they can be used.
+
+        Raises:
+            ConfigError: The recipients or the identity are not what they should be, or the extra
+                for encryption is not installed.
+        """
+        keyring = load_keyring(self.project.settings, source.config.log.encryption)
+        keyring.check()
+        return keyring
 
     def source(
         self, name: str, *, url: str | None = None, base: Path | None = None

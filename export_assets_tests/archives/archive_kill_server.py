@@ -16,9 +16,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from export_assets.archives.encryption.keyring import NO_KEYS
 from export_assets.archives.offload.purge import PurgeRequest, purge
 from export_assets.archives.restore import restore
 from export_assets.store.filesystem import Filesystem
+from export_assets_tests.archives.keys import OPENING
 from export_assets_tests.archives.offload_world import (
     FAULTS,
     NOW,
@@ -28,6 +30,7 @@ from export_assets_tests.archives.offload_world import (
 )
 from export_assets_tests.killed_children import run_child
 
+KEYRINGS = (NO_KEYS, OPENING)
 Result = dict[str, Any]
 
 
@@ -59,7 +62,8 @@ def offload_random(root: Path, chance: random.Random, kills: int) -> list[Result
     median = sorted(took)[3]
     results: list[Result] = []
     while len(results) < kills:
-        world = World(root / str(len(results))).make()
+        keyring = KEYRINGS[len(results) % 2]
+        world = World(root / str(len(results)), keyring=keyring).make()
         written = world.lines()
         grace = chance.random() < 0.5  # a coin
         delay = chance.uniform(0, median)
@@ -82,10 +86,13 @@ def points_of(work: Callable[[Filesystem], object]) -> list[str]:
 
 def offload_points(root: Path) -> list[Result]:
     results: list[Result] = []
-    for grace in (True, False):
-        measured = World(root / f"measure-{grace}").make()
+    # That faults are found is seen on plain archives.
+    encrypted = [] if sys.argv[5:] else [(True, OPENING)]
+    for grace, keyring in [(True, NO_KEYS), (False, NO_KEYS), *encrypted]:
+        name = f"{grace}-{keyring.seals}"
+        measured = World(root / f"measure-{name}", keyring=keyring).make()
         for point in points_of(lambda fs: measured.offload(grace=grace, filesystem=fs)):  # noqa: B023  # runs at once
-            world = World(root / f"{grace}-{point}").make()
+            world = World(root / f"{name}-{point}", keyring=keyring).make()
             written = world.lines()
             killed = run_child(
                 lambda: world.offload(grace=grace, filesystem=Filesystem()),  # noqa: B023  # runs at once

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from export_assets.archives.content import Content
+from export_assets.archives.encryption.keyring import NO_KEYS, Keyring
+from export_assets.archives.encryption.record import is_sealed, record_path
 from export_assets.archives.offload import plan
 from export_assets.archives.offload.ledger import Ledger, LedgerEntry, read_ledger
 from export_assets.archives.offload.recovery import verify_entry
@@ -47,6 +49,7 @@ class World:
 
     root: Path
     files: tuple[str, ...] = OLD_FILES
+    keyring: Keyring = NO_KEYS
 
     @property
     def logs(self) -> Path:
@@ -100,6 +103,7 @@ class World:
             allow_delete=allow_delete,
             grace=grace,
             name=name,
+            keyring=self.keyring,
             run_id=run_id,
             now=lambda: NOW,
             filesystem=filesystem or Filesystem(),
@@ -134,10 +138,10 @@ class World:
         found = {}
         for entry in read_ledger(self.archives, filesystem=Filesystem()).archived():
             try:
-                verify_entry(self.archives, entry)
+                verify_entry(self.archives, entry, self.keyring)
             except ExportError:
                 continue
-            with open_archive(self.archives / entry.archive) as archive:
+            with open_archive(self.archives / entry.archive, self.keyring) as archive:
                 for member in archive.metadata.members:
                     content = b"".join(archive.read(member))
                     found[entry.archive, true_path(member)] = content
@@ -153,7 +157,7 @@ class World:
 
     def torn(self) -> list[str]:
         """Archives under a final name that cannot be read whole."""
-        return [path.name for path in self.archives.glob("*.zip") if not _is_whole(path)]
+        return [path.name for path in self._zips() if not _is_whole(path, self.keyring)]
 
     def archived_twice(self) -> list[str]:
         pairs = Counter(
@@ -165,20 +169,21 @@ class World:
     def stray(self) -> list[str]:
         """What does not belong into the directory of archives."""
         known = {".offload.lock", ".offload_ledger.jsonl"}
-        return [
-            path.name
-            for path in self.archives.iterdir()
-            if path.name not in known and path.suffix != ".zip"
-        ]
+        known |= {path.name for path in self._zips()}
+        known |= {record_path(path).name for path in self._zips() if is_sealed(path)}
+        return [path.name for path in self.archives.iterdir() if path.name not in known]
+
+    def _zips(self) -> list[Path]:
+        return [*self.archives.glob("*.zip"), *self.archives.glob("*.zip.age")]
 
     def left_behind(self) -> list[str]:
         """Files of the directory, trash aside."""
         return sorted(path for path in self.in_place() if not path.startswith(f"{TRASH}/"))
 
 
-def _is_whole(path: Path) -> bool:
+def _is_whole(path: Path, keyring: Keyring) -> bool:
     try:
-        with open_archive(path) as archive:
+        with open_archive(path, keyring) as archive:
             archive.verify()
     except ExportError:
         return False

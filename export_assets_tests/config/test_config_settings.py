@@ -68,6 +68,8 @@ def test_each_layer_wins_over_the_one_below(tmp_path: Path) -> None:
         "allow_delete": "environment",
         "anonymize_key": "default",
         "anonymize_key_file": "default",
+        "archive_identity": "default",
+        "archive_identity_file": "default",
         "keep_runs_days": "file",
         "notify": "default",
         "automation": "default",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from export_assets.archives.encryption.keyring import NO_KEYS, Keyring
 from export_assets.archives.offload.purge import PurgeRequest, purge
 from export_assets.archives.restore import restore
 from export_assets_tests.archives.offload_world import NOW, World
@@ -61,27 +62,32 @@ class Offloading:
     """Archiving old logs and moving them away; without *grace* they are deleted at once."""
 
     grace: bool
+    keyring: Keyring = NO_KEYS
 
     @property
     def name(self) -> str:
         """What it is called in a fault."""
-        return f"offload grace={self.grace}"
+        return f"offload grace={self.grace}{' encrypted' if self.keyring.seals else ''}"
+
+    def world(self, root: Path) -> World:
+        """Return the world at *root*."""
+        return World(root, keyring=self.keyring)
 
     def prepare(self, root: Path) -> None:
         """Write the logs."""
-        World(root).make(lines=LINES)
+        self.world(root).make(lines=LINES)
 
     def work(self, root: Path) -> None:
         """Offload."""
-        World(root).offload(grace=self.grace)
+        self.world(root).offload(grace=self.grace)
 
     def recover(self, root: Path) -> None:
         """Offload again."""
-        World(root).offload(grace=self.grace, run_id="again")
+        self.world(root).offload(grace=self.grace, run_id="again")
 
     def at_once(self, root: Path, *, finished: bool) -> list[str]:
         """Return which lines are lost, and which archives are not whole."""
-        world = World(root)
+        world = self.world(root)
         found = _lost(world)
         if world.archives.is_dir():
             found += [f"torn {name}" for name in world.torn()]
@@ -91,7 +97,7 @@ class Offloading:
 
     def in_the_end(self, root: Path) -> list[str]:
         """Return what is lost, still there, or archived twice."""
-        world = World(root)
+        world = self.world(root)
         found = _lost(world)
         found += [f"not removed: {name}" for name in world.left_behind() if name != YOUNG]
         found += [f"archived twice: {path}" for path in world.archived_twice()]

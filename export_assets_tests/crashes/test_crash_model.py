@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from export_assets_tests.archives.keys import OPENING
 from export_assets_tests.crashes.exploring import Case, explore
 from export_assets_tests.crashes.log_cases import Ingesting, Offloading, Purging, Restoring
 from export_assets_tests.crashes.publishing_cases import Delivering, Publishing, Removing
@@ -30,6 +31,7 @@ CASES: tuple[tuple[Case, int, int, int], ...] = (
     (Ingesting(), 3, 1, 370),
     (Offloading(grace=True), 5, 1, 520),
     (Offloading(grace=False), 5, 1, 700),
+    (Offloading(grace=True, keyring=OPENING), 1, 0, 150),
     (Purging(), 16, 3, 640),
     (Restoring(), 16, 3, 830),
 )

@@ -11,6 +11,7 @@ import pytest
 
 from export_assets.defs.archives import CHECK
 from export_assets.defs.shares import SUBSET
+from export_assets_tests.archives.keys import IDENTITY, OTHER_IDENTITY, RECIPIENT
 from export_assets_tests.defs.range_project import (
     MATCHES,
     OFFLOADED,
@@ -70,6 +71,31 @@ def flip(path: Path, *, at: float) -> None:
     data = bytearray(path.read_bytes())
     data[place] ^= 0xFF
     path.write_bytes(data)
+
+
+def test_encrypted_archives_are_checked_as_far_as_the_key_is_there(
+    project: RangeProject,
+) -> None:
+    project.log(M1, string("2025-09-14T10:00:00"))
+    encrypting = RANGE + f"log: {{encryption: {{recipients: [{RECIPIENT}]}}}}\n"
+    project = project.reconfigured(encrypting)
+
+    made = said(archive(project), MATCHES)
+    whole = verify(project, MATCHES)
+    (project.home / "export_assets.yaml").write_text("archive_identity_file: identity.txt\n")
+    path = project.home / "identity.txt"
+    path.touch(mode=0o600)
+    found = []
+    for identity in (IDENTITY, OTHER_IDENTITY):
+        path.write_text(identity)
+        found.append(verify(project.reconfigured(encrypting), MATCHES))
+
+    assert str(made["path"]).endswith(".zip.age")
+    assert whole.passed
+    assert "1 archive without their key: only as a whole" in (whole.description or "")
+    assert [one.passed for one in found] == [True, False]
+    assert found[0].metadata["members_read"].value == made["members"]
+    assert "is encrypted for others" in (found[1].description or "")
 
 
 def test_a_match_is_a_partition_whose_archive_is_described_and_checked(

@@ -13,11 +13,10 @@ from export_assets.config.models import SourceConfig
 from export_assets.config.urls import SourceUrl
 from export_assets.engine.inspection import inspect_source
 from export_assets.engine.planning import plan_exports
-from export_assets.engine.report import EXIT_PARTIAL
 from export_assets.engine.system import System
 from export_assets.engine.verification import verify_source
 from export_assets.engine.workspace import ConfiguredSource
-from export_assets.errors import ContractViolation, UsageError
+from export_assets.errors import EXIT_PARTIAL, ContractViolation, UsageError
 from export_assets.tables.partitions import Window
 from export_assets_tests.engine.engine_world import shop, statuses
 

@@ -124,7 +124,8 @@ SUITES = {
         "all equal",
     ),
     "bit-flips": Suite(
-        "Flipped bits in parts of every format, sets, archives, manifests, ledger, read logs",
+        "Flipped bits in parts of every format, sets, archives, encrypted archives and their "
+        "records, manifests, ledger, read logs",
         "300 each",
         "all found",
     ),

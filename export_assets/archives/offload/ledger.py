@@ -47,6 +47,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str = ""
     members: tuple[LedgerMember, ...] = ()
     """Of `ARCHIVED` what is inside, of `DONE` what was moved away, of `PURGED` what is gone."""
+    recipients: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Of an encrypted archive the public keys it is for, where they are known."""
     previous: str = ""
     """Checksum of the line before."""
     checksum: str = ""

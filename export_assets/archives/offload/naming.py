@@ -36,7 +36,7 @@ def check_name(name: str | None) -> None:
 
 
 def archive_names(request: OffloadRequest, moment: datetime) -> list[str]:
-    """Return the names the new archive may get, the first free one counting."""
+    """Return the names the new archive may get, less `.age`, the first free one counting."""
     if request.name is not None:
         return [f"{request.name}.zip"]
     stem = f"offload_before_{request.cutoff:%Y%m%d}_{moment.astimezone(UTC):%Y%m%d_%H%M%S}"

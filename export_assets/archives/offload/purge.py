@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from export_assets.archives.encryption.keyring import NO_KEYS, Keyring
 from export_assets.archives.member_names import encoded_path
 from export_assets.archives.offload.ledger import (
     Ledger,
@@ -16,7 +17,7 @@ from export_assets.archives.offload.recovery import settle, verify_entry
 from export_assets.archives.offload.request import TRASH, OffloadReport
 from export_assets.archives.offload.run import LOCK_NAME
 from export_assets.archives.offload.trash import Trash, files_below, purge_files
-from export_assets.errors import DestPermission, ExportError
+from export_assets.errors import DestPermission, ExportError, WrongKey
 from export_assets.store.durable import make_directory
 from export_assets.store.filesystem import REAL, Filesystem
 from export_assets.store.lock import partition_lock
@@ -33,6 +34,7 @@ class PurgeRequest:
     """The project's permission."""
     grace: timedelta = timedelta(days=7)
     """How long files stay in the trash at least, counted from the last one moved there."""
+    keyring: Keyring = NO_KEYS
     run_id: str
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     filesystem: Filesystem = field(default=REAL)
@@ -85,7 +87,11 @@ def _purge(request: PurgeRequest) -> OffloadReport:
     for entry in list(_due(request, ledger)):
         files = sorted(files_below(root / TRASH / entry.archive))
         try:
-            verify_entry(request.archives, entry)
+            verify_entry(request.archives, entry, request.keyring)
+        except WrongKey:
+            for path in files:
+                report.skip(path, "no_key")
+            continue
         except ExportError as error:
             report.problems.append(str(error))
             for path in files:

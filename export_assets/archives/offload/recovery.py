@@ -4,20 +4,28 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
+
+from export_assets.archives.encryption.keyring import NO_KEYS, Keyring
+from export_assets.archives.encryption.reading import is_as_written
+from export_assets.archives.encryption.record import SEALED_SUFFIX, SealedRecord, read_record
 from export_assets.archives.member_names import encoded_path
-from export_assets.archives.metadata import OffloadMetadata
+from export_assets.archives.metadata import ArchiveMetadata, OffloadMetadata
 from export_assets.archives.offload.ledger import Ledger, LedgerEntry, LedgerMember, removal_entry
 from export_assets.archives.offload.naming import MATCH_PREFIX
 from export_assets.archives.offload.request import TRASH
 from export_assets.archives.offload.trash import files_below
 from export_assets.archives.zip_reader import OpenArchive, open_archive, true_path
-from export_assets.errors import ExportError, IntegrityError
+from export_assets.errors import ExportError, IntegrityError, WrongKey
 
 
 def adopt(
-    archives: Path, ledger: Ledger, *, run_id: str, moment: datetime
+    archives: Path, ledger: Ledger, *, run_id: str, moment: datetime, keyring: Keyring = NO_KEYS
 ) -> tuple[list[LedgerEntry], list[str]]:
     """Enter every sound offload archive that has no entry; return the entries, and what is wrong.
+
+    An encrypted one that *keyring* does not open is entered as its record says, if it is the file
+    that was written. Nothing is removed by that alone.
 
     Into a damaged ledger nothing is entered; the entries are only returned.
     """
@@ -27,10 +35,16 @@ def adopt(
         if path.name in known:
             continue
         try:
-            with open_archive(path) as archive:
+            with open_archive(path, keyring) as archive:
                 if isinstance(archive.metadata, OffloadMetadata):
                     archive.verify()
                     adopted.append(entry_of(archive, run_id=run_id, moment=moment))
+        except WrongKey as error:
+            entry = _as_recorded(path, run_id=run_id, moment=moment)
+            if entry is not None:
+                adopted.append(entry)
+            else:
+                problems.append(f"{error}; it has no record, so that it cannot be entered")
         except ExportError as error:
             problems.append(str(error))
     if ledger.damage is None:
@@ -58,8 +72,8 @@ def settle(root: Path, ledger: Ledger, *, run_id: str, moment: datetime) -> None
 
 
 def offload_archives(archives: Path) -> Iterator[Path]:
-    """Yield the zips in *archives* that may be offload archives, in order of name."""
-    for path in sorted(archives.glob("*.zip")):
+    """Yield the archives in *archives* that may be offload archives, in order of name."""
+    for path in sorted([*archives.glob("*.zip"), *archives.glob(f"*.zip{SEALED_SUFFIX}")]):
         if not path.name.startswith((".", MATCH_PREFIX)) and not path.is_symlink():
             yield path
 
@@ -70,16 +84,55 @@ def entry_of(archive: OpenArchive, *, run_id: str, moment: datetime) -> LedgerEn
     Raises:
         IntegrityError: It is an archive of another kind.
     """
-    metadata = archive.metadata
+    recipients = archive.sealed.recipients if archive.sealed is not None else ()
+    return _entry(
+        archive.path,
+        archive.metadata,
+        archive.hash(),
+        recipients=recipients,
+        run_id=run_id,
+        moment=moment,
+    )
+
+
+def _as_recorded(path: Path, *, run_id: str, moment: datetime) -> LedgerEntry | None:
+    """Return what the ledger says of the encrypted archive at *path* that its record knows.
+
+    Raises:
+        IntegrityError: The record is damaged.
+        Tampered: The archive is not the file that was written.
+    """
+    record: SealedRecord | None = read_record(path)
+    if record is None or not is_as_written(path):
+        return None
+    return _entry(
+        path,
+        record.metadata,
+        (record.bytes, record.sha256),
+        recipients=record.recipients,
+        run_id=run_id,
+        moment=moment,
+    )
+
+
+def _entry(
+    path: Path,
+    metadata: ArchiveMetadata,
+    written: tuple[int, str],
+    *,
+    recipients: tuple[str, ...],
+    run_id: str,
+    moment: datetime,
+) -> LedgerEntry:
     if not isinstance(metadata, OffloadMetadata):
-        msg = f"{archive.path}: is no offload archive"
+        msg = f"{path}: is no offload archive"
         raise IntegrityError(msg)
-    size, digest = archive.hash()
+    size, digest = written
     return LedgerEntry(
         event="ARCHIVED",
         at=moment,
         run_id=run_id,
-        archive=archive.path.name,
+        archive=path.name,
         source_dir=metadata.source_dir,
         bytes=size,
         sha256=digest,
@@ -89,18 +142,21 @@ def entry_of(archive: OpenArchive, *, run_id: str, moment: datetime) -> LedgerEn
             )
             for member in metadata.members
         ),
+        recipients=recipients or msgspec.UNSET,
     )
 
 
-def verify_entry(archives: Path, entry: LedgerEntry) -> None:
+def verify_entry(archives: Path, entry: LedgerEntry, keyring: Keyring = NO_KEYS) -> None:
     """Prove again, from the disk, that the archive of *entry* is the one that was entered.
 
     Raises:
         IntegrityError: It is not, or its content is damaged.
         SourceMissing: It is gone.
+        Tampered: It is encrypted, and not the file that was entered.
         UnsafeArchive: It must not be unpacked.
+        WrongKey: It is the file that was entered, and *keyring* does not open it.
     """
-    with open_archive(archives / entry.archive) as archive:
+    with open_archive(archives / entry.archive, keyring) as archive:
         check_entered(archive, entry)
         archive.verify()
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from export_assets.archives.encryption.keyring import NO_KEYS, Keyring
 from export_assets.store.filesystem import REAL, Filesystem
 
 TRASH = ".trash"
@@ -27,6 +28,7 @@ SkipReason = Literal[
     "in_trash",
     "other_device",
     "archive_damaged",
+    "no_key",
     "unknown",
 ]
 """Why a file was left where it is."""
@@ -63,6 +65,9 @@ class OffloadRequest:
     min_idle: timedelta = timedelta(hours=24)
     name: str | None = None
     """The archive's name without suffix; made of cutoff and time by default."""
+    keyring: Keyring = NO_KEYS
+    """For whom the archive is encrypted, and what opens archives: nothing goes that an encrypted
+    archive holds which cannot be opened here."""
     run_id: str
     code_version: str = ""
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))

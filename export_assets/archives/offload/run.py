@@ -11,11 +11,12 @@ from pathlib import Path
 import msgspec
 
 from export_assets.archives.content import Content, open_below
+from export_assets.archives.encryption.record import sweep_records
 from export_assets.archives.fingerprint import hash_descriptor
 from export_assets.archives.member_names import encoded_path
 from export_assets.archives.metadata import OffloadMetadata
 from export_assets.archives.offload.ledger import Ledger, LedgerEntry, read_ledger, removal_entry
-from export_assets.archives.offload.naming import archive_names, check_request
+from export_assets.archives.offload.naming import MATCH_PREFIX, archive_names, check_request
 from export_assets.archives.offload.plan import OffloadPlan, plan_offload
 from export_assets.archives.offload.recovery import (
     adopt,
@@ -28,9 +29,9 @@ from export_assets.archives.offload.removal import Remover
 from export_assets.archives.offload.request import OffloadReport, OffloadRequest
 from export_assets.archives.offload.trash import Trash, purge_files
 from export_assets.archives.temporary import sweep
-from export_assets.archives.zip_reader import open_archive, true_path
+from export_assets.archives.zip_reader import true_path
 from export_assets.archives.zip_writer import StagedZip, stage_zip
-from export_assets.errors import ExportError, SourceMissing
+from export_assets.errors import ExportError, SourceMissing, WrongKey
 from export_assets.store.durable import directory, make_directory
 from export_assets.store.lock import partition_lock
 from export_assets.store.space import check_space
@@ -81,10 +82,13 @@ def _offload(request: OffloadRequest) -> OffloadReport:
     report = OffloadReport()
     archives, filesystem = request.archives, request.filesystem
     sweep(archives, kind=KIND, filesystem=filesystem)
+    sweep_records(archives, names=rf"(?!\.|{MATCH_PREFIX}).+", filesystem=filesystem)
     ledger = read_ledger(archives, filesystem=filesystem)
     if ledger.damage is not None:
         report.problems.append(f"{ledger.damage}; nothing is removed until it is moved away")
-    adopted, problems = adopt(archives, ledger, run_id=request.run_id, moment=request.now())
+    adopted, problems = adopt(
+        archives, ledger, run_id=request.run_id, moment=request.now(), keyring=request.keyring
+    )
     report.adopted = [entry.archive for entry in adopted]
     report.problems += problems
     there = standing(archives, ledger)
@@ -119,7 +123,10 @@ def _sound(
     damaged = set()
     for entry in {entry.archive: entry for entry in wanted}.values():
         try:
-            verify_entry(request.archives, entry)
+            verify_entry(request.archives, entry, request.keyring)
+        except WrongKey:
+            # The file that was written: what it holds need not be archived again, nor may it go.
+            continue
         except ExportError as error:
             report.problems.append(str(error))
             damaged.add(entry.archive)
@@ -157,6 +164,8 @@ def _archive(
         kind=KIND,
         run_id=request.run_id,
         filesystem=request.filesystem,
+        keyring=request.keyring,
+        estimated_bytes=plan.bytes,
     ) as staged:
         entry = prove(staged, root, request, report)
         path = staged.publish(archive_names(request, moment))
@@ -175,7 +184,7 @@ def prove(
     Raises:
         IntegrityError: It does not hold what was read.
     """
-    with open_archive(staged.path) as archive:
+    with staged.open() as archive:
         archive.verify(staged.metadata.members)
         entry = entry_of(archive, run_id=request.run_id, moment=request.now())
     for member in staged.metadata.members:
@@ -212,7 +221,10 @@ def _remove(
     for _, paths in sorted(by_archive.items()):
         entry = entries[paths[0]]
         try:
-            verify_entry(request.archives, entry)
+            verify_entry(request.archives, entry, request.keyring)
+        except WrongKey:
+            for path in paths:
+                report.skip(path, "no_key")
         except ExportError as error:
             report.problems.append(str(error))
             for path in paths:

@@ -122,7 +122,7 @@ def bundle(output: Output, options: BundleOptions) -> int:
 
 def _planned(output: Output, bundler: "Bundler") -> int:
     from export_assets.cli.figures import count, counted
-    from export_assets.engine.report import EXIT_WARNINGS
+    from export_assets.errors import EXIT_WARNINGS
 
     plan = bundler.plan()
     for warning in plan.warnings:

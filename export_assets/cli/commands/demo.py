@@ -35,9 +35,9 @@ def demo(output: Output, options: DemoOptions) -> int:
     from export_assets.cli.progress import progress_bar
     from export_assets.cli.project import new_run, workspace_of
     from export_assets.cli.results import document_of, print_reports, verdict
-    from export_assets.engine.report import EXIT_WARNINGS
     from export_assets.engine.request import ExportRequest
     from export_assets.engine.run import Exporter
+    from export_assets.errors import EXIT_WARNINGS
     from export_assets.systems.registry import SYSTEMS
     from export_assets.translate import translating
 

@@ -68,7 +68,7 @@ def dump_db(output: Output, options: DumpOptions) -> int:
     are told in a file beside it, and the exit code is 3 then.
     """
     from export_assets.cli.project import workspace_of
-    from export_assets.engine.report import EXIT_WARNINGS
+    from export_assets.errors import EXIT_WARNINGS
     from export_assets.systems.weights.dump import Dump, default_name, dump
 
     workspace = workspace_of(options.home)

@@ -14,9 +14,8 @@ import typer
 from export_assets.cli.checked import names_of
 from export_assets.cli.options import CommonOptions, command
 from export_assets.cli.output import Output
-from export_assets.errors import IntegrityError, UsageError
+from export_assets.errors import EXIT_WARNINGS, IntegrityError, UsageError
 
-EXIT_WARNINGS = 3
 """As `engine.report` has it, which imports too much for here."""
 
 
@@ -87,8 +86,9 @@ def list_exports(output: Output, options: ListOptions) -> int:
     from export_assets.cli.project import settings_of
     from export_assets.store.layout import ARCHIVES
 
-    root = settings_of(options.home).exports_dir
-    archives = listed_archives(output, root) if options.what in {None, ARCHIVES} else []
+    settings = settings_of(options.home)
+    root = settings.exports_dir
+    archives = listed_archives(output, settings) if options.what in {None, ARCHIVES} else []
     code = 0
     document: dict[str, Any] = {"exports_dir": str(root)}
     if options.what != ARCHIVES:

@@ -34,8 +34,7 @@ def notify(output: Output, options: NotifyOptions) -> int:
     from export_assets.config.settings import load_settings
     from export_assets.engine.notifying.notice import Notice
     from export_assets.engine.notifying.notifier import Notifier, name_of
-    from export_assets.engine.report import EXIT_PARTIAL
-    from export_assets.errors import ConfigError, RemoteTransient
+    from export_assets.errors import EXIT_PARTIAL, ConfigError, RemoteTransient
 
     targets = load_settings(options.home, environ=os.environ).settings.notify
     if not targets:

@@ -10,7 +10,7 @@ import typer
 
 from export_assets.cli.options import CommonOptions, command
 from export_assets.cli.output import Output
-from export_assets.errors import IntegrityError, UsageError
+from export_assets.errors import UsageError
 
 if TYPE_CHECKING:
     from export_assets.archives.offload.request import OffloadReport, Skipped
@@ -32,11 +32,13 @@ REASONS = {
     "in_trash": "has a namesake in the trash",
     "other_device": "is on another disk than its trash",
     "archive_damaged": "is in an archive that is damaged",
+    "no_key": "is in an encrypted archive that no identity here opens, so nothing proves it",
     "unknown": "is in no archive",
 }
 """Why a log stays, as a sentence about it."""
 
-_USUAL = frozenset({"too_new", "not_idle"})
+_USUAL = frozenset({"too_new", "not_idle", "no_key"})
+"""Reasons that are told once for all logs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +179,7 @@ def _check(options: OffloadOptions, offloader: "Offloader") -> None:
 def _purge(output: Output, options: OffloadOptions, offloader: "Offloader") -> int:
     from export_assets.archives.offload.request import OffloadReport
     from export_assets.cli.figures import counted
+    from export_assets.engine.archiving.offloading import exit_code_of
 
     due: dict[str, list[str]] = {}
     report = OffloadReport()
@@ -192,7 +195,7 @@ def _purge(output: Output, options: OffloadOptions, offloader: "Offloader") -> i
         for problem in report.problems:
             output.problem(problem)
         output.line(f"{counted(len(report.removed), 'log')} removed from the trash")
-    code = IntegrityError.exit_code if report.problems else 0
+    code = exit_code_of(report)
     output.document(
         {
             "source": offloader.source.name,

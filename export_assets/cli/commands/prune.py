@@ -42,8 +42,7 @@ def prune_source(output: Output, options: PruneOptions) -> int:
     import os
 
     from export_assets.engine.pruning import plan_for
-    from export_assets.engine.report import EXIT_WARNINGS
-    from export_assets.errors import UsageError
+    from export_assets.errors import EXIT_WARNINGS, UsageError
     from export_assets.store.catalogue import Damaged, Published, list_published
     from export_assets.systems.settled import load_settled
 
@@ -111,7 +110,7 @@ def _delete(
 
 def _code_of(removed: list[str], failed: list[dict[str, Any]]) -> int:
     """Return the exit code of what was deleted: partial where some was and some was not."""
-    from export_assets.engine.report import EXIT_PARTIAL
+    from export_assets.errors import EXIT_PARTIAL
 
     codes: set[int] = {one["exit_code"] for one in failed}
     if not codes:

@@ -75,8 +75,7 @@ def repair_sources(output: Output, options: RepairOptions) -> int:
     replaced and the exit code is 24.
     """
     from export_assets.cli.project import workspace_of
-    from export_assets.engine.report import EXIT_PARTIAL
-    from export_assets.errors import IntegrityError
+    from export_assets.errors import EXIT_PARTIAL, IntegrityError
 
     workspace = workspace_of(options.home)
     codes: set[int] = set()

@@ -1,14 +1,19 @@
 """`export-assets restore`: files back from an archive, each proven before it is put in place."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from export_assets.cli.options import CommonOptions, command
 from export_assets.cli.output import Output
 from export_assets.errors import ConfigError, DestConflict, SourceMissing, UsageError
+
+if TYPE_CHECKING:
+    from export_assets.archives.encryption.keyring import Keyring
+    from export_assets.archives.restore import RestoreStep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,28 +69,34 @@ def restore(output: Output, options: RestoreOptions) -> int:
     with the same content stays; another one is never replaced unless --overwrite sets it aside.
     """
     from export_assets.archives import restore as archives
-    from export_assets.cli.figures import counted, size
+    from export_assets.archives.encryption.keyring import load_keyring
+    from export_assets.cli.figures import counted
     from export_assets.cli.project import new_run, settings_of
     from export_assets.config.dates import parse_day
 
-    path = _archive(options.archive, settings_of(options.home).exports_dir)
-    target = Path.cwd() / options.to.expanduser() if options.to else _origin(path, options.home)
+    settings = settings_of(options.home)
+    path = _archive(options.archive, settings.exports_dir)
+    keyring = load_keyring(settings)
+    given = Path.cwd() / options.to.expanduser() if options.to else None
+    target = given or _origin(path, keyring, options.home)
     run = new_run()
     paths = options.path
     day = parse_day(options.day, now=run.now) if options.day is not None else None
-    steps = archives.plan_restore(path, target, paths=paths, day=day, overwrite=options.overwrite)
-    conflicts = [step.path for step in steps if step.action == "conflict"]
+    steps = archives.plan_restore(
+        path, target, paths=paths, day=day, overwrite=options.overwrite, keyring=keyring
+    )
     code, kept = 0, {}
     if options.dry_run:
-        for step in steps:
-            output.line(f"{step.action} {step.path}  ({size(step.bytes)})")
-        output.line(f"{counted(len(steps), 'file')} for {target}; nothing was restored")
-        if conflicts:
-            output.note(f"warning: {counted(len(conflicts), 'file')} in the way; see --overwrite")
-            code = DestConflict.exit_code
+        code = _print_plan(output, steps, target)
     else:
         report = archives.restore(
-            path, target, run_id=run.id, paths=paths, day=day, overwrite=options.overwrite
+            path,
+            target,
+            run_id=run.id,
+            paths=paths,
+            day=day,
+            overwrite=options.overwrite,
+            keyring=keyring,
         )
         kept = report.kept
         for name in report.restored:
@@ -109,6 +120,19 @@ def restore(output: Output, options: RestoreOptions) -> int:
     return code
 
 
+def _print_plan(output: Output, steps: "Sequence[RestoreStep]", target: Path) -> int:
+    """Say what would be restored; return the exit code of that."""
+    from export_assets.cli.figures import counted, size
+
+    for step in steps:
+        output.line(f"{step.action} {step.path}  ({size(step.bytes)})")
+    output.line(f"{counted(len(steps), 'file')} for {target}; nothing was restored")
+    conflicts = sum(step.action == "conflict" for step in steps)
+    if conflicts:
+        output.note(f"warning: {counted(conflicts, 'file')} in the way; see --overwrite")
+    return DestConflict.exit_code if conflicts else 0
+
+
 def _archive(text: str, exports: Path) -> Path:
     """Return the archive at the path *text*, or of that name among those of the project.
 
@@ -118,9 +142,8 @@ def _archive(text: str, exports: Path) -> Path:
     from export_assets.store.layout import ARCHIVES
 
     if "\0" not in text:
-        names = (
-            [] if "/" in text else [exports / ARCHIVES / text, exports / ARCHIVES / f"{text}.zip"]
-        )
+        suffixes = ("", ".zip", ".zip.age", ".age")
+        names = [exports / ARCHIVES / f"{text}{one}" for one in suffixes if "/" not in text]
         for path in (Path.cwd() / Path(text).expanduser(), *names):
             if path.is_file():
                 return path
@@ -128,19 +151,18 @@ def _archive(text: str, exports: Path) -> Path:
     raise SourceMissing(msg)
 
 
-def _origin(archive: Path, home: Path | None) -> Path:
+def _origin(archive: Path, keyring: "Keyring", home: Path | None) -> Path:
     """Return the log directory that the files of *archive* came from.
 
     Raises:
         UsageError: They came from none that is configured.
     """
+    from export_assets.archives.encryption.reading import read_metadata
     from export_assets.archives.member_names import decoded_path
     from export_assets.archives.metadata import OffloadMetadata
-    from export_assets.archives.zip_reader import open_archive
     from export_assets.cli.project import workspace_of
 
-    with open_archive(archive) as opened:
-        metadata = opened.metadata
+    metadata = read_metadata(archive, keyring)
     if not isinstance(metadata, OffloadMetadata):
         msg = f"{archive.name}: says nothing of where its files came from; give --to"
         raise UsageError(msg)

@@ -71,7 +71,8 @@ def verify(output: Output, options: VerifyOptions) -> int:
     from export_assets.cli.figures import counted, size
     from export_assets.cli.project import settings_of
 
-    root = settings_of(options.home).exports_dir
+    settings = settings_of(options.home)
+    root = settings.exports_dir
     zips = _archives(options, root)
     only_archives = zips and options.what is not None
     partitions = files = bytes_ = 0
@@ -84,7 +85,7 @@ def verify(output: Output, options: VerifyOptions) -> int:
         for finding in checked.findings:
             output.problem(finding.message)
     subset = subset_of(options.read_data_subset)
-    archives = _read(output, checked_archives(options.what, root, subset)) if zips else []
+    archives = _read(output, checked_archives(options.what, settings, subset)) if zips else []
     compared: list[SourceFinding] = []
     wrong = len(findings) + sum(one.problem is not None for one in archives)
     codes = [IntegrityError.exit_code if findings else 0, *(one.exit_code for one in archives)]
@@ -151,6 +152,8 @@ def _read(output: Output, found: "Iterable[CheckedArchive]") -> "list[CheckedArc
         output.detail(f"{archive.path}: {archive.problem or 'as archived'}")
         if archive.problem is not None:
             output.problem(archive.problem)
+        if archive.only_whole:
+            output.note(f"{archive.path}: without its key: only as a whole, which is as written")
     return archives
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 from export_assets.archives.content import CHUNK
+from export_assets.archives.encryption.keyring import Keyring
+from export_assets.archives.encryption.reading import check_archive, read_metadata
 from export_assets.archives.match import (
     MatchFile,
     MatchRequest,
@@ -22,7 +24,7 @@ from export_assets.archives.match import (
     archives_of_match,
 )
 from export_assets.archives.metadata import MatchMetadata
-from export_assets.archives.zip_reader import open_archive, true_path
+from export_assets.archives.zip_reader import true_path
 from export_assets.engine.archiving.match_exports import (
     MatchExports,
     export_match,
@@ -33,10 +35,15 @@ from export_assets.engine.archiving.match_logs import MatchLogs, choose_logs
 from export_assets.engine.ingest.listing import Listed
 from export_assets.engine.ingest.look import open_log
 from export_assets.engine.manifests import code_version
-from export_assets.engine.report import EXIT_PARTIAL, EXIT_WARNINGS
 from export_assets.engine.request import Run
 from export_assets.engine.workspace import ConfiguredSource, Workspace
-from export_assets.errors import ExportError, IntegrityError, SourceMissing
+from export_assets.errors import (
+    EXIT_PARTIAL,
+    EXIT_WARNINGS,
+    ExportError,
+    IntegrityError,
+    SourceMissing,
+)
 from export_assets.sources.private_temp import private_directory
 from export_assets.sources.sqlite import SqliteSource
 from export_assets.store.durable import directory
@@ -127,18 +134,20 @@ class MatchArchiver:
         """Write the archive of the match, unless one that is sound holds the same.
 
         Raises:
+            ConfigError: It cannot be encrypted as configured.
             DestinationError: It could not be written.
             ExportError: An export of the match failed.
             SourceError: A log or the database cannot be read, or no log is of the match.
             UsageError: The id is none, or the source is none of event logs.
         """
+        keyring = self.workspace.keyring_of(self.source)
         logs = self._logs(self.source)
         with private_directory(self.source.temp_dir) as scratch:
             files = [*self._copies(logs, scratch), *self._database_copies(logs, scratch)]
             made_by = "" if self.order.logs_only else match_config_hash(self.source)
-            found = None if self.order.force else self._standing(files, made_by)
+            found = None if self.order.force else self._standing(files, made_by, keyring)
             if found is not None:
-                return self._outcome(found, logs, "unchanged")
+                return self._outcome(found, keyring, logs, "unchanged")
             exports = MatchExports()
             if not self.order.logs_only:
                 exports = export_match(
@@ -151,12 +160,13 @@ class MatchArchiver:
                     files=[*files, *exports.files],
                     counts=dict(exports.counts),
                     config_hash=made_by,
+                    keyring=keyring,
                     run_id=self.run.id,
                     code_version=code_version(),
                     now=self.run.now,
                 )
             )
-        return self._outcome(path, logs, "archived", exports)
+        return self._outcome(path, keyring, logs, "archived", exports)
 
     def _logs(self, source: ConfiguredSource) -> MatchLogs:
         order, run = self.order, self.run
@@ -197,10 +207,14 @@ class MatchArchiver:
             os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
             yield MatchFile(folder="database", path=name, file=copy)
 
-    def _standing(self, files: Sequence[MatchFile], made_by: str) -> Path | None:
-        """Return the newest sound archive of the match that holds exactly *files*."""
+    def _standing(self, files: Sequence[MatchFile], made_by: str, keyring: Keyring) -> Path | None:
+        """Return the newest sound archive of the match that holds exactly *files*.
+
+        Whether it is encrypted, and for whom, does not matter.
+        """
         wanted = {(f"{one.folder}/{one.path}", *hash_file(one.file)) for one in files}
-        for archive, metadata in archives_of_match(self.workspace.archives, self.order.match_id):
+        archives, match_id = self.workspace.archives, self.order.match_id
+        for path, metadata in archives_of_match(archives, match_id, keyring):
             held = {
                 (true_path(member), member.bytes, member.sha256)
                 for member in metadata.members
@@ -209,21 +223,21 @@ class MatchArchiver:
             if held != wanted or metadata.config_hash != made_by:
                 continue
             try:
-                archive.verify()
+                check_archive(path, keyring)
             except ExportError:
                 continue
-            return archive.path
+            return path
         return None
 
     def _outcome(
         self,
         path: Path,
+        keyring: Keyring,
         logs: MatchLogs,
         status: Literal["archived", "unchanged"],
         exports: MatchExports | None = None,
     ) -> MatchOutcome:
-        with open_archive(path) as archive:
-            metadata = archive.metadata
+        metadata = read_metadata(path, keyring)
         if not isinstance(metadata, MatchMetadata):
             msg = f"{path}: is no archive of a match"
             raise IntegrityError(msg)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from export_assets.archives.encryption.keyring import Keyring
 from export_assets.archives.offload.naming import check_name
 from export_assets.archives.offload.plan import OffloadPlan
 from export_assets.archives.offload.purge import PurgeRequest, plan_purge, purge
@@ -31,10 +32,10 @@ from export_assets.engine.ingest.listing import Listed
 from export_assets.engine.ingest.names import escaped
 from export_assets.engine.ingest.outcome import IngestReport
 from export_assets.engine.manifests import code_version
-from export_assets.engine.report import EXIT_WARNINGS
 from export_assets.engine.request import Run
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import (
+    EXIT_WARNINGS,
     DestConflict,
     IntegrityError,
     SourceError,
@@ -43,7 +44,7 @@ from export_assets.errors import (
 )
 from export_assets.store.filesystem import REAL, Filesystem
 
-_TROUBLES: frozenset[SkipReason] = frozenset({"unreadable", "other_device"})
+_TROUBLES: frozenset[SkipReason] = frozenset({"unreadable", "other_device", "no_key"})
 """Why a log stays that somebody has to do something about."""
 
 
@@ -91,10 +92,15 @@ class OffloadOutcome:
     @property
     def exit_code(self) -> int:
         """Return 24 where something is damaged, 3 where a log needs a person, else 0."""
-        if self.problems:
-            return IntegrityError.exit_code
-        troubled = any(one.reason in _TROUBLES for one in self.report.skipped)
-        return EXIT_WARNINGS if troubled else 0
+        return exit_code_of(self.purged, self.report)
+
+
+def exit_code_of(*reports: OffloadReport) -> int:
+    """Return 24 where something is damaged, 3 where a log needs a person, else 0."""
+    if any(report.problems for report in reports):
+        return IntegrityError.exit_code
+    troubled = any(one.reason in _TROUBLES for report in reports for one in report.skipped)
+    return EXIT_WARNINGS if troubled else 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,14 +148,25 @@ class Offloader:
         """Whether the project permits to delete at all."""
         return self.workspace.project.settings.allow_delete
 
-    def check(self) -> None:
-        """Refuse to move logs away without the project's permission.
+    @property
+    def keyring(self) -> Keyring:
+        """For whom archives are encrypted, and what opens them.
 
         Raises:
-            UsageError: It is not given, or the name cannot be an archive's.
+            ConfigError: They cannot be as configured.
+        """
+        return self.workspace.keyring_of(self.source)
+
+    def check(self) -> None:
+        """Refuse what would fail later, and to move logs away without the project's permission.
+
+        Raises:
+            ConfigError: Archives cannot be encrypted as configured.
+            UsageError: The permission is not given, or the name cannot be an archive's.
         """
         # Before anything is read: what is new is published first.
         check_name(self.order.name)
+        self.workspace.keyring_of(self.source)
         if self.deletes:
             self._need_permission("to move logs away")
 
@@ -255,6 +272,7 @@ class Offloader:
             archives=self.workspace.archives,
             allow_delete=self.permitted,
             grace=grace,
+            keyring=self.keyring,
             run_id=self.run.id,
             now=self.run.now,
             filesystem=self.filesystem,
@@ -306,6 +324,7 @@ class _Chooser:
             allow_delete=own.deletes and own.permitted,
             grace=own.order.grace,
             min_idle=timedelta(seconds=own.config.min_idle),
+            keyring=own.keyring,
             name=own.order.name,
             run_id=own.run.id,
             code_version=code_version(),
