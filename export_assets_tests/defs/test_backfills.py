@@ -26,7 +26,7 @@ MIXED = SHOP.replace(
     "  items: {}\n",
 )
 SPAN = ("2024-01-05", "2024-01-08")
-DAYS = effort(20, soak=2_000)
+DAYS = effort(20, soak=500)
 SEED = 20260711
 
 

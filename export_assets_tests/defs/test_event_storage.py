@@ -23,7 +23,7 @@ from export_assets_tests.proof.plugin import Proven
 
 ROOT = Path(__file__).parents[2]
 KEYS = keys_of(ORDERS, ("parquet",))
-PROCESSES, RUNS = 4, effort(2, soak=50)
+PROCESSES, RUNS = 4, effort(2, soak=20)
 
 
 @pytest.fixture

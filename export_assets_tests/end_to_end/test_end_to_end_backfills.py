@@ -16,7 +16,7 @@ from export_assets_tests.end_to_end.world import Ended, World, leftovers, tree
 from export_assets_tests.proof.plugin import Proven
 from export_assets_tests.quick_program import quick_program
 
-DAYS = effort(100, soak=2_000)
+DAYS = effort(100, soak=1_000)
 FAILING = DAYS // 10
 SEED = 20260711
 
