@@ -140,6 +140,7 @@ _SECRET_SETTING = re.compile(
     r"[\"']?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|[^\s&;,\"']+)",
     re.IGNORECASE,
 )
+_IDENTITY = re.compile(r"(?P<start>age-secret-key-)1[a-z0-9]+", re.IGNORECASE)
 _LONGEST = 300
 
 
@@ -179,9 +180,15 @@ def translating(subject: str, *, side: Side = "destination") -> Iterator[None]:
 
 
 def mask_secrets(text: str) -> str:
-    """Return *text* with passwords in URLs and in `password=…` settings replaced by `***`."""
-    masked = _PASSWORD_IN_URL.sub(lambda found: f"{found['start']}***@", text)
+    """Return *text* with `***` for passwords in URLs, `password=…` settings and identities."""
+    masked = mask_identities(text)
+    masked = _PASSWORD_IN_URL.sub(lambda found: f"{found['start']}***@", masked)
     return _SECRET_SETTING.sub(lambda found: f"{found['start']}***", masked)
+
+
+def mask_identities(text: str) -> str:
+    """Return *text* with `***` for what is, or begins like, an identity of age."""
+    return _IDENTITY.sub(lambda found: f"{found['start']}***", text)
 
 
 class QuotedSecretError(Exception):

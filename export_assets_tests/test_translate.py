@@ -252,6 +252,8 @@ SECRETS = [
     '{"secret_key": "CANARY"}',
     "s3://bucket?token=CANARY&region=eu",
     "api_key: CANARY",
+    "'\ufeffAGE-SECRET-KEY-1CANARYQPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L' and more",
+    "age-secret-key-1canaryqpzry9x8: no such file".replace("canary", "CANARY"),
 ]
 
 

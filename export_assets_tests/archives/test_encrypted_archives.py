@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from zipfile import ZipFile
 
+import msgspec
 import pytest
 from pydantic import SecretStr
 
@@ -24,6 +25,7 @@ from export_assets.archives.restore import plan_restore, restore
 from export_assets.archives.zip_reader import open_archive
 from export_assets.errors import ConfigError, ExportError, IntegrityError, Tampered, WrongKey
 from export_assets.store.filesystem import REAL
+from export_assets.store.manifest import encode_document
 from export_assets_tests.archives.keys import (
     IDENTITY,
     OPENING,
@@ -378,6 +380,21 @@ def test_a_damaged_record_is_told_and_keeps_nobody_from_restoring(world: World) 
             verify_archive(archive_of(world), None, keyring)
     report = restore(archive_of(world), world.root / "out", run_id="r", keyring=OPENING)
     assert sorted(report.restored) == sorted(OLD_FILES)
+
+
+def test_a_record_that_says_other_than_is_inside_is_told(world: World) -> None:
+    world.offload()
+    path = archive_of(world)
+    record = read_record(path)
+    assert record is not None
+    assert record.offload is not None
+    members = record.offload.members[:1]
+    other = msgspec.structs.replace(record.offload, members=members, checksum="")
+    forged = encode_document(msgspec.structs.replace(record, offload=other, checksum=""))
+    record_path(path).write_bytes(forged)
+
+    with pytest.raises(IntegrityError, match="does not say what is in the archive"):
+        verify_archive(path, None, OPENING)
 
 
 def test_a_match_is_known_by_its_record(tmp_path: Path) -> None:
