@@ -200,7 +200,7 @@ def without_secrets(error: BaseException) -> BaseException:
 
     For whoever keeps the whole chain of an exception: a log, a traceback.
     """
-    text = str(error)
+    text = "; ".join(_said(error))
     above = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     cause = None if above is None else without_secrets(above)
     if cause is above and mask_secrets(text) == text:
@@ -208,6 +208,14 @@ def without_secrets(error: BaseException) -> BaseException:
     told = QuotedSecretError(f"{type(error).__name__}: {mask_secrets(text)}")
     told.__cause__ = cause
     return told.with_traceback(error.__traceback__)
+
+
+def _said(error: BaseException) -> Iterator[str]:
+    """Yield what a traceback shows of *error* besides code: message, notes, members of a group."""
+    yield str(error)
+    yield from getattr(error, "__notes__", ())
+    for member in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+        yield from _said(member)
 
 
 def one_line(error: BaseException) -> str:

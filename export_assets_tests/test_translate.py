@@ -299,3 +299,16 @@ def test_a_chain_that_quotes_a_secret_anywhere_says_the_rest_of_it() -> None:
         )
     plain = raised("above", raised("nothing secret", None))
     assert without_secrets(plain) is plain
+
+
+def test_notes_and_members_of_a_group_are_part_of_what_is_said() -> None:
+    address = "postgresql://me:CANARY@host/db"
+    noted = ValueError("no answer")
+    noted.add_note(f"while reading {address}")
+    both = ExceptionGroup("two failed", [ValueError("one"), ExceptionGroup("in", [noted])])
+
+    for error in (noted, both):
+        told = "".join(traceback.format_exception(without_secrets(error)))
+
+        assert "CANARY" not in told
+        assert "no answer; while reading postgresql://me:***@host/db" in told
