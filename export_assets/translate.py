@@ -140,6 +140,7 @@ _SECRET_SETTING = re.compile(
     r"[\"']?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|[^\s&;,\"']+)",
     re.IGNORECASE,
 )
+_IDENTITY = re.compile(r"(?P<start>age-secret-key-)1[a-z0-9]+", re.IGNORECASE)
 _LONGEST = 300
 
 
@@ -179,9 +180,15 @@ def translating(subject: str, *, side: Side = "destination") -> Iterator[None]:
 
 
 def mask_secrets(text: str) -> str:
-    """Return *text* with passwords in URLs and in `password=…` settings replaced by `***`."""
-    masked = _PASSWORD_IN_URL.sub(lambda found: f"{found['start']}***@", text)
+    """Return *text* with `***` for passwords in URLs, `password=…` settings and identities."""
+    masked = mask_identities(text)
+    masked = _PASSWORD_IN_URL.sub(lambda found: f"{found['start']}***@", masked)
     return _SECRET_SETTING.sub(lambda found: f"{found['start']}***", masked)
+
+
+def mask_identities(text: str) -> str:
+    """Return *text* with `***` for what is, or begins like, an identity of age."""
+    return _IDENTITY.sub(lambda found: f"{found['start']}***", text)
 
 
 class QuotedSecretError(Exception):
@@ -193,7 +200,7 @@ def without_secrets(error: BaseException) -> BaseException:
 
     For whoever keeps the whole chain of an exception: a log, a traceback.
     """
-    text = str(error)
+    text = "; ".join(_said(error))
     above = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     cause = None if above is None else without_secrets(above)
     if cause is above and mask_secrets(text) == text:
@@ -201,6 +208,14 @@ def without_secrets(error: BaseException) -> BaseException:
     told = QuotedSecretError(f"{type(error).__name__}: {mask_secrets(text)}")
     told.__cause__ = cause
     return told.with_traceback(error.__traceback__)
+
+
+def _said(error: BaseException) -> Iterator[str]:
+    """Yield what a traceback shows of *error* besides code: message, notes, members of a group."""
+    yield str(error)
+    yield from getattr(error, "__notes__", ())
+    for member in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+        yield from _said(member)
 
 
 def one_line(error: BaseException) -> str:

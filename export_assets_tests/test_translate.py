@@ -252,6 +252,8 @@ SECRETS = [
     '{"secret_key": "CANARY"}',
     "s3://bucket?token=CANARY&region=eu",
     "api_key: CANARY",
+    "'\ufeffAGE-SECRET-KEY-1CANARYQPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L' and more",
+    "age-secret-key-1canaryqpzry9x8: no such file".replace("canary", "CANARY"),
 ]
 
 
@@ -297,3 +299,16 @@ def test_a_chain_that_quotes_a_secret_anywhere_says_the_rest_of_it() -> None:
         )
     plain = raised("above", raised("nothing secret", None))
     assert without_secrets(plain) is plain
+
+
+def test_notes_and_members_of_a_group_are_part_of_what_is_said() -> None:
+    address = "postgresql://me:CANARY@host/db"
+    noted = ValueError("no answer")
+    noted.add_note(f"while reading {address}")
+    both = ExceptionGroup("two failed", [ValueError("one"), ExceptionGroup("in", [noted])])
+
+    for error in (noted, both):
+        told = "".join(traceback.format_exception(without_secrets(error)))
+
+        assert "CANARY" not in told
+        assert "no answer; while reading postgresql://me:***@host/db" in told

@@ -13,8 +13,14 @@ from export_assets.archives.encryption.record import (
     SealedRecord,
     is_sealed,
     read_record,
+    record_path,
 )
-from export_assets.archives.metadata import ArchiveMetadata, MatchMetadata, OffloadMetadata
+from export_assets.archives.metadata import (
+    ArchiveMetadata,
+    MatchMetadata,
+    OffloadMetadata,
+    encode_metadata,
+)
 from export_assets.archives.offload.ledger import read_ledger
 from export_assets.archives.offload.recovery import check_entered
 from export_assets.archives.zip_reader import OpenArchive, open_archive
@@ -147,6 +153,8 @@ def verify_archive(
         of = len(record.metadata.members) if record is not None else 0
         return VerifiedArchive(path=path, members=0, of=of, bytes=0, only_whole=True)
     with open_archive(path, keyring) as archive:
+        if record is not None:
+            _compare_with_record(archive, record)
         members = archive.metadata.members
         chosen = members[part - 1 :: parts]
         archive.verify(chosen)
@@ -160,6 +168,13 @@ def verify_archive(
         of=len(members),
         bytes=sum(member.bytes for member in chosen),
     )
+
+
+def _compare_with_record(archive: OpenArchive, record: SealedRecord) -> None:
+    """Refuse a record that says other than the archive does: its checksum proves nobody's hand."""
+    if encode_metadata(record.metadata) != encode_metadata(archive.metadata):
+        msg = f"{record_path(archive.path)}: does not say what is in the archive"
+        raise IntegrityError(msg)
 
 
 def _compare_with_ledger(archive: OpenArchive) -> None:

@@ -27,7 +27,7 @@ def check_recipient(text: str) -> str:
     Raises:
         ValueError: It is none. An identity is never repeated in the message.
     """
-    if text.lower().startswith("age-secret-key-"):
+    if "age-secret-key-" in text.lower():
         msg = "is an identity, which opens archives, and must not be here; give its public key"
         raise ValueError(msg)
     if not is_recipient(text):

@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 from export_assets.errors import ConfigError
+from export_assets.translate import mask_identities
 
 _OTHERS = stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH
 _LONGEST = 4096
@@ -40,7 +41,8 @@ def read_private_file(path: Path, *, setting: str, longest: int = _LONGEST) -> b
         # Not waiting: a pipe of that name would never end.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        msg = f"{setting}: {path}: {error.strerror}"
+        # Whoever gives the key in the place of its file does not find it in a log.
+        msg = f"{setting}: {mask_identities(str(path))}: {error.strerror}"
         raise ConfigError(msg) from error
     content = b""
     try:

@@ -8,12 +8,14 @@ from export_assets.config.age_keys import check_recipient
 from export_assets.config.base import Model
 from export_assets.config.cron import check_cron
 from export_assets.config.incremental import Seconds
+from export_assets.config.paths import check_path
 from export_assets.config.rules import Day
 
 MATCH_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
 Cron = Annotated[str, AfterValidator(check_cron)]
+KeyFile = Annotated[str, Field(min_length=1), AfterValidator(check_path)]
 
 
 class OffloadConfig(Model):
@@ -37,7 +39,7 @@ class EncryptionConfig(Model):
 
     recipients: tuple[Annotated[str, AfterValidator(check_recipient)], ...] = ()
     """Public keys of age (`age1…`); whoever has the identity of one of them can read an archive."""
-    recipients_file: str | None = Field(default=None, min_length=1)
+    recipients_file: KeyFile | None = None
     """File of further ones, one a line; relative paths start at the project's home."""
 
     @model_validator(mode="after")

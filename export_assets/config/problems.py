@@ -16,6 +16,7 @@ from export_assets.config.keypath import (
 )
 from export_assets.config.masking import is_secret_name
 from export_assets.config.rules import COLUMN_PATTERN, NAME_PATTERN, OWNER_PATTERN
+from export_assets.translate import mask_identities
 
 _SHOWN_CHARACTERS = 60
 
@@ -55,7 +56,8 @@ class Problem:
     def line(self, shown: str) -> str:
         """Return the line for people about the file *shown*."""
         where = f"{dotted(self.path)}: " if self.path else ""
-        return f"{shown}: {where}{self.text}".replace("\n", " ").replace("\r", " ")
+        line = mask_identities(f"{shown}: {where}{self.text}")
+        return line.replace("\n", " ").replace("\r", " ")
 
 
 def problems_of(

@@ -16,6 +16,7 @@ from export_assets.config.base import Model
 from export_assets.config.keypath import KeyPath, nearest
 from export_assets.config.notify import NotifyTarget, literal_secrets
 from export_assets.config.overrides import NEST, PREFIX, Origin, parse_text
+from export_assets.config.paths import check_path
 from export_assets.config.problems import Problem, problems_of
 from export_assets.config.references import expand, without_references
 from export_assets.config.yaml_text import read_yaml
@@ -30,15 +31,7 @@ _SECRETS = ("anonymize_key", "archive_identity")
 """Settings that hold a secret; each has a twin, `…_file`, that names a file instead."""
 
 
-def _not_empty(value: object) -> object:
-    # An empty path is the home itself, which nobody means.
-    if value == "":
-        msg = "must not be empty"
-        raise ValueError(msg)
-    return value
-
-
-Directory = Annotated[Path, BeforeValidator(_not_empty, json_schema_input_type=Path)]
+Directory = Annotated[Path, BeforeValidator(check_path, json_schema_input_type=Path)]
 
 
 class SettingsFile(Model):

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from zipfile import ZipFile
 
+import msgspec
 import pytest
 from pydantic import SecretStr
 
@@ -22,8 +23,16 @@ from export_assets.archives.offload.ledger import read_ledger
 from export_assets.archives.offload.purge import PurgeRequest, purge
 from export_assets.archives.restore import plan_restore, restore
 from export_assets.archives.zip_reader import open_archive
-from export_assets.errors import ConfigError, ExportError, IntegrityError, Tampered, WrongKey
+from export_assets.errors import (
+    ConfigError,
+    DestinationError,
+    ExportError,
+    IntegrityError,
+    Tampered,
+    WrongKey,
+)
 from export_assets.store.filesystem import REAL
+from export_assets.store.manifest import encode_document
 from export_assets_tests.archives.keys import (
     IDENTITY,
     OPENING,
@@ -151,6 +160,30 @@ def test_nothing_goes_that_cannot_be_proven_here(world: World) -> None:
     assert len(list(list_archives(world.archives))) == 1
 
 
+def test_no_room_to_decrypt_is_not_taken_for_damage(world: World) -> None:
+    world.offload(allow_delete=False)
+    before = world.in_place()
+    cramped = Keyring(identity=SecretStr(IDENTITY), temp_dir=world.root / "gone")
+
+    with pytest.raises(DestinationError, match="gone"):
+        replace(world, keyring=cramped).offload()
+
+    assert world.in_place() == before
+    assert len(list(list_archives(world.archives))) == 1
+    world.offload()
+    emptied = PurgeRequest(
+        source_dir=world.logs,
+        archives=world.archives,
+        allow_delete=True,
+        keyring=cramped,
+        run_id="r",
+        now=NOW + timedelta(days=30),
+    )
+    with pytest.raises(DestinationError, match="gone"):
+        purge(emptied)
+    assert len(world.in_place()) == len(before)
+
+
 def test_an_identity_that_opens_nothing_of_ours_makes_no_archive(world: World) -> None:
     wrong = replace(WRONG, recipients=(RECIPIENT,))
 
@@ -229,6 +262,20 @@ def test_an_archive_that_nothing_knows_is_not_adopted_without_its_key(world: Wor
     assert report.adopted == []
     assert "has no record" in report.problems[0]
     assert replace(world, keyring=OPENING).offload().adopted
+
+
+def test_a_damaged_record_of_an_archive_never_entered_ends_no_offload(world: World) -> None:
+    world.offload(allow_delete=False)
+    (world.archives / ".offload_ledger.jsonl").unlink()
+    flip(record_path(archive_of(world)), 300)
+    before = world.in_place()
+
+    report = replace(world, keyring=SEALING).offload()
+
+    [problem] = report.problems
+    assert "is not the record that was written" in problem
+    assert len(report.archived) == len(OLD_FILES)
+    assert world.in_place() == before
 
 
 def test_records_of_archives_that_never_came_are_swept(world: World) -> None:
@@ -378,6 +425,21 @@ def test_a_damaged_record_is_told_and_keeps_nobody_from_restoring(world: World) 
             verify_archive(archive_of(world), None, keyring)
     report = restore(archive_of(world), world.root / "out", run_id="r", keyring=OPENING)
     assert sorted(report.restored) == sorted(OLD_FILES)
+
+
+def test_a_record_that_says_other_than_is_inside_is_told(world: World) -> None:
+    world.offload()
+    path = archive_of(world)
+    record = read_record(path)
+    assert record is not None
+    assert record.offload is not None
+    members = record.offload.members[:1]
+    other = msgspec.structs.replace(record.offload, members=members, checksum="")
+    forged = encode_document(msgspec.structs.replace(record, offload=other, checksum=""))
+    record_path(path).write_bytes(forged)
+
+    with pytest.raises(IntegrityError, match="does not say what is in the archive"):
+        verify_archive(path, None, OPENING)
 
 
 def test_a_match_is_known_by_its_record(tmp_path: Path) -> None:

@@ -188,17 +188,29 @@ def test_without_the_extra_one_line_names_it(
         ("{recipients: [age1nobody]}", "'age1nobody' is no recipient of age"),
         (f"{{recipients: [{RECIPIENT[:-1]}{'q' if RECIPIENT[-1] != 'q' else 'p'}]}}", "recipient"),
         (f"{{recipients: [{OTHER_IDENTITY}]}}", "is an identity, which opens archives"),
+        (f"{{recipients: [' {OTHER_IDENTITY}']}}", "is an identity, which opens archives"),
+        (f"{{recipients: {OTHER_IDENTITY}}}", "must be a list"),
+        (f"{{{OTHER_IDENTITY}: here}}", "log.encryption"),
+        (f"{{recipients_file: {OTHER_IDENTITY}}}", "No such file"),
+        ("{recipients_file: named.txt}", "named.txt: line 1: is an identity"),
+        ("{recipients_file: ~nobody-of-that-name/keys.txt}", "begins with ~ and nobody's name"),
+        ('{recipients_file: "team\\0.txt"}', "holds a NUL"),
         ("{}", "names nobody who could read the archives"),
         ("{recipients_file: none.txt}", "none.txt: No such file"),
         ("{recipients_file: bad.txt}", "bad.txt: line 2: 'age1nobody' is no recipient"),
         ("{recipients_file: empty.txt}", "empty.txt: names nobody"),
     ],
     # The keys are others in each process, and tests are told apart by their names.
-    ids=["no key", "a slip", "identity", "nobody", "no file", "no key in it", "nobody in it"],
+    ids=[
+        *("no key", "a slip", "identity", "identity after a blank", "identity alone"),
+        *("identity as key", "identity as file", "identity in it", "no user", "NUL"),
+        *("nobody", "no file", "no key in it", "nobody in it"),
+    ],
 )
 def test_recipients_that_are_none_are_one_line(text: str, fact: str, home: World, cli: Cli) -> None:
     (home.home / "bad.txt").write_text(f"{RECIPIENT}\nage1nobody\n", encoding="utf-8")
     (home.home / "empty.txt").write_text("# nobody\n", encoding="utf-8")
+    (home.home / "named.txt").write_text(f"key: {OTHER_IDENTITY}\n", encoding="utf-8")
     encrypt(home, text)
 
     for command in (MATCH, OFFLOAD):
@@ -206,12 +218,13 @@ def test_recipients_that_are_none_are_one_line(text: str, fact: str, home: World
 
         assert (done.code, done.err.count("\n")) == (2, 1)
         assert fact in done.err
-        assert "AGE-SECRET-KEY" not in done.err
+        assert OTHER_IDENTITY[:30] not in done.err
     assert not (home.home / "exports" / "archives").exists()
 
 
 def test_recipients_may_be_in_a_file(home: World, cli: Cli) -> None:
-    (home.home / "team.txt").write_text(f"# us\n{RECIPIENT}\n", encoding="utf-8")
+    # As Notepad writes it.
+    (home.home / "team.txt").write_bytes(b"\xef\xbb\xbf" + f"# us\r\n{RECIPIENT}\r\n".encode())
     encrypt(home, "{recipients_file: team.txt}")
 
     assert cli(*MATCH).code == 0
@@ -220,10 +233,15 @@ def test_recipients_may_be_in_a_file(home: World, cli: Cli) -> None:
 
 
 def test_an_identity_in_the_settings_is_refused_and_not_repeated(home: World, cli: Cli) -> None:
-    (home.home / "export_assets.yaml").write_text(f"archive_identity: {IDENTITY}\n")
+    told = {
+        "archive_identity": "archive_identity: holds a secret",
+        "archive_identity_file": "No such file",
+    }
+    for setting, fact in told.items():
+        (home.home / "export_assets.yaml").write_text(f"{setting}: {IDENTITY}\n")
 
-    done = cli("list")
+        done = cli(*MATCH)
 
-    assert done.code == 2
-    assert "archive_identity: holds a secret" in done.err
-    assert IDENTITY not in done.err
+        assert done.code == 2
+        assert fact in done.err
+        assert IDENTITY[:30] not in done.err

@@ -131,6 +131,8 @@ def test_the_key_is_never_shown(tmp_path: Path) -> None:
         ("exports_dir: ${UNSET}\n", "export_assets.yaml: exports_dir: environment variable UNSET"),
         ("anonymize_key: hunter2\n", "export_assets.yaml: anonymize_key: holds a secret; put it"),
         ("exports_dir: ''\n", "export_assets.yaml: exports_dir: must not be empty"),
+        ('temp_dir: "a\\0b"\n', "export_assets.yaml: temp_dir: holds a NUL, as no path can"),
+        ("temp_dir: ~no-such-user/x\n", "export_assets.yaml: temp_dir: begins with ~ and nobody's"),
         ("- a\n", "export_assets.yaml: must be a mapping of keys"),
         ("a: [\n", "export_assets.yaml: line 2, column 1: "),
     ],

@@ -12,6 +12,7 @@ from export_assets.config.key_file import read_private_file
 from export_assets.config.log_archives import EncryptionConfig
 from export_assets.config.settings import Settings
 from export_assets.errors import ConfigError
+from export_assets.translate import mask_identities
 
 _LONGEST = 1 << 16
 
@@ -54,7 +55,7 @@ class Keyring:
         elif self.identity_file is not None:
             setting, name = "archive_identity_file", f"archive_identity_file: {self.identity_file}"
             data = read_private_file(self.identity_file, setting=setting, longest=_LONGEST)
-            text = data.decode("ascii", "replace")
+            text = data.decode("utf-8-sig", "replace")
         else:
             return ()
         found = []
@@ -105,9 +106,9 @@ def load_keyring(settings: Settings, encryption: EncryptionConfig | None = None)
 
 
 def _recipients_in(file: Path) -> list[str]:
-    name = f"encryption.recipients_file: {file}"
+    name = f"encryption.recipients_file: {mask_identities(str(file))}"
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{name}: {getattr(error, 'strerror', None) or 'is no text'}"
         raise ConfigError(msg) from error

@@ -13,11 +13,11 @@ from export_assets.archives.offload.ledger import (
     read_ledger,
     removal_entry,
 )
-from export_assets.archives.offload.recovery import settle, verify_entry
+from export_assets.archives.offload.recovery import OF_THE_ARCHIVE, settle, verify_entry
 from export_assets.archives.offload.request import TRASH, OffloadReport
 from export_assets.archives.offload.run import LOCK_NAME
 from export_assets.archives.offload.trash import Trash, files_below, purge_files
-from export_assets.errors import DestPermission, ExportError, WrongKey
+from export_assets.errors import DestPermission, WrongKey
 from export_assets.store.durable import make_directory
 from export_assets.store.filesystem import REAL, Filesystem
 from export_assets.store.lock import partition_lock
@@ -92,7 +92,7 @@ def _purge(request: PurgeRequest) -> OffloadReport:
             for path in files:
                 report.skip(path, "no_key")
             continue
-        except ExportError as error:
+        except OF_THE_ARCHIVE as error:
             report.problems.append(str(error))
             for path in files:
                 report.skip(path, "archive_damaged")

@@ -16,7 +16,11 @@ from export_assets.archives.offload.naming import MATCH_PREFIX
 from export_assets.archives.offload.request import TRASH
 from export_assets.archives.offload.trash import files_below
 from export_assets.archives.zip_reader import OpenArchive, open_archive, true_path
-from export_assets.errors import ExportError, IntegrityError, WrongKey
+from export_assets.errors import IntegrityError, SourceError, Tampered, UnsafeArchive, WrongKey
+
+OF_THE_ARCHIVE = (IntegrityError, SourceError, Tampered, UnsafeArchive)
+"""Errors that say that an archive is damaged or gone. All others, such as no room to decrypt it,
+say nothing of it, and end the run."""
 
 
 def adopt(
@@ -35,22 +39,36 @@ def adopt(
         if path.name in known:
             continue
         try:
-            with open_archive(path, keyring) as archive:
-                if isinstance(archive.metadata, OffloadMetadata):
-                    archive.verify()
-                    adopted.append(entry_of(archive, run_id=run_id, moment=moment))
-        except WrongKey as error:
-            entry = _as_recorded(path, run_id=run_id, moment=moment)
-            if entry is not None:
-                adopted.append(entry)
-            else:
-                problems.append(f"{error}; it has no record, so that it cannot be entered")
-        except ExportError as error:
+            entry = _proven(path, keyring, run_id=run_id, moment=moment)
+        except (*OF_THE_ARCHIVE, WrongKey) as error:
             problems.append(str(error))
+        else:
+            adopted += [entry] if entry is not None else []
     if ledger.damage is None:
         for entry in adopted:
             ledger.append(entry)
     return adopted, problems
+
+
+def _proven(path: Path, keyring: Keyring, *, run_id: str, moment: datetime) -> LedgerEntry | None:
+    """Return what the ledger is to say of the archive at *path*; None of one of another kind.
+
+    Raises:
+        ExportError: It is not sound.
+        WrongKey: *keyring* does not open it, and nothing else knows what was written.
+    """
+    try:
+        with open_archive(path, keyring) as archive:
+            if not isinstance(archive.metadata, OffloadMetadata):
+                return None
+            archive.verify()
+            return entry_of(archive, run_id=run_id, moment=moment)
+    except WrongKey as error:
+        entry = _as_recorded(path, run_id=run_id, moment=moment)
+        if entry is None:
+            msg = f"{error}; it has no record, so that it cannot be entered"
+            raise WrongKey(msg) from error
+        return entry
 
 
 def settle(root: Path, ledger: Ledger, *, run_id: str, moment: datetime) -> None:

@@ -19,6 +19,7 @@ from export_assets.archives.offload.ledger import Ledger, LedgerEntry, read_ledg
 from export_assets.archives.offload.naming import MATCH_PREFIX, archive_names, check_request
 from export_assets.archives.offload.plan import OffloadPlan, plan_offload
 from export_assets.archives.offload.recovery import (
+    OF_THE_ARCHIVE,
     adopt,
     entry_of,
     settle,
@@ -31,7 +32,7 @@ from export_assets.archives.offload.trash import Trash, purge_files
 from export_assets.archives.temporary import sweep
 from export_assets.archives.zip_reader import true_path
 from export_assets.archives.zip_writer import StagedZip, stage_zip
-from export_assets.errors import ExportError, SourceMissing, WrongKey
+from export_assets.errors import SourceMissing, WrongKey
 from export_assets.store.durable import directory, make_directory
 from export_assets.store.lock import partition_lock
 from export_assets.store.space import check_space
@@ -127,7 +128,7 @@ def _sound(
         except WrongKey:
             # The file that was written: what it holds need not be archived again, nor may it go.
             continue
-        except ExportError as error:
+        except OF_THE_ARCHIVE as error:
             report.problems.append(str(error))
             damaged.add(entry.archive)
     return [entry for entry in there if entry.archive not in damaged]
@@ -225,7 +226,7 @@ def _remove(
         except WrongKey:
             for path in paths:
                 report.skip(path, "no_key")
-        except ExportError as error:
+        except OF_THE_ARCHIVE as error:
             report.problems.append(str(error))
             for path in paths:
                 report.skip(path, "archive_damaged")

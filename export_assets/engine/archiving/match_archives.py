@@ -24,6 +24,7 @@ from export_assets.archives.match import (
     archives_of_match,
 )
 from export_assets.archives.metadata import MatchMetadata
+from export_assets.archives.offload.recovery import OF_THE_ARCHIVE
 from export_assets.archives.zip_reader import true_path
 from export_assets.engine.archiving.match_exports import (
     MatchExports,
@@ -40,9 +41,9 @@ from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import (
     EXIT_PARTIAL,
     EXIT_WARNINGS,
-    ExportError,
     IntegrityError,
     SourceMissing,
+    WrongKey,
 )
 from export_assets.sources.private_temp import private_directory
 from export_assets.sources.sqlite import SqliteSource
@@ -224,7 +225,7 @@ class MatchArchiver:
                 continue
             try:
                 check_archive(path, keyring)
-            except ExportError:
+            except (*OF_THE_ARCHIVE, WrongKey):
                 continue
             return path
         return None
