@@ -41,11 +41,14 @@ def run_measured(
     """
     log, record = directory / "command.log", directory / "command.usage"
     launcher = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py"))]
+    inherited = dict(os.environ)
+    # Whoever installs a program has it compiled; else each start would compile it again.
+    inherited.pop("PYTHONDONTWRITEBYTECODE", None)
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*launcher, str(record), *command],
             cwd=directory,
-            env={**os.environ, **environment},
+            env={**inherited, **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

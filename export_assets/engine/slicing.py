@@ -97,10 +97,13 @@ class Slicer:
             ] if batch.rows else []
         frame = self._within(batch.frame)
         if self.wanted is not None:
-            key = key_expr(self._partitions).fill_null(UNDATED)
-            frame = frame.filter(key.is_in(list(self.wanted)))
+            # Names are written of few starts, not of all rows, where nobody else's are among them.
+            found = keys_of(_starts(frame, self._partitions).unique(), self._partitions)
+            if not self.wanted.issuperset(found.fill_null(UNDATED)):
+                key = key_expr(self._partitions).fill_null(UNDATED)
+                frame = frame.filter(key.is_in(list(self.wanted)))
         frame = self._counted(frame)
-        starts = frame.select(start_expr(self._partitions)).to_series().alias("start")
+        starts = _starts(frame, self._partitions)
         runs = starts.rle().struct.unnest()
         if runs.get_column("value").n_unique() != runs.height:
             order = frame.select(
@@ -136,6 +139,10 @@ class Slicer:
         if self._left is not None:
             self._left -= frame.height
         return frame
+
+
+def _starts(frame: pl.DataFrame, partitions: TimePartitions) -> pl.Series:
+    return frame.select(start_expr(partitions)).to_series().alias("start")
 
 
 def whole_partitions(partitions: TimePartitions, window: Window) -> Window:

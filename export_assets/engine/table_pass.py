@@ -54,6 +54,7 @@ class PartitionFacts:
         self.digest = DigestBuilder(schema)
         self.statistics = StatisticsBuilder(schema)
         self.contract: PartitionContract = contract.start()
+        self._unique = {name: schema.names.index(name) for name in contract.unique}
         self.coerced = 0
         """Wall-clock readings that were ambiguous or skipped by the clock."""
 
@@ -64,7 +65,9 @@ class PartitionFacts:
         """
         self.digest.add(hashes, offset, batch.rows)
         self.statistics.update(batch)
-        self.contract.update(batch, clean=clean)
+        part = slice(offset, offset + batch.rows)
+        unique = {name: hashes.columns[at][part].copy() for name, at in self._unique.items()}
+        self.contract.update(batch, clean=clean, hashes=unique)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,12 +41,26 @@ def mix(values: Hashes) -> Hashes:
 
 def hash_bytes(array: pa.Array) -> Hashes:
     """Hash every value of *array*, which is `large_binary`; null slots get any hash."""
+    if _is_same(array):
+        return np.full(len(array), _hash_each(array.slice(0, 1))[0])
     sample = array.slice(0, _SAMPLE)
     if len(array) > _SAMPLE and pc.count_distinct(sample).as_py() <= _FEW:
         told = array.dictionary_encode(null_encoding="encode")
         hashes: Hashes = _hash_each(told.dictionary)[told.indices.to_numpy()]
         return hashes
     return _hash_each(array)
+
+
+def _is_same(array: pa.Array) -> bool:
+    """Whether all values are seen to be the same, at a glance where they are not."""
+    if not len(array) or array[0] != array[-1]:
+        return False
+    bounds = bounds_of(array)
+    length = int(bounds[1] - bounds[0])
+    if length == 0 or not (np.diff(bounds) == length).all():
+        return False
+    content = np.frombuffer(array.buffers()[2], dtype=np.uint8)[bounds[0] : bounds[-1]]
+    return bool(np.array_equal(content[length:], content[:-length]))
 
 
 def bounds_of(array: pa.Array) -> npt.NDArray[np.int64]:

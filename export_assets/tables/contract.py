@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from export_assets.config.rules import ColumnCheck
 from export_assets.errors import InternalError, UsageError
 from export_assets.tables.batch import Batch
+from export_assets.tables.byte_hashes import Hashes
 from export_assets.tables.conform import conform
 from export_assets.tables.failing import NOTHING, FailingRow, FailingRows, Telling
 from export_assets.tables.mismatch import ValueMismatch
@@ -176,8 +177,12 @@ class PartitionContract:
         self._listed = FailingRows(contract.telling)
         self._settled = False
 
-    def update(self, batch: Batch, *, clean: bool = False) -> None:
+    def update(
+        self, batch: Batch, *, clean: bool = False, hashes: Mapping[str, Hashes] | None = None
+    ) -> None:
         """Check the rows of *batch*; *clean* where `Contract.is_clean` said so of them.
+
+        *hashes* are those of the unique columns' values, where they are known.
 
         Raises:
             InternalError: `settle` was called: no more rows were to come.
@@ -187,10 +192,11 @@ class PartitionContract:
             msg = f"{contract.schema.name}: rows came for a partition that was complete"
             raise InternalError(msg)
         for name, seen in self._seen.items():
-            hashes, _ = hash_column(batch, name, contract.schema.column(name).logical)
-            array = batch.arrow.column(name)
+            logical = contract.schema.column(name).logical
+            own = hashes[name] if hashes is not None else hash_column(batch, name, logical)[0]
+            array = batch.values(name)
             valid = pc.is_valid(array).to_numpy() if array.null_count else None
-            kept = hashes if valid is None else hashes[valid]
+            kept = own if valid is None else own[valid]
             seen.append(Values(hashes=kept, before=self._rows, valid=valid))
         self._list_nulls(batch)
         if not clean:
@@ -217,7 +223,9 @@ class PartitionContract:
         for name, rule in self._contract.unique.items():
             seen = self._seen[name]
             values = np.concatenate([one.hashes for one in seen] or [np.zeros(0, np.uint64)])
-            repeated = len(values) - len(np.unique(values))
+            # np.unique would take ten times as long.
+            ordered = np.sort(values)
+            repeated = int(np.count_nonzero(ordered[1:] == ordered[:-1]))
             self._failures[rule] += repeated
             if repeated:
                 self._listed.add_numbers(rule, repeated_rows(seen, values))

@@ -69,7 +69,7 @@ def _hash(array: pa.Array) -> tuple[Hashes, Hashes]:
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     kind = array.type
-    if pa.types.is_null(kind):
+    if pa.types.is_null(kind) or array.null_count == len(array):
         nulls = np.full(len(array), _NULL)
         return nulls, nulls
     if pa.types.is_struct(kind):

@@ -55,7 +55,7 @@ class Block:
         """Where bytes are that are less than a blank."""
         return np.flatnonzero(self.bytes < _BLANK)
 
-    def texts(self, begins: Places, lengths: Places, *, empty_is_null: bool = False) -> pl.Series:
+    def texts(self, begins: Places, lengths: Places) -> pl.Series:
         """Return the UTF-8 texts at some places as a column that points to them."""
         low = self.words[begins]
         views = np.empty((len(begins), 2), dtype=np.uint64)
@@ -67,10 +67,7 @@ class Block:
         else:
             views[:, 1] = begins.astype(np.uint64) << _HALF
         views[:, 0] = lengths.astype(np.uint64) | ((low & _LOW) << _HALF)
-        valid = None
-        if empty_is_null and not lengths.all():
-            valid = pa.py_buffer(np.packbits(lengths > 0, bitorder="little"))
-        buffers = [valid, pa.py_buffer(views), pa.py_buffer(self.padded)]
+        buffers = [None, pa.py_buffer(views), pa.py_buffer(self.padded)]
         array = pa.Array.from_buffers(pa.string_view(), len(begins), buffers)
         column = pl.from_arrow(array)
         assert isinstance(column, pl.Series)  # noqa: S101 - an array gives a series

@@ -92,9 +92,9 @@ class Framer:
         """Give out the records in order of offset."""
         carry = b""
         while chunk := self._stream.read(self._block):
-            carry = yield from self._take(carry + chunk if carry else chunk)
+            carry = yield from self._take(carry, chunk)
         while b"\n" in carry or carry.startswith(b"\0") or len(carry) > self._longest:
-            carry = yield from self._take(carry)
+            carry = yield from self._take(b"", carry)
         if not carry:
             return
         if self._sealed:
@@ -102,11 +102,15 @@ class Framer:
         else:
             self.pending += len(carry)
 
-    def _take(self, data: bytes) -> Generator[Lines | Unread, None, bytes]:
-        """Give out the whole records in *data* and return the rest, a line's beginning."""
-        cut = data.rfind(b"\n") + 1
+    def _take(self, carry: bytes, chunk: bytes) -> Generator[Lines | Unread, None, bytes]:
+        """Give out the whole records in *carry* and *chunk*; return the rest, part of a line."""
+        data, cut = chunk, chunk.rfind(b"\n") + 1
+        if not cut:
+            data = carry + chunk
+            carry, cut = b"", data.rfind(b"\n") + 1
         if cut:
-            whole, data = data[:cut], data[cut:]
+            # Copied once, megabytes that they are.
+            whole, data = b"".join((carry, memoryview(data)[:cut])), data[cut:]
             if len(whole) > self._longest or b"\0" in whole:
                 yield from self._one_by_one(whole)
             else:

@@ -1,21 +1,25 @@
 """Lines that are written alike, all at once: the same keys in the same order, texts and integers.
 
 A logger writes its objects with the same bytes between the values, line after line. The first
-line tells those bytes. Of each further line it is compared whether it has exactly them, and
-between them nothing but a text without escapes or a plain integer: then it is JSON, its keys are
-those of the first line, and where its values are is known. Of all other lines nothing is said.
+line tells those bytes. All lines are cut at their quotes, values are taken from where those of the
+first line are, and put between its bytes again: a line that comes out as it is, and in whose texts
+is no escape, is JSON with the keys of the first line and these values. Of all other lines nothing
+is said.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import starmap
+from functools import cached_property
+from itertools import accumulate, starmap
 from typing import Any, Final, overload
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
+from pyarrow import csv
 
 from export_assets.sources.logs.blocks import Block, LineBlock, Places, is_utf8
 
@@ -25,13 +29,15 @@ _FIELD: Final = re.compile(
     rb'([{,][ \t]*"([^"\\]*)"[ \t]*:[ \t]*)(?:"([^"\\]*)"|-?[0-9]{1,18}(?=[ \t]*[,}]))'
 )
 _TAIL: Final = re.compile(rb"[ \t]*}[ \t]*")
-_INTEGER: Final = "^(?:0|-?[1-9][0-9]{0,17})$"
 _DECODER: Final = msgspec.json.Decoder()
-_QUOTE, _ASCII = 34, 128
-_WORD: Final = 8
+_QUOTE: Final = b'"'
+_ASCII: Final = 128
+_PLAIN: Final = bytes(min(byte, _ASCII - 1) for byte in range(256))
+_CHUNK: Final = 1 << 20
+"""Bytes that are cut at once: they stay in the processor's cache."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Template:
     """What is the same in all lines."""
 
@@ -41,6 +47,16 @@ class Template:
     literals: tuple[bytes, ...]
     """What stands before each value, and after the last one; the quotes of texts are in it."""
 
+    @cached_property
+    def pieces(self) -> tuple[int, ...]:
+        """By key, which piece its value is in, of those that quotes part; then how many follow."""
+        return tuple(accumulate(literal.count(_QUOTE) for literal in self.literals))
+
+    def around(self, index: int) -> tuple[str, str]:
+        """Return what stands before and behind the integer number *index* in its piece."""
+        before = self.literals[index].rpartition(_QUOTE)[2]
+        return before.decode("utf-8"), self.literals[index + 1].partition(_QUOTE)[0].decode("utf-8")
+
 
 @dataclass(frozen=True, slots=True)
 class Matched:
@@ -48,9 +64,8 @@ class Matched:
 
     rows: Places
     """Which of the lines."""
-    begins: list[Places]
-    """By key, where the value of each begins in the block."""
-    lengths: list[Places]
+    columns: pl.DataFrame
+    """Their values, a column for each key: integers, and texts with null for empty ones."""
 
 
 class Fields(Sequence[Record]):
@@ -102,23 +117,22 @@ class Fields(Sequence[Record]):
         """
         if key not in self._template.keys:
             return pl.repeat(None, len(self), dtype=pl.String, eager=True)
-        at = self._template.keys.index(key)
-        begins, lengths = self._matched.begins[at], self._matched.lengths[at]
-        if self.others:
-            begins, lengths = self._spread(begins), self._spread(lengths)
-        return self._lines.block.texts(begins, lengths, empty_is_null=True)
+        return self._column(self._template.keys.index(key)).cast(pl.String)
 
     def integers(self, key: str) -> pl.Series:
         """Return the integer at *key* of each record; null for the `others`, and texts."""
         keys = self._template.keys
         if key in keys and self._template.whole[keys.index(key)]:
-            return self.texts(key).cast(pl.Int64, strict=False)
+            return self._column(keys.index(key))
         return pl.repeat(None, len(self), dtype=pl.Int64, eager=True)
 
-    def _spread(self, places: Places) -> Places:
-        spread = np.zeros(len(self), dtype=np.int64)
-        spread[self._matched.rows] = places
-        return spread
+    def _column(self, index: int) -> pl.Series:
+        column = self._matched.columns.to_series(index)
+        if not self.others:
+            return column
+        places = np.full(len(self), len(column))
+        places[self._matched.rows] = np.arange(len(column))
+        return column.extend_constant(None, 1).gather(places)
 
     def _object(self, index: int, line: bytes) -> Record:
         if index in self.others:
@@ -149,47 +163,97 @@ def learn(line: bytes) -> Template | None:
 
 
 def match(lines: LineBlock, template: Template) -> Matched:
-    """Return which of *lines* are as *template* says, and where their values are."""
-    block = lines.block
-    rows, quotes = _with_quotes(lines, sum(map(_quotes, template.literals)))
-    at, ends = lines.begins[rows], lines.ends[rows]
-    good = np.ones(len(rows), dtype=np.bool_)
-    good &= ~_odd(lines)[rows]
-    begins: list[Places] = []
-    lengths: list[Places] = []
-    seen = 0
-    for index, literal in enumerate(template.literals):
-        if index:
-            # It begins at a quote, or before one, or ends with the line.
-            first = literal.find(b'"')
-            at = ends - len(literal) if first < 0 else quotes[:, seen] - first
-            lengths.append(at - begins[-1])
-            good &= lengths[-1] >= template.whole[index - 1]
-        good &= _has(block, at, literal)
-        begins.append(at + len(literal))
-        seen += _quotes(literal)
-    good &= begins.pop() == ends
-    if not good.all():
-        rows = rows[good]
-        begins, lengths = [one[good] for one in begins], [one[good] for one in lengths]
-    return _with_integers(block, template, Matched(rows, begins, lengths))
+    """Return which of *lines*, all of a block, are as *template* says, and their values."""
+    data = lines.block.data
+    # Lines with bytes that are no text are odd; what they are of does not matter.
+    text = data if data.isascii() or is_utf8(data) else data.translate(_PLAIN)
+    cut = _cut(text, lines, template)
+    if cut is None:
+        return Matched(np.empty(0, dtype=np.int64), pl.DataFrame())
+    rows, pieces = cut
+    odd = _odd(lines)
+    if odd.any():
+        fine = ~odd[rows]
+        rows, pieces = rows[fine], pieces.filter(fine)
+    values = pieces.select(_value(template, index) for index in range(len(template.keys)))
+    here = lines if len(rows) == len(lines) else lines.take(rows)
+    if text is not data:
+        here = LineBlock(Block(text), here.begins, here.ends)
+    good = values.select(_is_written(template, here.texts)).to_series()
+    if good.all():
+        return Matched(rows, values)
+    return Matched(rows[good.to_numpy()], values.filter(good))
 
 
-def _quotes(literal: bytes) -> int:
-    return literal.count(b'"')
+def _cut(text: bytes, lines: LineBlock, template: Template) -> tuple[Places, pl.DataFrame] | None:
+    """Cut *text* at its quotes.
+
+    Returns:
+        The lines with as many quotes as *template*, and those of their pieces that values are in;
+        None where lines cannot be told apart so.
+    """
+    short: list[int] = []
+
+    def skip(row: csv.InvalidRow) -> str:
+        short.append(row.number - 1)
+        return "skip"
+
+    *wanted, last = template.pieces
+    longest = int((lines.ends - lines.begins).max(initial=0))
+    try:
+        table = csv.read_csv(
+            pa.BufferReader(text),
+            csv.ReadOptions(
+                use_threads=False,
+                block_size=_CHUNK if longest < _CHUNK // 2 else len(text) + 1,
+                column_names=[str(piece) for piece in range(last + 1)],
+            ),
+            csv.ParseOptions(
+                delimiter=_QUOTE.decode("ascii"),
+                quote_char=False,
+                ignore_empty_lines=False,
+                invalid_row_handler=skip,
+            ),
+            csv.ConvertOptions(
+                check_utf8=False,
+                include_columns=[str(piece) for piece in wanted],
+                column_types={str(piece): pa.string() for piece in wanted},
+                null_values=[""],
+                strings_can_be_null=True,
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+    # To Arrow a carriage return ends a line, too.
+    if table.num_rows + len(short) != len(lines):
+        return None
+    rows = np.delete(np.arange(len(lines)), short) if short else np.arange(len(lines))
+    pieces = pl.from_arrow(table)
+    assert isinstance(pieces, pl.DataFrame)  # noqa: S101 - a table gives a frame
+    return rows, pieces
 
 
-def _with_quotes(lines: LineBlock, count: int) -> tuple[Places, Places]:
-    """Return the lines with *count* quotes, and where those are, a row each."""
-    found = np.flatnonzero(lines.block.bytes == _QUOTE)
-    rows = np.arange(len(lines))
-    if count and len(found) == len(lines) * count:
-        quotes = found.reshape(-1, count)
-        if (quotes[:, 0] >= lines.begins).all() and (quotes[:, -1] < lines.ends).all():
-            return rows, quotes
-    first = np.searchsorted(found, lines.begins)
-    rows = rows[np.searchsorted(found, lines.ends) - first == count]
-    return rows, found[first[rows][:, np.newaxis] + np.arange(count)]
+def _value(template: Template, index: int) -> pl.Expr:
+    """Return the value of key number *index*, called by that number, made of its piece."""
+    piece = pl.col(str(template.pieces[index]))
+    if template.whole[index]:
+        before, behind = template.around(index)
+        piece = piece.str.strip_prefix(before).str.strip_suffix(behind)
+        piece = piece.cast(pl.Int64, strict=False)
+    return piece.alias(f"value {index}")
+
+
+def _is_written(template: Template, lines: pl.Series) -> pl.Expr:
+    """Tell which of *lines* are as *template* has them, of their values."""
+    parts = [pl.lit(template.literals[0].decode("utf-8"))]
+    there = pl.lit(value=True)
+    for index, literal in enumerate(template.literals[1:]):
+        value = pl.col(f"value {index}")
+        parts += (value, pl.lit(literal.decode("utf-8")))
+        # A text that is null is empty, but nothing is no integer.
+        if template.whole[index]:
+            there &= value.is_not_null()
+    return (pl.concat_str(parts, ignore_nulls=True) == lines) & there
 
 
 def _odd(lines: LineBlock) -> npt.NDArray[np.bool_]:
@@ -209,36 +273,3 @@ def _mark(odd: npt.NDArray[np.bool_], lines: LineBlock, places: Places) -> None:
     row = np.searchsorted(lines.begins, places, side="right") - 1
     within = (row >= 0) & (places < lines.ends[row])
     odd[row[within]] = True
-
-
-def _has(block: Block, at: Places, literal: bytes) -> npt.NDArray[np.bool_]:
-    """Return at which places *literal* stands."""
-    last = len(block.data) - len(literal)
-    if last < 0:
-        return np.zeros(len(at), dtype=np.bool_)
-    has = (at >= 0) & (at <= last)
-    at = np.clip(at, 0, last)
-    for begin in range(0, len(literal), _WORD):
-        part = literal[begin : begin + _WORD]
-        word = np.uint64(int.from_bytes(part, "little"))
-        found = block.words[at + begin]
-        if len(part) < _WORD:
-            found &= np.uint64((1 << 8 * len(part)) - 1)
-        has &= found == word
-    return has
-
-
-def _with_integers(block: Block, template: Template, matched: Matched) -> Matched:
-    """Keep the lines whose integers are plain ones."""
-    good = np.ones(len(matched.rows), dtype=np.bool_)
-    for index, whole in enumerate(template.whole):
-        if whole:
-            digits = block.texts(matched.begins[index], matched.lengths[index])
-            good &= digits.str.contains(_INTEGER).to_numpy()
-    if good.all():
-        return matched
-    return Matched(
-        matched.rows[good],
-        [one[good] for one in matched.begins],
-        [one[good] for one in matched.lengths],
-    )

@@ -51,9 +51,10 @@ def content_ids(contents: Sequence[pl.Series], *, family: str, logger: str) -> p
     It is the hash, 128 bits in hex, of family, logger and contents, parted by U+001F.
     """
     columns = pl.DataFrame({str(index): column for index, column in enumerate(contents)})
-    prefix = pl.lit(f"{family}{_PARTS}{logger}")
-    parts = pl.concat_str(prefix, pl.all().fill_null(""), separator=_PARTS)
-    said = columns.select(parts).to_series()
+    parts: list[pl.Expr] = [pl.lit(f"{family}{_PARTS}{logger}")]
+    for name in columns.columns:
+        parts += (pl.lit(_PARTS), pl.col(name))
+    said = columns.select(pl.concat_str(parts, ignore_nulls=True)).to_series()
     texts = pa.chunked_array([said.to_arrow()]).cast(pa.large_string()).combine_chunks()
     letters = _HEX[_hash128(texts).astype(">u8").view(np.uint8)]
     bounds = np.arange(0, (len(said) + 1) * _ID_LETTERS, _ID_LETTERS, dtype=np.int64)

@@ -11,6 +11,7 @@ from export_assets.sources.logs.moments import LocalTime, Moments, refusing
 _TAIL: Final = r"^:[0-5][0-9]\.[0-9]{2}[AaPp][Mm]$"
 _TAIL_LETTERS: Final = 8
 _MINUTE: Final = 59_990
+"""Milliseconds from the first time in a minute to the last that is written."""
 _INSTANT: Final = pl.Datetime("us", "UTC")
 _LOGGER: Final = (
     r"^[0-9]{1,2}/[0-9]{1,2}/[0-9]{2} [0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{2,6})?[AaPp][Mm]$"
@@ -66,11 +67,8 @@ def _read_by_minute(heads: pl.Series, tails: pl.Series, clock: LocalTime) -> pl.
     begins[1:] |= halves[1:] != halves[:-1]
     first = np.flatnonzero(begins)
     minutes = pl.DataFrame({"head": heads.gather(first), "half": tails.gather(first).str.tail(2)})
-    both = [
-        minutes.select(pl.format(form, "head", "half")).to_series()
-        for form in ("{}:00.00{}", "{}:59.99{}")
-    ]
-    placed = clock.place(read_logger_wall(pl.concat(both))).instants
+    wall = read_logger_wall(minutes.select(pl.format("{}:00.00{}", "head", "half")).to_series())
+    placed = clock.place(pl.concat([wall, wall.dt.offset_by(f"{_MINUTE}ms")])).instants
     starts, ends = placed.head(len(first)), placed.tail(len(first))
     plain = (ends - starts).dt.total_milliseconds() == _MINUTE
     starts = starts.set(~plain.fill_null(value=False), None)

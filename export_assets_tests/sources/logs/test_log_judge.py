@@ -174,6 +174,27 @@ def test_lines_alike_come_in_columns_with_the_others_between() -> None:
     assert judged.blank == [4]
 
 
+@pytest.mark.parametrize("long", [0, 700_000, 3_000_000])
+def test_odd_lines_are_told_by_number_in_megabytes_of_lines_alike(long: int) -> None:
+    line = b'{"a":"' + b"x" * 500 + b'","b":%d}'
+    lines = [line % number for number in range(5_000)]
+    lines[4_000] = line.replace(b"x", b"y" * (1 + long // 500)) % 4_000
+    odd = {7: b"", 2_500: b"[]", 2_501: b'{"a":"', 3_999: b'{"b":1}', 4_999: b"\xff" * 600_000}
+    for row, other in odd.items():
+        lines[row] = other
+
+    judged = judged_in("columns", lines)
+
+    assert isinstance(judged.records, Fields)
+    assert list(judged.kept) == [row for row in range(5_000) if row not in odd or row == 3_999]
+    assert judged.records.others == {3_999 - 3: {"b": 1}}
+    numbers = judged.records.integers("b").to_list()
+    assert numbers == [row if row != 3_999 else None for row in judged.kept]
+    assert [(one.index, one.reason) for one in judged.rejected] == [
+        (2_500, "not_object"), (2_501, "malformed"), (4_999, "bad_utf8")
+    ]  # fmt: skip
+
+
 @pytest.mark.suite("mutated-lines")
 @pytest.mark.promise("every-byte")
 @pytest.mark.parametrize(
@@ -224,6 +245,7 @@ def mutate_once(line: bytes, rng: random.Random) -> bytes:
         b'"',
         b"\\",
         b"\\n",
+        b"\r",
         b"\xff",
         b"\xc3\xa9",
         b"\t",
