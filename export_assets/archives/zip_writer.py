@@ -128,10 +128,12 @@ class StagedZip:
                 )
             self.filesystem.rename_new(self.path.name, name, dir_fd=self.dir_fd)
         except BaseException as error:
-            if self.sealed is not None:
+            taken = isinstance(error, FileExistsError)
+            # What interrupts just after the renaming finds it done.
+            if self.sealed is not None and (taken or not os.path.lexists(archive)):
                 with suppress(OSError):
                     os.unlink(record_path(archive).name, dir_fd=self.dir_fd)
-            if isinstance(error, FileExistsError):
+            if taken:
                 return False
             raise
         self.filesystem.at("published")

@@ -31,7 +31,7 @@ from export_assets.errors import (
     Tampered,
     WrongKey,
 )
-from export_assets.store.filesystem import REAL
+from export_assets.store.filesystem import REAL, Filesystem
 from export_assets.store.manifest import encode_document
 from export_assets_tests.archives.keys import (
     IDENTITY,
@@ -276,6 +276,22 @@ def test_a_damaged_record_of_an_archive_never_entered_ends_no_offload(world: Wor
     assert "is not the record that was written" in problem
     assert len(report.archived) == len(OLD_FILES)
     assert world.in_place() == before
+
+
+def test_an_archive_that_has_its_name_keeps_its_record(world: World) -> None:
+    class Interrupted(Filesystem):
+        def rename_new(
+            self, old: str, new: str, *, dir_fd: int, from_fd: int | None = None
+        ) -> None:
+            super().rename_new(old, new, dir_fd=dir_fd, from_fd=from_fd)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        world.offload(filesystem=Interrupted())
+
+    assert read_record(archive_of(world)) is not None
+    adopted = replace(world, keyring=SEALING).offload()
+    assert (len(adopted.adopted), adopted.archived) == (1, [])
 
 
 def test_records_of_archives_that_never_came_are_swept(world: World) -> None:
