@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,7 @@ Note = dict[str, Any]
 Run = dict[str, Any]
 """The last run of a suite: `on`, a date, `where`, a machine, and its `notes`."""
 
+_NUMBER = re.compile(r"\d[\d,]*\d|\d")
 LIBRARIES = ("dagster", "polars", "pyarrow", "duckdb", "pandera")
 HEAD = """\
 # Reliability
@@ -69,7 +71,18 @@ class Outcome:
         if not self.passed:
             return "**not run**"
         skipped = f"; {len(self.skipped)} not run here" if self.skipped else ""
-        return "; ".join(self.came_of_it) + skipped if self.came_of_it else f"held{skipped}"
+        return (
+            "; ".join(_summed(self.came_of_it)) + skipped if self.came_of_it else f"held{skipped}"
+        )
+
+
+def _summed(results: Iterable[str]) -> list[str]:
+    """Return *results*, those that differ in their numbers alone as one, with the sums."""
+    alike: dict[str, list[list[int]]] = defaultdict(list)
+    for result in results:
+        numbers = [int(number.replace(",", "")) for number in _NUMBER.findall(result)]
+        alike[_NUMBER.sub("{:,}", result)].append(numbers)
+    return [shape.format(*map(sum, zip(*numbers, strict=True))) for shape, numbers in alike.items()]
 
 
 def outcomes(notes: Iterable[Note]) -> dict[str, Outcome]:

@@ -28,6 +28,8 @@ def test_counts_are_added_up_and_a_broken_suite_is_told() -> None:
     assert kills.held
     assert dict(kills.done) == {"kills": 500}
     assert kills.result == "0 torn; 1 not run here"
+    many = [note(f"test_{n}", proven=[[1, "kills", f"{n},000 cuts, 0 torn"]]) for n in (1, 2)]
+    assert outcomes(many)["kills"].result == "3,000 cuts, 0 torn"
     assert "BROKEN" in outcomes([good, note("test_b", "failed")])["kills"].result
     assert not outcomes([note("test_b", "skipped")])["kills"].held
 
