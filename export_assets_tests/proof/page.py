@@ -78,11 +78,15 @@ class Outcome:
 
 def _summed(results: Iterable[str]) -> list[str]:
     """Return *results*, those that differ in their numbers alone as one, with the sums."""
-    alike: dict[str, list[list[int]]] = defaultdict(list)
+    alike: dict[tuple[str, ...], list[list[int]]] = defaultdict(list)
     for result in results:
         numbers = [int(number.replace(",", "")) for number in _NUMBER.findall(result)]
-        alike[_NUMBER.sub("{:,}", result)].append(numbers)
-    return [shape.format(*map(sum, zip(*numbers, strict=True))) for shape, numbers in alike.items()]
+        alike[tuple(_NUMBER.split(result))].append(numbers)
+    summed = []
+    for texts, many in alike.items():
+        sums = [f"{sum(numbers):,}" for numbers in zip(*many, strict=True)]
+        summed.append("".join(map("".join, zip(texts, [*sums, ""], strict=True))))
+    return summed
 
 
 def outcomes(notes: Iterable[Note]) -> dict[str, Outcome]:
