@@ -23,17 +23,17 @@ pytestmark = [
 
 CASES: tuple[tuple[Case, int, int, int], ...] = (
     # Seeds of chance, crashes of each recovery, states that there are at least.
-    (Publishing(replace=False), 8, 2, 570),
-    (Publishing(replace=True), 10, 2, 540),
-    (Publishing(replace=True, exchanges=False), 10, 2, 600),
-    (Removing(), 20, 3, 510),
-    (Delivering(), 3, 1, 430),
-    (Ingesting(), 3, 1, 370),
-    (Offloading(grace=True), 5, 1, 520),
-    (Offloading(grace=False), 5, 1, 700),
+    (Publishing(replace=False), 12, 1, 600),
+    (Publishing(replace=True), 12, 1, 480),
+    (Publishing(replace=True, exchanges=False), 12, 1, 530),
+    (Removing(), 40, 2, 600),
+    (Delivering(), 2, 0, 230),
+    (Ingesting(), 2, 0, 200),
+    (Offloading(grace=True), 3, 1, 370),
+    (Offloading(grace=False), 3, 1, 500),
     (Offloading(grace=True, keyring=OPENING), 1, 0, 150),
-    (Purging(), 16, 3, 640),
-    (Restoring(), 16, 3, 830),
+    (Purging(), 30, 2, 700),
+    (Restoring(), 30, 2, 1_200),
 )
 """5,000 of them, and some more; a test sums them up."""
 

@@ -42,20 +42,19 @@ def run(directory: Path, content: str, *more: str) -> tuple[int, str, list[dict[
     return done.returncode, done.stdout + done.stderr, told
 
 
-def test_every_outcome_and_figure_is_noted_by_one_process_and_by_workers(tmp_path: Path) -> None:
-    for more in ((), ("-n", "1")):
-        code, _, told = run(tmp_path, EXAMPLE, *more)
+def test_every_outcome_and_figure_is_noted_where_workers_run_the_tests(tmp_path: Path) -> None:
+    code, _, told = run(tmp_path, EXAMPLE, "-n", "1")
 
-        by_name = {note["test"].rpartition("::")[2]: note for note in told}
-        assert code == 1
-        assert {name: note["outcome"] for name, note in by_name.items()} == {
-            "test_good": "passed",
-            "test_bad": "failed",
-            "test_not_here": "skipped",
-        }
-        assert by_name["test_good"]["suite"] == ["kills"]
-        assert by_name["test_good"]["promise"] == ["whole-or-absent"]
-        assert by_name["test_good"]["proven"] == [[3, "kills", "0 torn"]]
+    by_name = {note["test"].rpartition("::")[2]: note for note in told}
+    assert code == 1
+    assert {name: note["outcome"] for name, note in by_name.items()} == {
+        "test_good": "passed",
+        "test_bad": "failed",
+        "test_not_here": "skipped",
+    }
+    assert by_name["test_good"]["suite"] == ["kills"]
+    assert by_name["test_good"]["promise"] == ["whole-or-absent"]
+    assert by_name["test_good"]["proven"] == [[3, "kills", "0 torn"]]
 
 
 def test_a_suite_that_is_none_is_refused(tmp_path: Path) -> None:
