@@ -27,6 +27,7 @@ Exit 3 (done with warnings) and 4 (partial) are verdicts over a whole command, n
 see `export_assets.engine.report`. A command ended by signal N exits 128+N.
 """
 
+from collections.abc import Collection
 from typing import ClassVar, Final
 
 EXIT_WARNINGS: Final = 3
@@ -177,3 +178,14 @@ def class_of(exit_code: int) -> type[ExportError]:
         if kind is not ExportError and kind.exit_code == exit_code:
             return kind
     return InternalError
+
+
+def code_of_failures(codes: Collection[int], *, alone: bool = True) -> int:
+    """Return the one exit code of failures that are alike; partial where anything else is as well.
+
+    Args:
+        codes: Their exit codes, one at least.
+        alone: Whether nothing went well beside them.
+    """
+    first, *others = set(codes)
+    return EXIT_PARTIAL if others or not alone else first

@@ -9,8 +9,8 @@ from typing import Literal
 from export_assets.archives.encryption.keyring import NO_KEYS, Keyring
 from export_assets.archives.encryption.reading import is_as_written, read_metadata
 from export_assets.archives.encryption.record import (
-    SEALED_SUFFIX,
     SealedRecord,
+    archives_in,
     is_sealed,
     read_record,
     record_path,
@@ -96,7 +96,7 @@ def list_archives(root: Path, keyring: Keyring = NO_KEYS) -> Iterator[ListedArch
 
 def archive_paths(root: Path) -> Iterator[Path]:
     """Yield the archives in the directory *root*, in order of name."""
-    for path in sorted([*root.glob("*.zip"), *root.glob(f"*.zip{SEALED_SUFFIX}")]):
+    for path in archives_in(root):
         if not path.name.startswith(".") and not path.is_symlink() and path.is_file():
             yield path
 

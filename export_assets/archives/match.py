@@ -12,7 +12,7 @@ from typing import Literal
 from export_assets.archives.content import Content
 from export_assets.archives.encryption.keyring import NO_KEYS, Keyring
 from export_assets.archives.encryption.reading import read_metadata
-from export_assets.archives.encryption.record import SEALED_SUFFIX, sweep_records
+from export_assets.archives.encryption.record import archives_in, sweep_records
 from export_assets.archives.metadata import MatchMetadata
 from export_assets.archives.temporary import sweep
 from export_assets.archives.zip_writer import stage_zip
@@ -104,12 +104,11 @@ def archives_of_match(
     What cannot be read is passed over. An encrypted one is known by its record.
     """
     found: list[tuple[datetime, Path, MatchMetadata]] = []
-    for suffix in ("", SEALED_SUFFIX):
-        for path in archives.glob(f"match_{check_match_id(match_id)}_*.zip{suffix}"):
-            with suppress(ExportError):
-                metadata = read_metadata(path, keyring)
-                if isinstance(metadata, MatchMetadata) and metadata.match_id == match_id:
-                    found.append((metadata.created_at, path, metadata))
+    for path in archives_in(archives, f"match_{check_match_id(match_id)}_*"):
+        with suppress(ExportError):
+            metadata = read_metadata(path, keyring)
+            if isinstance(metadata, MatchMetadata) and metadata.match_id == match_id:
+                found.append((metadata.created_at, path, metadata))
     for _, path, metadata in sorted(found, key=lambda one: one[:2], reverse=True):
         yield path, metadata
 

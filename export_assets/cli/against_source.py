@@ -13,7 +13,7 @@ from export_assets.engine.run import Exporter
 from export_assets.engine.sets.checking import verify_sets
 from export_assets.engine.verification import WRONG, SourceFinding, verify_published
 from export_assets.engine.workspace import ConfiguredSource, Workspace
-from export_assets.errors import EXIT_PARTIAL, EXIT_WARNINGS, IntegrityError, UsageError
+from export_assets.errors import EXIT_WARNINGS, IntegrityError, UsageError, code_of_failures
 from export_assets.store.catalogue import Published, list_published
 from export_assets.store.manifest import BUNDLE, SET
 
@@ -75,8 +75,8 @@ def verdict(compared: Sequence[SourceFinding]) -> int:
     if any(one.verdict in WRONG for one in compared):
         return IntegrityError.exit_code
     if codes:
-        alone = len(codes) == 1 and all(one.verdict == "unreadable" for one in compared)
-        return codes.pop() if alone else EXIT_PARTIAL
+        alone = all(one.verdict == "unreadable" for one in compared)
+        return code_of_failures(codes, alone=alone)
     return EXIT_WARNINGS if any(one.verdict == "unknown" for one in compared) else 0
 
 

@@ -14,7 +14,7 @@ from export_assets.archives.catalogue import (
     verify_archive,
 )
 from export_assets.archives.encryption.keyring import load_keyring
-from export_assets.archives.encryption.record import SEALED_SUFFIX
+from export_assets.archives.encryption.record import ARCHIVE_SUFFIXES
 from export_assets.cli.output import Output
 from export_assets.config.settings import Settings
 from export_assets.errors import (
@@ -173,7 +173,7 @@ def _paths(what: str | None, root: Path) -> list[Path] | None:
 
 def is_archive_name(name: str) -> bool:
     """Whether archives are called like *name*."""
-    return name.endswith((".zip", f".zip{SEALED_SUFFIX}"))
+    return name.endswith(ARCHIVE_SUFFIXES)
 
 
 def checked_archives(

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from export_assets.cli.selection import SelectionOptions
 from export_assets.config.dates import day_range
 from export_assets.config.format_options import FormatOptionsConfig
+from export_assets.config.urls import is_utf8
 from export_assets.engine.computed import with_computed
 from export_assets.engine.request import ExportRequest
 from export_assets.engine.workspace import ConfiguredSource, Workspace
@@ -190,7 +191,7 @@ def condition(text: str) -> tuple[str, str | None]:
     Raises:
         UsageError: *text* is neither.
     """
-    if not text.isascii() and text != text.encode(errors="replace").decode():
+    if not is_utf8(text):
         msg = f"--where {text!r}: is not UTF-8 text"
         raise UsageError(msg)
     column, equals, value = text.partition("=")

@@ -102,13 +102,18 @@ def parse_url(text: str, *, base: Path) -> SourceUrl:
     return SourceUrl(kind=kind, text=text)
 
 
+def is_utf8(text: str) -> bool:
+    """Whether *text* can be written: what was typed may hold bytes that are no UTF-8."""
+    return text.isascii() or text == text.encode(errors="replace").decode()
+
+
 def check_writable(text: str) -> str:
     """Return *text*, an address, where it can be written into a file of configuration.
 
     Raises:
         UsageError: It holds bytes that are no UTF-8.
     """
-    if text != text.encode(errors="replace").decode():
+    if not is_utf8(text):
         msg = f"{text!r}: is not UTF-8 text; in an address, sqlite:///… for example, %FF is a byte"
         raise UsageError(msg)
     return text

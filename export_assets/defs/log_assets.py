@@ -288,9 +288,13 @@ def _read(context: dg.AssetExecutionContext, sources: RunSources, name: str) -> 
         request=ExportRequest(),
         run=Run(id=context.run.run_id, now=datetime.now(UTC)),
     )
-    with failing(name, before_retry=lambda: sources.release(name)):
-        reading = find_due(exporter)
-        keep_due(sources.workspace.store, name, reading.due)
+    with failing(name):
+        try:
+            reading = find_due(exporter)
+            keep_due(sources.workspace.store, name, reading.due)
+        except Exception:
+            sources.release(name)
+            raise
     for line in (*reading.remarks.warnings, *reading.remarks.notes):
         context.log.warning(line)
     return reading

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from export_assets.config.urls import is_utf8
 from export_assets.errors import UsageError
 
 Follow = Literal["children", "parents", "both"]
@@ -56,7 +57,7 @@ class BundleRequest:
             msg = f"{self.table}: a bundle needs the id of a row"
             raise UsageError(msg)
         for one in self.ids:
-            if one != one.encode(errors="replace").decode():
+            if not is_utf8(one):
                 msg = f"{self.table}: id {one!r} is not UTF-8 text"
                 raise UsageError(msg)
         if self.depth is not None and self.depth < 0:

@@ -25,7 +25,12 @@ from export_assets.engine.run import Exporter
 from export_assets.engine.sets.repair import plan_copy_repairs, plan_set_repairs, publish_set
 from export_assets.engine.tables import TablePlan, plan_table
 from export_assets.engine.verification import lost_exports, prepare, published_exports
-from export_assets.errors import EXIT_PARTIAL, DestConflict, ExportError, IntegrityError
+from export_assets.errors import (
+    DestConflict,
+    ExportError,
+    IntegrityError,
+    code_of_failures,
+)
 from export_assets.sources.base import Snapshot
 from export_assets.store.layout import hashed_name, safe_name
 from export_assets.store.manifest import BUNDLE, SET
@@ -55,8 +60,7 @@ class RepairReport:
         """0 where nothing is wrong any more, 24 where something is left, else the failure's own."""
         failures = {record.exit_code for record in self.failed}
         if failures:
-            alone = len(failures) == 1 and len(self.failed) == len(self.records)
-            return failures.pop() if alone else EXIT_PARTIAL
+            return code_of_failures(failures, alone=len(self.failed) == len(self.records))
         left = {one.exit_code for one in self.left}
         if len(left) == 1:
             return left.pop()

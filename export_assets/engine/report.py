@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from export_assets.errors import EXIT_PARTIAL, EXIT_WARNINGS, ExportError
+from export_assets.errors import EXIT_PARTIAL, EXIT_WARNINGS, ExportError, code_of_failures
 from export_assets.formats.findings import FINDINGS, NOT_IN_LINES
 from export_assets.store.contents import ColumnRecord
 from export_assets.store.manifest import Manifest
@@ -106,7 +106,7 @@ class ExportReport:
             nothing = all(
                 one.status in {"failed", "skipped"} and not one.path for one in self.records
             )
-            return codes.pop() if nothing and len(codes) == 1 else EXIT_PARTIAL
+            return code_of_failures(codes, alone=nothing)
         if self.unread:
             return EXIT_PARTIAL
         if self.warnings or any(record.status == "skipped" for record in self.records):

@@ -12,21 +12,19 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from export_assets.archives.encryption.keyring import NO_KEYS
-from export_assets.archives.offload.purge import PurgeRequest, purge
 from export_assets.archives.restore import restore
 from export_assets.store.filesystem import Filesystem
 from export_assets_tests.archives.keys import OPENING
 from export_assets_tests.archives.offload_world import (
     FAULTS,
-    NOW,
     OLD_FILES,
     Hooked,
     World,
+    contents_below,
 )
 from export_assets_tests.killed_children import run_child
 
@@ -104,19 +102,6 @@ def offload_points(root: Path) -> list[Result]:
 
 
 def purge_points(root: Path) -> list[Result]:
-    def empty(world: World, filesystem: Filesystem) -> object:
-        return purge(
-            PurgeRequest(
-                source_dir=world.logs,
-                archives=world.archives,
-                allow_delete=True,
-                grace=timedelta(days=1),
-                run_id="purge",
-                now=NOW + timedelta(days=2),
-                filesystem=filesystem,
-            )
-        )
-
     def offloaded(name: str) -> tuple[World, set[bytes]]:
         world = World(root / name).make()
         written = world.lines()
@@ -125,11 +110,11 @@ def purge_points(root: Path) -> list[Result]:
 
     results: list[Result] = []
     measured, _ = offloaded("measure")
-    for point in points_of(lambda fs: empty(measured, fs)):
+    for point in points_of(lambda fs: measured.purge(filesystem=fs)):
         world, written = offloaded(point)
-        killed = run_child(lambda: empty(world, Filesystem()), crash=point)  # noqa: B023  # runs at once
+        killed = run_child(world.purge, crash=point)
         found = [f"lost {line!r}" for line in world.lost(written)]
-        empty(world, Filesystem())
+        world.purge()
         found += [f"lost later {line!r}" for line in world.lost(written)]
         found += [f"still there: {path}" for path in world.in_place() if path != "today.jsonl"]
         results.append({"point": point, "killed": killed, "faults": found})
@@ -160,11 +145,7 @@ def restore_random(root: Path, chance: random.Random, kills: int) -> list[Result
             if (target / path).exists() and (target / path).read_bytes() not in (content, b"mine")
         ]
         bring_back()
-        after = {
-            path.relative_to(target).as_posix(): path.read_bytes()
-            for path in target.rglob("*")
-            if path.is_file()
-        }
+        after = contents_below(target)
         if after != {**wanted, "a.jsonl.bak": b"mine"}:
             found.append(f"after: {sorted(after)}")
         results.append({"killed": killed, "faults": found})

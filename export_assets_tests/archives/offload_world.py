@@ -15,6 +15,7 @@ from export_assets.archives.encryption.keyring import NO_KEYS, Keyring
 from export_assets.archives.encryption.record import is_sealed, record_path
 from export_assets.archives.offload import plan
 from export_assets.archives.offload.ledger import Ledger, LedgerEntry, read_ledger
+from export_assets.archives.offload.purge import PurgeRequest, purge
 from export_assets.archives.offload.recovery import verify_entry
 from export_assets.archives.offload.request import TRASH, Candidate, OffloadReport, OffloadRequest
 from export_assets.archives.offload.run import offload
@@ -123,13 +124,24 @@ class World:
             )
         )
 
+    def purge(self, *, filesystem: Filesystem | None = None) -> OffloadReport:
+        """Empty the trash of what is a day in it."""
+        return purge(
+            PurgeRequest(
+                source_dir=self.logs,
+                archives=self.archives,
+                allow_delete=True,
+                grace=timedelta(days=1),
+                keyring=self.keyring,
+                run_id="purge",
+                now=NOW + timedelta(days=2),
+                filesystem=filesystem or Filesystem(),
+            )
+        )
+
     def in_place(self) -> dict[str, bytes]:
         """Content of every file that is in the directory or in its trash."""
-        return {
-            path.relative_to(self.logs).as_posix(): path.read_bytes()
-            for path in self.logs.rglob("*")
-            if path.is_file()
-        }
+        return contents_below(self.logs)
 
     def archived(self) -> dict[tuple[str, str], bytes]:
         """Content in every archive that is entered and sound, by zip and path."""
@@ -179,6 +191,15 @@ class World:
     def left_behind(self) -> list[str]:
         """Files of the directory, trash aside."""
         return sorted(path for path in self.in_place() if not path.startswith(f"{TRASH}/"))
+
+
+def contents_below(directory: Path) -> dict[str, bytes]:
+    """Content of every file below *directory*, by relative path."""
+    return {
+        path.relative_to(directory).as_posix(): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file()
+    }
 
 
 def _is_whole(path: Path, keyring: Keyring) -> bool:

@@ -2,13 +2,11 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from export_assets.archives.encryption.keyring import NO_KEYS, Keyring
-from export_assets.archives.offload.purge import PurgeRequest, purge
 from export_assets.archives.restore import restore
-from export_assets_tests.archives.offload_world import NOW, World
+from export_assets_tests.archives.offload_world import World, contents_below
 from export_assets_tests.engine.ingest.ingest_world import World as Logs
 from export_assets_tests.engine.ingest.ingest_world import lines
 
@@ -124,17 +122,7 @@ class Purging:
 
     def work(self, root: Path) -> None:
         """Empty it."""
-        world = World(root)
-        purge(
-            PurgeRequest(
-                source_dir=world.logs,
-                archives=world.archives,
-                allow_delete=True,
-                grace=timedelta(days=1),
-                run_id="purge",
-                now=NOW + timedelta(days=2),
-            )
-        )
+        World(root).purge()
 
     def recover(self, root: Path) -> None:
         """Empty it again."""
@@ -173,12 +161,8 @@ class Restoring:
         self.work(root)
 
     def _there(self, root: Path) -> dict[str, bytes]:
-        back = root / "back"
-        return {
-            path.relative_to(back).as_posix(): path.read_bytes()
-            for path in back.rglob("*")
-            if path.is_file() and not path.relative_to(back).parts[0].startswith(".")
-        }
+        files = contents_below(root / "back")
+        return {path: content for path, content in files.items() if not path.startswith(".")}
 
     def _wanted(self, root: Path) -> dict[str, bytes]:
         world = World(root)

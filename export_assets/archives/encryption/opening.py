@@ -67,14 +67,16 @@ def unsealed(path: Path, fd: int, keyring: Keyring) -> Iterator[tuple[int, Seale
         try:
             decrypt(reading, Writing(plain, REAL.write), identities, subject=subject)
         except (WrongKey, Tampered):
-            _compare(path, reading.rest())
+            _compare(path, _known(path), reading.rest())
             raise
         except OSError as error:
             if reading.error is not None:
                 raise translate(error, subject=subject, side="source") from error
             raise translate(error, subject=str(keyring.place)) from error
-        written = reading.rest()
-        yield plain, Sealed(*written, recipients=_compare(path, written))
+        written, known = reading.rest(), _known(path)
+        _compare(path, known, written)
+        recipients = next((one.recipients for one in known if one.recipients), ())
+        yield plain, Sealed(*written, recipients=recipients)
 
 
 def check_bytes(path: Path, fd: int) -> bool:
@@ -83,36 +85,32 @@ def check_bytes(path: Path, fd: int) -> bool:
     Raises:
         Tampered: They are others.
     """
-    if not known_hashes(path):
-        return False
-    _compare(path, hash_until(fd, os.fstat(fd).st_size))
-    return True
+    known = _known(path)
+    if known:
+        _compare(path, known, hash_until(fd, os.fstat(fd).st_size))
+    return bool(known)
 
 
-def known_hashes(path: Path) -> list[tuple[int, str]]:
-    """Return size and SHA-256 of an archive as its record and the ledger beside it know them."""
+def _known(path: Path) -> list[Sealed]:
+    """Return what is known of an archive: by its record, and by the ledger beside it."""
     found = []
     with suppress(IntegrityError):
         record = read_record(path)
         if record is not None:
-            found.append((record.bytes, record.sha256))
+            found.append(Sealed(record.bytes, record.sha256, record.recipients))
     with suppress(OSError):
         ledger = read_ledger(path.parent, filesystem=REAL)
         entries = ledger.entries_of("ARCHIVED", path.name)
-        found += [(one.bytes, one.sha256) for one in entries[-1:]]
+        found += [Sealed(one.bytes, one.sha256) for one in entries[-1:]]
     return found
 
 
-def _compare(path: Path, written: tuple[int, str]) -> tuple[str, ...]:
-    """Refuse other bytes than are known; return for whom they are encrypted, where that is known.
+def _compare(path: Path, known: list[Sealed], written: tuple[int, str]) -> None:
+    """Refuse other bytes than are known.
 
     Raises:
         Tampered: They are others.
     """
-    if any(known != written for known in known_hashes(path)):
+    if any((one.bytes, one.sha256) != written for one in known):
         msg = f"{path}: is not the file that was written"
         raise Tampered(msg)
-    with suppress(IntegrityError):
-        record = read_record(path)
-        return record.recipients if record is not None else ()
-    return ()

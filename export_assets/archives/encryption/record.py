@@ -18,6 +18,8 @@ from export_assets.store.manifest import decode_document, encode_document
 from export_assets.translate import one_line
 
 SEALED_SUFFIX = ".age"
+ARCHIVE_SUFFIXES = (".zip", f".zip{SEALED_SUFFIX}")
+"""Of plain archives, and of encrypted ones."""
 _MODE = 0o600
 
 
@@ -45,7 +47,17 @@ class SealedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 def is_sealed(path: Path) -> bool:
     """Whether the archive at *path* is an encrypted one, by its name."""
-    return path.name.endswith(f".zip{SEALED_SUFFIX}")
+    return path.name.endswith(ARCHIVE_SUFFIXES[1])
+
+
+def archives_in(directory: Path, stem: str = "*") -> list[Path]:
+    """Return what is called as archives are, encrypted or not, in order of name.
+
+    Args:
+        directory: Where to look; not below it.
+        stem: A pattern of the name in front of the suffix.
+    """
+    return sorted(path for one in ARCHIVE_SUFFIXES for path in directory.glob(f"{stem}{one}"))
 
 
 def record_path(archive: Path) -> Path:

@@ -8,7 +8,7 @@ import msgspec
 
 from export_assets.archives.encryption.keyring import NO_KEYS, Keyring
 from export_assets.archives.encryption.reading import is_as_written
-from export_assets.archives.encryption.record import SEALED_SUFFIX, SealedRecord, read_record
+from export_assets.archives.encryption.record import archives_in, read_record
 from export_assets.archives.member_names import encoded_path
 from export_assets.archives.metadata import ArchiveMetadata, OffloadMetadata
 from export_assets.archives.offload.ledger import Ledger, LedgerEntry, LedgerMember, removal_entry
@@ -91,7 +91,7 @@ def settle(root: Path, ledger: Ledger, *, run_id: str, moment: datetime) -> None
 
 def offload_archives(archives: Path) -> Iterator[Path]:
     """Yield the archives in *archives* that may be offload archives, in order of name."""
-    for path in sorted([*archives.glob("*.zip"), *archives.glob(f"*.zip{SEALED_SUFFIX}")]):
+    for path in archives_in(archives):
         if not path.name.startswith((".", MATCH_PREFIX)) and not path.is_symlink():
             yield path
 
@@ -120,7 +120,7 @@ def _as_recorded(path: Path, *, run_id: str, moment: datetime) -> LedgerEntry | 
         IntegrityError: The record is damaged.
         Tampered: The archive is not the file that was written.
     """
-    record: SealedRecord | None = read_record(path)
+    record = read_record(path)
     if record is None or not is_as_written(path):
         return None
     return _entry(

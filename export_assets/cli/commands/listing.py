@@ -16,8 +16,6 @@ from export_assets.cli.options import CommonOptions, command
 from export_assets.cli.output import Output
 from export_assets.errors import EXIT_WARNINGS, IntegrityError, UsageError
 
-"""As `engine.report` has it, which imports too much for here."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class ListOptions(CommonOptions):

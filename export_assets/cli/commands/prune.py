@@ -42,7 +42,7 @@ def prune_source(output: Output, options: PruneOptions) -> int:
     import os
 
     from export_assets.engine.pruning import plan_for
-    from export_assets.errors import EXIT_WARNINGS, UsageError
+    from export_assets.errors import EXIT_WARNINGS, UsageError, code_of_failures
     from export_assets.store.catalogue import Damaged, Published, list_published
     from export_assets.systems.settled import load_settled
 
@@ -66,7 +66,8 @@ def prune_source(output: Output, options: PruneOptions) -> int:
     removed, failed = list[str](), list[dict[str, Any]]()
     if options.yes:
         removed, failed = _delete(output, plan, project.settings, config.source)
-        code = _code_of(removed, failed) or code
+        if failed:
+            code = code_of_failures({one["exit_code"] for one in failed}, alone=not removed)
     elif plan.remove:
         output.line("nothing was deleted; add --yes to delete it")
     output.document(
@@ -106,16 +107,6 @@ def _delete(
         output.note(f"warning: {warning}")
     output.line(f"deleted {len(report.removed)} of {len(plan.remove)}")
     return [str(one) for one in report.removed], failed
-
-
-def _code_of(removed: list[str], failed: list[dict[str, Any]]) -> int:
-    """Return the exit code of what was deleted: partial where some was and some was not."""
-    from export_assets.errors import EXIT_PARTIAL
-
-    codes: set[int] = {one["exit_code"] for one in failed}
-    if not codes:
-        return 0
-    return codes.pop() if len(codes) == 1 and not removed else EXIT_PARTIAL
 
 
 def _print_plan(output: Output, plan: "PrunePlan") -> None:

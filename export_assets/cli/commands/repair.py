@@ -75,7 +75,7 @@ def repair_sources(output: Output, options: RepairOptions) -> int:
     replaced and the exit code is 24.
     """
     from export_assets.cli.project import workspace_of
-    from export_assets.errors import EXIT_PARTIAL, IntegrityError
+    from export_assets.errors import IntegrityError, code_of_failures
 
     workspace = workspace_of(options.home)
     codes: set[int] = set()
@@ -92,7 +92,7 @@ def repair_sources(output: Output, options: RepairOptions) -> int:
         for record in report.failed:
             output.problem(str(record.error))
     wrong = codes - {0}
-    code = 0 if not wrong else wrong.pop() if len(wrong) == 1 else EXIT_PARTIAL
+    code = code_of_failures(wrong) if wrong else 0
     output.document({"exit_code": code, "dry_run": options.dry_run, "sources": documents})
     return code
 
