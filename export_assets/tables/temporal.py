@@ -33,6 +33,8 @@ _PER_SECOND = {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 _FIRST_DAY, _LAST_DAY = _FIRST_SECOND // 86_400, _LAST_SECOND // 86_400
 _HUGE = 2**62
+# Doubles hold every whole number up to here.
+_EXACT = 2**53
 # Polars knows the clocks of a zone up to here.
 _KNOWN_CLOCKS = datetime(2100, 1, 1)  # noqa: DTZ001 - compared with wall clocks
 
@@ -85,9 +87,13 @@ def read_epoch(numbers: pl.Series, encoding: Encoding) -> Read:
     numbers = numbers.cast(pl.Float64).set(outside.fill_null(value=False), None)
     floor = numbers.floor()
     micros = ((numbers - floor) * ticks).round(0).cast(pl.Int64, strict=False)
-    finer = (floor + divided(micros, ticks) != numbers).fill_null(value=False)
-    instants = _of_micros(floor.cast(pl.Int64, strict=False) * ticks + micros)
-    return instants, finer if finer.any() else None
+    counted = floor.cast(pl.Int64, strict=False) * ticks + micros
+    # Beyond what doubles count exactly, their steps are so wide that the sum rounds as it must.
+    nearest = divided(counted, ticks)
+    beyond = (counted.abs() > _EXACT).fill_null(value=False)
+    nearest = nearest.zip_with(~beyond, floor + divided(micros, ticks))
+    finer = (nearest != numbers).fill_null(value=False)
+    return _of_micros(counted), finer if finer.any() else None
 
 
 def read_epoch_texts(texts: pl.Series, encoding: Encoding, zone: str) -> Read:

@@ -412,6 +412,8 @@ def test_numbers_beyond_64_bits_are_no_times(value: int) -> None:
 @bounded
 @given(st.floats() | st.floats(-1e10, 1e11) | instants.map(datetime.timestamp), every_encoding)
 @example(1770546600.123456, "epoch_s")
+@example(-0.1276, "epoch_s")
+@example(-9007199254.740997, "epoch_s")
 @example(253_402_300_799.99, "epoch_s")
 @example(-62_135_596_800.5, "epoch_s")
 @example(1e300, "epoch_s")
