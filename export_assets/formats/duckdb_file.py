@@ -86,3 +86,8 @@ class DuckDbFile:
             yield
         except (duckdb.IOException, duckdb.FatalException) as error:
             raise why_not_written(self._path) from error
+        except duckdb.TransactionException as error:
+            # A commit that the disk refused.
+            if "write file" not in str(error):
+                raise
+            raise why_not_written(self._path) from error

@@ -82,7 +82,7 @@ frame = frame.with_columns(text=pl.Series(noise))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 limit = int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-for name in LAYOUTS:
+for name in sys.argv[3:]:
     fmt, options = layout(name)
     writer = fmt.open(Path(sys.argv[1]) / name, schema, options, {})
     try:
@@ -145,7 +145,14 @@ def test_ten_times_the_rows_need_the_same_memory(name: str, tmp_path: Path, prov
 def test_a_full_disk_is_an_os_error_in_every_layout(
     limit: int, tmp_path: Path, proven: Proven
 ) -> None:
-    said = run(FULL_DISK, str(tmp_path), str(limit)).splitlines()
+    said = run(FULL_DISK, str(tmp_path), str(limit), *LAYOUTS).splitlines()
 
     assert said == [f"{name}: {errno.EFBIG}" for name in LAYOUTS]
     proven(len(said), "layouts at the limit of a file", "all told")
+
+
+@pytest.mark.suite("full-disk")
+@pytest.mark.promise("complete-or-loud")
+@pytest.mark.parametrize("limit", [20_000, 100_000, 200_000])
+def test_a_disk_full_in_the_middle_is_an_os_error_of_duckdb(limit: int, tmp_path: Path) -> None:
+    assert run(FULL_DISK, str(tmp_path), str(limit), "duckdb") == f"duckdb: {errno.EFBIG}"
