@@ -26,7 +26,7 @@ def small(tmp_path: Path) -> Project:
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.instance_for_test() as one:
+    with dg.DagsterInstance.ephemeral() as one:
         yield one
 
 
