@@ -1,0 +1,98 @@
+"""What is measured of growth: points of a curve, and the curves of an axis."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.measure import Usage
+
+LONG_SECONDS = 20.0
+"""A point that takes longer is measured once: noise is small beside it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What one round of one point cost."""
+
+    seconds: float
+    peak: int
+    """Bytes of resident memory at the highest moment."""
+
+    @classmethod
+    def of(cls, usage: Usage) -> "Cost":
+        return cls(seconds=usage.wall, peak=usage.peak)
+
+
+@dataclass(kw_only=True)
+class Point:
+    """One size and its rounds."""
+
+    n: int
+    costs: list[Cost] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """The median over the rounds."""
+        return float(median(cost.seconds for cost in self.costs))
+
+    @property
+    def peak(self) -> float:
+        """The median over the rounds, in bytes."""
+        return float(median(cost.peak for cost in self.costs))
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "n": self.n,
+            "seconds": round(self.seconds, 5),
+            "peak": round(self.peak),
+            "rounds": len(self.costs),
+        }
+
+
+Measure = Callable[[Path, int], Mapping[str, Cost]]
+"""Measures one size in a work directory, and returns what each curve of the axis cost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """What grows."""
+
+    name: str
+    counted: str
+    """What is counted: `rows`."""
+    sizes: tuple[int, ...]
+    curves: Mapping[str, str]
+    """By name, what is measured, as a heading says it."""
+    measure: Measure
+
+    def up_to(self, largest: int | None) -> list[int]:
+        """Return the sizes that are measured."""
+        return [size for size in self.sizes if largest is None or size <= largest]
+
+
+def measure_axis(
+    axis: Axis, work: Path, sizes: list[int], *, rounds: int
+) -> dict[str, list[Point]]:
+    """Measure every size, smallest first, and return the points by curve.
+
+    Raises:
+        CommandFailed: A command failed, or made something wrong.
+    """
+    curves: dict[str, list[Point]] = {name: [] for name in axis.curves}
+    for size in sizes:
+        points = {name: Point(n=size) for name in axis.curves}
+        for _ in range(rounds):
+            for name, cost in axis.measure(work, size).items():
+                points[name].costs.append(cost)
+                print(
+                    f"{axis.name} {size:,}, {name}: {cost.seconds:.4f} s, "
+                    f"{cost.peak / 1_000_000:.0f} MB",
+                    flush=True,
+                )
+            if max(point.seconds for point in points.values()) > LONG_SECONDS:
+                break
+        for name, point in points.items():
+            curves[name].append(point)
+    return curves
