@@ -29,14 +29,17 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--work", type=Path, default=WORK)
     options = parser.parse_args(arguments)
     rounds = options.rounds or (9 if options.record else 3)
+    names = options.only or ratios.NAMES
     try:
-        measured = ratios.measure(options.work, options.only or ratios.NAMES, rounds=rounds)
+        if options.record:
+            measured = ratios.measure(options.work, names, rounds=rounds)
+            ratios.record(measured)
+            verdicts = ratios.judge(measured, ratios.read())
+        else:
+            verdicts = ratios.verdicts(options.work, names, rounds=rounds)
     except (CommandFailed, Unavailable) as error:
         print(error)
         return 1
-    if options.record:
-        ratios.record(measured)
-    verdicts = ratios.judge(measured, ratios.read())
     for verdict in verdicts:
         print(verdict)
     return 0 if all(verdict.met for verdict in verdicts) else 1

@@ -21,7 +21,7 @@ from benchmarks.guard.pairs import PAIRS
 from benchmarks.measure import CommandFailed, run_measured
 
 RECORDED = Path(__file__).with_name("ratios.json")
-BAND = 1.7
+BAND = 1.5
 """How many times the recorded ratio is allowed: well below the work done twice."""
 START = "start of list"
 NAMES = (*PAIRS, START)
@@ -85,6 +85,22 @@ def measure(work: Path, names: Sequence[str], *, rounds: int) -> dict[str, Round
             (_child_seconds(ours, work), _child_seconds(peer, work)) for _ in range(rounds)
         ]
     return found
+
+
+def verdicts(work: Path, names: Sequence[str], *, rounds: int) -> list[Ratio]:
+    """Measure and judge; what seems slower is measured once more, and its lower ratio counts.
+
+    Raises:
+        CommandFailed: A job failed.
+        Unavailable: The command line is not installed beside this Python.
+    """
+    recorded = read()
+    found = {one.name: one for one in judge(measure(work, names, rounds=rounds), recorded)}
+    slower = [name for name, one in found.items() if not one.met]
+    if slower:
+        for one in judge(measure(work, slower, rounds=rounds), recorded):
+            found[one.name] = min(found[one.name], one, key=lambda ratio: ratio.measured)
+    return [found[name] for name in names]
 
 
 def load(record: Path) -> dict[str, Rounds]:

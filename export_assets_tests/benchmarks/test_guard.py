@@ -1,6 +1,7 @@
 """No job became much slower than it was, told by ratios; and one that did is noticed."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,7 @@ from benchmarks.guard.pairs import Pair
 
 @pytest.mark.timeout(600)
 def test_no_job_takes_much_more_than_was_recorded(tmp_path: Path) -> None:
-    measured = ratios.measure(tmp_path, ratios.NAMES, rounds=3)
-
-    verdicts = ratios.judge(measured, ratios.read())
+    verdicts = ratios.verdicts(tmp_path, ratios.NAMES, rounds=3)
 
     assert [str(one) for one in verdicts if not one.met] == []
     assert [one.name for one in verdicts] == list(ratios.NAMES)
@@ -53,3 +52,20 @@ def test_recording_one_job_leaves_the_ratios_of_others(tmp_path: Path) -> None:
     ratios.record({"other": [(4.0, 2.0), (9.0, 1.0), (1.0, 1.0)]}, path)
 
     assert ratios.read(path) == {"one": 0.5, "other": 2.0}
+
+
+def test_a_job_that_seems_slower_is_measured_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = {ratios.START: [9.0, 1.0], "SQLite to CSV": [9.0, 8.0], "logs to segments": [1.0]}
+
+    def measure(_: Path, names: Sequence[str], *, rounds: int) -> dict[str, ratios.Rounds]:
+        return {name: [(answers[name].pop(0), 1.0)] * rounds for name in names}
+
+    monkeypatch.setattr(ratios, "measure", measure)
+    monkeypatch.setattr(ratios, "read", lambda: dict.fromkeys(ratios.NAMES, 2.0))
+
+    found = ratios.verdicts(tmp_path, list(answers), rounds=1)
+
+    assert [(one.measured, one.met) for one in found] == [(1.0, True), (8.0, False), (1.0, True)]
+    assert answers == {ratios.START: [], "SQLite to CSV": [], "logs to segments": []}
