@@ -17,7 +17,9 @@ MOST_STEEPER = 0.1
 MOST_BEYOND = 1.25
 """How far the largest size may lie above what n log n through all smaller ones comes to."""
 SMALL_GROWTH = 0.5
-"""Share of the start below which all that grew tells no exponent."""
+"""Share of the least cost below which nothing is said to grow."""
+CLEAR_GROWTH = 2.0
+"""Multiple of the least cost that has to be added for an exponent to be more than noise."""
 
 _EXPONENTS = np.arange(0.05, 3.0001, 0.01)
 
@@ -61,9 +63,10 @@ def fit(sizes: Sequence[int], costs: Sequence[float]) -> Fit:
     beyond = round(float(cost[-1]) / foretold, 3)
     if float(cost[-1]) <= (1 + SMALL_GROWTH) * float(cost.min()):
         return Fit(start=start, exponent=None, slope=slope, beyond=beyond, verdict="does not grow")
-    tried = [(*_linear(n**power, cost), float(power)) for power in _EXPONENTS]
-    start, _, _, power = min(tried, key=lambda one: one[2])
-    exponent = round(power, 2) if len(n) > 3 else None
+    exponent = None
+    if len(n) > 3 and float(cost[-1]) >= (1 + CLEAR_GROWTH) * float(cost.min()):
+        tried = [(_linear(n**power, cost)[2], float(power)) for power in _EXPONENTS]
+        exponent = round(min(tried)[1], 2)
     too_steep = exponent is not None and exponent > steepest(n[-2], n[-1])
     worse = too_steep or beyond > MOST_BEYOND
     verdict: Verdict = "worse than n log n" if worse else "within n log n"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.growth.fit import MOST_BEYOND, MOST_STEEPER, Fit
+from benchmarks.growth.fit import CLEAR_GROWTH, MOST_BEYOND, MOST_STEEPER, Fit
 from benchmarks.growth.plot import draw
 
 MEGABYTE = 1_000_000
@@ -21,10 +21,10 @@ def section(entry: Mapping[str, Any]) -> list[str]:
         "Each size is measured in fresh processes, by wall clock and resident memory. Small sizes "
         "are nearly all start: programs load in a second or two, whatever there is to do. So the "
         "law fitted is a + b·n^k, by relative errors, with the start a apart, and k is told only "
-        "where growth outweighs the start. A curve is worse than n log n where k lies more than "
-        f"{MOST_STEEPER:g} above the exponent of n log n itself between the two largest sizes, or "
-        f"where the largest size costs more than {MOST_BEYOND:g} times what start + n log n, "
-        "through all smaller sizes, foretells."
+        f"where what is added is {CLEAR_GROWTH:g} times the start or more. A curve is worse than "
+        f"n log n where k lies more than {MOST_STEEPER:g} above the exponent of n log n itself "
+        f"between the two largest sizes, or where the largest size costs more than "
+        f"{MOST_BEYOND:g} times what start + n log n, through all smaller sizes, foretells."
     )
     lines = [told, ""]
     for name, curve in _in_order(entry["curves"]):

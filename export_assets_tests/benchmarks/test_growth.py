@@ -128,3 +128,10 @@ def test_a_wide_table_is_exported_whole_and_an_output_that_is_not_is_noticed(
     assert cost.seconds > 0.1
     with pytest.raises(CommandFailed, match=f"100 rows instead of {WIDE_ROWS}"):
         expect_parquet(tmp_path / "output", files=1, rows=WIDE_ROWS, columns=30)
+
+
+def test_an_exponent_is_not_told_from_growth_that_the_start_outweighs() -> None:
+    # Measured on a busy machine: partitions of one table.
+    found = fit((1, 10, 100, 365), (5.67, 5.95, 6.39, 9.73))
+
+    assert (found.exponent, found.verdict) == (None, "within n log n")
