@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.growth import page, record
-from benchmarks.growth.points import Axis, measure_axis
+from benchmarks.growth.points import LONGEST_SECONDS, Axis, measure_axis
 from benchmarks.growth.projects import ASSETS, LOG_FILES
 from benchmarks.growth.tables import COLUMNS, PARTITIONS, ROWS
 from benchmarks.measure import CommandFailed
@@ -31,6 +31,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--rounds", type=int, default=3, help="of each point; long ones are measured once"
     )
+    parser.add_argument(
+        "--longest",
+        type=float,
+        default=LONGEST_SECONDS,
+        help="seconds one point may take; sizes that would take more are left out",
+    )
     parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--measured", type=Path, default=record.MEASURED)
     parser.add_argument("--images", type=Path, default=page.IMAGES)
@@ -42,7 +48,9 @@ def main(arguments: list[str]) -> int:
         if not sizes:
             parser.error(f"--largest {options.largest}: {name} begins with {axis.sizes[0]}")
         try:
-            measured = measure_axis(axis, work, sizes, rounds=options.rounds)
+            measured = measure_axis(
+                axis, work, sizes, rounds=options.rounds, longest=options.longest
+            )
         except CommandFailed as error:
             print(f"{name}: {error}")
             worse = True

@@ -78,6 +78,8 @@ def _curve(name: str, curve: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {point['n']:,} | {seconds.removesuffix(' s')} | {peak:.0f} | {point['rounds']} |"
     yield ""
     yield f"Time {says(curve['time'])}. Memory {says(curve['memory'])}."
+    if curve["left_out"]:
+        yield f"Not measured: {', '.join(f'{size:,}' for size in curve['left_out'])}."
     on = curve["machine"]
     yield (
         f"Measured on {curve['date']}: {on['system']}, {on['architecture']}, "

@@ -1,5 +1,6 @@
 """What is measured of growth: points of a curve, and the curves of an axis."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,8 @@ from benchmarks.measure import Usage
 
 LONG_SECONDS = 20.0
 """A point that takes longer is measured once: noise is small beside it."""
+LONGEST_SECONDS = 1200.0
+"""What one point may take where nobody says otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,25 +76,32 @@ class Axis:
 
 
 def measure_axis(
-    axis: Axis, work: Path, sizes: list[int], *, rounds: int
+    axis: Axis, work: Path, sizes: list[int], *, rounds: int, longest: float = LONGEST_SECONDS
 ) -> dict[str, list[Point]]:
     """Measure every size, smallest first, and return the points by curve.
+
+    A size that would take more than *longest* seconds, preparations included, in proportion to the
+    one before, is left out with all larger ones, and that is said.
 
     Raises:
         CommandFailed: A command failed, or made something wrong.
     """
     curves: dict[str, list[Point]] = {name: [] for name in axis.curves}
+    before: tuple[int, float] | None = None
     for size in sizes:
+        if before is not None and before[1] * size / before[0] > longest:
+            print(f"{axis.name} {size:,} and more: left out, they would take too long", flush=True)
+            break
         points = {name: Point(n=size) for name in axis.curves}
         for _ in range(rounds):
+            started = time.perf_counter()
             for name, cost in axis.measure(work, size).items():
                 points[name].costs.append(cost)
-                print(
-                    f"{axis.name} {size:,}, {name}: {cost.seconds:.4f} s, "
-                    f"{cost.peak / 1_000_000:.0f} MB",
-                    flush=True,
-                )
-            if max(point.seconds for point in points.values()) > LONG_SECONDS:
+                megabytes = cost.peak / 1_000_000
+                told = f"{cost.seconds:.4f} s, {megabytes:.0f} MB"
+                print(f"{axis.name} {size:,}, {name}: {told}", flush=True)
+            before = size, time.perf_counter() - started
+            if before[1] > LONG_SECONDS:
                 break
         for name, point in points.items():
             curves[name].append(point)

@@ -23,6 +23,7 @@ def curves_of(axis: Axis, measured: Mapping[str, list[Point]]) -> dict[str, Any]
         f"{axis.name}-{name}": {
             "title": axis.curves[name],
             "counted": axis.counted,
+            "left_out": [size for size in axis.sizes if size > points[-1].n],
             "points": [point.as_json() for point in points],
             "time": _law(points, "seconds"),
             "memory": _law(points, "peak"),

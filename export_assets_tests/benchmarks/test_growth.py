@@ -91,6 +91,7 @@ def test_curves_are_kept_beside_what_else_was_measured_and_shown(tmp_path: Path)
     stored = json.loads(measured.read_text(encoding="utf-8"))
     assert stored == {"peers": {"a": 1}, "growth": entry}
     assert "| 10,000 | 12.00 | 50 | 2 |" in lines
+    assert "Not measured: 100,000." in lines
     assert any(line.startswith("Time within n log n, k = 1.00") for line in lines)
     assert any(line.endswith("](images/growth-things-work.svg)") for line in lines)
     assert picture.name == "growth-things-work.svg"
@@ -99,10 +100,18 @@ def test_curves_are_kept_beside_what_else_was_measured_and_shown(tmp_path: Path)
     assert len(drawn.findall(".//{http://www.w3.org/2000/svg}circle")) == 4
 
 
-def test_a_long_point_is_measured_once(tmp_path: Path) -> None:
-    points = measure_axis(axis_of({1: 1.0, 2: 60.0}), tmp_path, [1, 2], rounds=3)
+def test_a_long_point_is_measured_once_and_one_that_would_take_too_long_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    axis = axis_of({1: 1.0, 2: 60.0, 200: 6000.0})
+    # Started and over, for each round.
+    clock = iter([0.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 63.0])
+    monkeypatch.setattr("benchmarks.growth.points.time.perf_counter", lambda: next(clock))
+
+    points = measure_axis(axis, tmp_path, list(axis.sizes), rounds=3)
 
     assert [len(point.costs) for point in points["work"]] == [3, 1]
+    assert record.curves_of(axis, points)["things-work"]["left_out"] == [200]
 
 
 def test_rows_lie_on_every_day_there_is_a_partition_for(
