@@ -80,16 +80,17 @@ def measure_axis(
 ) -> dict[str, list[Point]]:
     """Measure every size, smallest first, and return the points by curve.
 
-    A size that would take more than *longest* seconds, preparations included, in proportion to the
-    one before, is left out with all larger ones, and that is said.
+    A size that would take more than *longest* seconds, preparations included, is left out with all
+    larger ones, and that is said. What the smallest one took is held for the start; what was added
+    at the size before grows in proportion.
 
     Raises:
         CommandFailed: A command failed, or made something wrong.
     """
     curves: dict[str, list[Point]] = {name: [] for name in axis.curves}
-    before: tuple[int, float] | None = None
+    start, added, before = 0.0, 0.0, sizes[0]
     for size in sizes:
-        if before is not None and before[1] * size / before[0] > longest:
+        if start + added * size / before > longest:
             print(f"{axis.name} {size:,} and more: left out, they would take too long", flush=True)
             break
         points = {name: Point(n=size) for name in axis.curves}
@@ -100,9 +101,11 @@ def measure_axis(
                 megabytes = cost.peak / 1_000_000
                 told = f"{cost.seconds:.4f} s, {megabytes:.0f} MB"
                 print(f"{axis.name} {size:,}, {name}: {told}", flush=True)
-            before = size, time.perf_counter() - started
-            if before[1] > LONG_SECONDS:
+            took = time.perf_counter() - started
+            if took > LONG_SECONDS:
                 break
+        start = took if size == sizes[0] else start
+        added, before = max(took - start, 0.0), size
         for name, point in points.items():
             curves[name].append(point)
     return curves
