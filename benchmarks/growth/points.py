@@ -94,7 +94,7 @@ def measure_axis(
             print(f"{axis.name} {size:,} and more: left out, they would take too long", flush=True)
             break
         points = {name: Point(n=size) for name in axis.curves}
-        for _ in range(rounds):
+        for _ in range(max(rounds, 1)):
             started = time.perf_counter()
             for name, cost in axis.measure(work, size).items():
                 points[name].costs.append(cost)
