@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks import backfill, contenders, logs
+from benchmarks.commands import COMMANDS
 from benchmarks.contenders import Contender, Unavailable
 from benchmarks.data import database
 from benchmarks.measure import run_measured
@@ -32,6 +33,8 @@ PEERS = ("duckdb", "sqlite3 + pyarrow")
 
 def main(arguments: list[str]) -> int:
     """Run the job asked for and return the exit code."""
+    if arguments and arguments[0] in COMMANDS:
+        return COMMANDS[arguments[0]](arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("job", choices=(*JOBS_BY_NAME, "all"))
     parser.add_argument("--rows", type=int, default=1_000_000)

@@ -31,6 +31,10 @@ def check_name(relation: Relation) -> str:
     return f"{op_part(relation.child_column)}_to_{op_part(relation.parent_table)}"
 
 
+_Reference = tuple[Relation, TableExport]
+"""What a table refers to, and to whom."""
+
+
 def build_relation_checks(
     tables: Sequence[TableExport], relations: Sequence[Relation]
 ) -> list[dg.AssetChecksDefinition]:
@@ -41,12 +45,10 @@ def build_relation_checks(
         relations: The relations configured for it; those of tables not among *tables* are left
             out.
     """
-    built = []
-    for name in dict.fromkeys(table.name for table in tables):
-        own = [one for one in checked_relations(tables, relations) if one[0].name == name]
-        if own:
-            built.append(_build(own[0][0], [(relation, parent) for _, relation, parent in own]))
-    return built
+    by_child = {table.name: (table, list[_Reference]()) for table in tables}
+    for child, relation, parent in checked_relations(tables, relations):
+        by_child[child.name][1].append((relation, parent))
+    return [_build(child, own) for child, own in by_child.values() if own]
 
 
 def checked_relations(
@@ -61,9 +63,7 @@ def checked_relations(
     ]
 
 
-def _build(
-    child: TableExport, relations: Sequence[tuple[Relation, TableExport]]
-) -> dg.AssetChecksDefinition:
+def _build(child: TableExport, relations: Sequence[_Reference]) -> dg.AssetChecksDefinition:
     key = child.key(child.formats[0])
     specs = [
         dg.AssetCheckSpec(

@@ -75,6 +75,10 @@ class SourceState(msgspec.Struct, kw_only=True):
     """By table, format and partition key; holds at any fingerprint."""
 
 
+_Version = tuple[int, int, int, int]
+"""A file as it was: it is replaced when it changes, never written into."""
+
+
 class PassMemory:
     """Recalls and remembers passes over one source."""
 
@@ -93,6 +97,9 @@ class PassMemory:
         self._path = store.root / STATE / f"{safe_name(source.name)}.json"
         self._usable = request.output_dir is None and not (request.overwrite or request.full)
         self._kept: list[Callable[[SourceState], None]] = []
+        self._decoded: tuple[_Version, SourceState] | None = None
+        """What was read last, of all tables at once: each of thousands asks."""
+        self._stamped: tuple[str, str] | None = None
 
     def tables(self, fingerprint: str) -> list[str] | None:
         """Return the tables of the source at *fingerprint*, None where they are not known."""
@@ -166,6 +173,8 @@ class PassMemory:
         # Where no table could be exported, nothing is known of which there are.
         if self._request.output_dir is not None or not self._kept:
             return
+        # What changes below must be nobody else's.
+        self._decoded = None
         state = self._load(fingerprint)
         before = b"" if state is None else msgspec.json.encode(state)
         if state is None:
@@ -176,6 +185,7 @@ class PassMemory:
                 followed={} if old is None else old.followed,
                 inputs={} if old is None else old.inputs,
             )
+        self._decoded = None
         for note in self._kept:
             note(state)
         self._kept.clear()
@@ -271,6 +281,11 @@ class PassMemory:
         return effective_hash(self._source.config, table, fmt, self._request)
 
     def _stamp(self, fingerprint: str) -> str:
+        if self._stamped is None or self._stamped[0] != fingerprint:
+            self._stamped = fingerprint, self._stamp_of(fingerprint)
+        return self._stamped[1]
+
+    def _stamp_of(self, fingerprint: str) -> str:
         config = self._source.config
         # A statement that changed may change which tables there are, and what others are made of.
         queries = sorted(
@@ -281,8 +296,14 @@ class PassMemory:
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     def _read(self) -> SourceState | None:
+        """Return what is written down, decoded again only where the file has become another."""
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=SourceState)
+            found = self._path.stat()
+            version = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+            if self._decoded is None or self._decoded[0] != version:
+                state = msgspec.json.decode(self._path.read_bytes(), type=SourceState)
+                self._decoded = version, state
+            return self._decoded[1]
         except (OSError, ValueError, RecursionError):  # msgspec's own errors are ValueErrors
             return None
 

@@ -9,14 +9,19 @@ from export_assets.store.layout import Leftover, parse_leftover
 
 def leftovers(staging_fd: int, partition: str | None = None) -> list[Leftover]:
     """Return what runs left in a staging directory, of *partition* or of all, oldest first."""
-    with os.scandir(staging_fd) as entries:
-        found = [
-            (entry.stat(follow_symlinks=False).st_mtime_ns, leftover)
-            for entry in entries
-            if (leftover := parse_leftover(entry.name)) is not None
-        ]
+    # A pass stages all its partitions before it publishes them, and looks here before each: of
+    # thousands of names only those of *partition* are worth more than a glance.
+    start = "" if partition is None else f"{partition}."
+    found = []
+    for name in os.listdir(staging_fd):
+        leftover = parse_leftover(name) if name.startswith(start) else None
+        if leftover is not None and partition in (None, leftover.partition):
+            # Where all are asked for, a run may be removing its own just now.
+            with suppress(FileNotFoundError):
+                status = os.stat(name, dir_fd=staging_fd, follow_symlinks=False)
+                found.append((status.st_mtime_ns, leftover))
     found.sort(key=lambda pair: (pair[0], pair[1].name))
-    return [leftover for _, leftover in found if partition in (None, leftover.partition)]
+    return [leftover for _, leftover in found]
 
 
 def recover(

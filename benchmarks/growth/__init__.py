@@ -1,0 +1,1 @@
+"""How cost grows: with rows, columns, partitions, log files and assets."""

@@ -1,0 +1,73 @@
+"""What was measured last, kept with the code: one file, with a key for each kind."""
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.growth.fit import fit
+from benchmarks.growth.points import Axis, Point
+
+MEASURED = Path(__file__).parents[1] / "measured.json"
+KEY = "growth"
+_VERSIONS = ("export-assets", "dagster", "polars", "pyarrow", "duckdb")
+
+
+def curves_of(axis: Axis, measured: Mapping[str, list[Point]]) -> dict[str, Any]:
+    """Return the curves of *axis* by name, as they are kept, each with its laws."""
+    return {
+        f"{axis.name}-{name}": {
+            "title": axis.curves[name],
+            "counted": axis.counted,
+            "left_out": [size for size in axis.sizes if size > points[-1].n],
+            "points": [point.as_json() for point in points],
+            "time": _law(points, "seconds"),
+            "memory": _law(points, "peak"),
+        }
+        for name, points in measured.items()
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures were measured on."""
+    return {
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "processors": os.cpu_count(),
+        "python": platform.python_version(),
+    }
+
+
+def keep(path: Path, curves: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
+    """Write *curves* into the file at *path*; what else is in it, other curves too, stays.
+
+    Returns:
+        All that is kept of growth.
+    """
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    stamp = {
+        "machine": machine(),
+        "versions": {name: version(name) for name in _VERSIONS},
+        "date": f"{now.astimezone(UTC):%Y-%m-%d}",
+    }
+    stamped = {name: {**curve, **stamp} for name, curve in curves.items()}
+    entry: dict[str, Any] = {"curves": {**known.get(KEY, {}).get("curves", {}), **stamped}}
+    write_json(path, {**known, KEY: entry})
+    return entry
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write *content* to *path* in one step: nobody sees half of it."""
+    unfinished = path.with_suffix(".tmp")
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
+def _law(points: list[Point], figure: str) -> dict[str, Any]:
+    sizes = [point.n for point in points]
+    return fit(sizes, [getattr(point, figure) for point in points]).as_json()
