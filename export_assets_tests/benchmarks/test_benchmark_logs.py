@@ -49,10 +49,10 @@ def test_ingestion_is_measured_beside_its_peers_and_verified(
     options = Namespace(rows=LINES, rounds=1, work=directory.parent)
     options.only = [logs.SEGMENTS, logs.DUCKDB, logs.ORIGINAL]
 
-    results, verdicts = logs.measure(options)
+    outcome = logs.measure(options)
 
-    assert [result.failure for result in results] == ["", "", ""]
-    assert [verdict.name for verdict in verdicts] == ["ingestion, time to that of duckdb"]
+    assert [result.failure for result in outcome.results] == [""] * 5
+    assert [verdict.name for verdict in outcome.bars] == ["ingestion, time to that of duckdb"]
     assert "ingestion" in capsys.readouterr().out
 
 
