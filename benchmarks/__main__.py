@@ -19,7 +19,7 @@ from benchmarks.measured import KEPT, entry_of, read_entries, write_entry
 from benchmarks.page import PAGE, page
 from benchmarks.report import Outcome, store
 
-FULL_ROWS = 1_000_000
+FULL_ROWS, FACTOR = 1_000_000, 10
 JOBS: dict[str, Callable[[argparse.Namespace], Outcome]] = {
     "sqlite": tables.measure_sqlite,
     "large": tables.measure_large,
@@ -43,7 +43,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("job", choices=(*JOBS, "bench"))
     parser.add_argument("--rows", type=int, default=FULL_ROWS, help="rows, lines or events")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--factor", type=int, default=10, help="large: how much larger")
+    parser.add_argument(
+        "--factor", type=int, default=FACTOR, help="large, log-growth: times the rows"
+    )
     names = dict.fromkeys((*tables.CONTENDERS, *tables.ONLY_OF_POSTGRES, *logs.CONTENDERS))
     parser.add_argument("--only", action="append", choices=list(names), help="repeatable")
     parser.add_argument("--work", type=Path, default=HERE / "work")
@@ -62,7 +64,7 @@ def run(name: str, options: argparse.Namespace) -> int:
     for bar in outcome.bars:
         print(bar)
     today = datetime.now(UTC).date()
-    entry = entry_of(outcome, rows=options.rows, rounds=options.rounds, on=today)
+    entry = entry_of(outcome, rows=options.rows, on=today)
     write_entry(kept(options), name, entry)
     if kept(options) == KEPT:
         PAGE.write_text(page(read_entries(KEPT)), encoding="utf-8")
@@ -78,7 +80,7 @@ def run(name: str, options: argparse.Namespace) -> int:
 
 def kept(options: argparse.Namespace) -> Path:
     """Return where the entry belongs: only what is whole goes to the page."""
-    if options.rows == FULL_ROWS and not options.only:
+    if options.rows == FULL_ROWS and options.factor == FACTOR and not options.only:
         return KEPT
     results: Path = options.results
     return results / "measured.json"

@@ -31,8 +31,8 @@ class Contender:
     """Of what is measured, with its names."""
     formats: frozenset[str] = EVERY_FORMAT
     """Those it can write."""
-    unverified: bool = False
-    """Whether there is nothing to compare its output with."""
+    writes: tuple[str, ...] = ()
+    """The formats of its output, where they are others than the job's."""
     near: frozenset[str] = frozenset()
     """Figures that its output holds nearly: compared to within one part in a thousand million."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from platform import python_version
 
 import duckdb
 
@@ -63,7 +64,8 @@ def _duckdb() -> Contender:
 
 def _original() -> Contender:
     """What stands for the original exporter; it leaves out what it cannot read."""
-    return replace(_script(ORIGINAL, str(HERE / "peers" / "stdlib_json.py")), unverified=True)
+    found = _script(ORIGINAL, str(HERE / "peers" / "stdlib_json.py"))
+    return replace(found, version=f"Python {python_version()}", writes=("csv",))
 
 
 CONTENDERS: dict[str, Callable[[], Contender]] = {
@@ -120,7 +122,7 @@ def measure_growth(options: argparse.Namespace) -> Outcome:
         for one, other in zip(small, large, strict=True)
         if one.usages and other.usages
     ]
-    return Outcome(results=large, bars=verdicts)
+    return Outcome(results=large, bars=verdicts, rows=options.rows * options.factor)
 
 
 def _ours(results: list[Result]) -> list[Result]:
@@ -155,18 +157,16 @@ def verify(facts: Facts, output: Path) -> None:
     """Compare the events below *output* with what is known of the log.
 
     Raises:
-        CommandFailed: A figure differs.
+        CommandFailed: There are no events, or a figure differs.
     """
-    files = _events(output)
-    if not files:
-        return  # the stand-in for the original writes a CSV, and says nothing of what is not in it
+    reader = _reader(output)
     refused = _refused(output)
-    # DuckDB keeps a line with a key twice, without a word.
+    # The peers keep a line with a key twice, without a word.
     names = ("seq",) if refused is None else FIGURES
     have = {} if refused is None else {"bad": refused}
     figures = ", ".join(FIGURES[name] for name in names)
     with duckdb.connect() as connection:
-        rows = connection.execute(f"select {figures} from read_parquet({files})").fetchall()
+        rows = connection.execute(f"select {figures} from {reader}").fetchall()
     have |= dict(zip(names, rows[0], strict=True))
     want = {name: getattr(facts, name) for name in have}
     wrong = [f"{name} is {have[name]} instead of {want[name]}" for name in have]
@@ -175,13 +175,19 @@ def verify(facts: Facts, output: Path) -> None:
         raise CommandFailed(msg)
 
 
-def _events(output: Path) -> list[str]:
-    """Return the files with events: those published, else those of segments, else DuckDB's."""
-    for pattern in ("**/leadville/events/**/*.parquet", "**/_segments/**/*.parquet", "*.parquet"):
+def _reader(output: Path) -> str:
+    """Return how to read the events: those published, else those of segments, else a peer's."""
+    for pattern, reader in (
+        ("**/leadville/events/**/*.parquet", "read_parquet"),
+        ("**/_segments/**/*.parquet", "read_parquet"),
+        ("*.parquet", "read_parquet"),
+        ("*.csv", "read_csv"),
+    ):
         found = [str(path) for path in sorted(output.glob(pattern))]
         if found:
-            return found
-    return []
+            return f"{reader}({found})"
+    msg = "no events"
+    raise CommandFailed(msg)
 
 
 def _refused(output: Path) -> int | None:

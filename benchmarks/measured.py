@@ -47,13 +47,13 @@ def describe_machine() -> str:
     )
 
 
-def entry_of(outcome: Outcome, *, rows: int, rounds: int, on: date) -> Entry:
+def entry_of(outcome: Outcome, *, rows: int, on: date) -> Entry:
     """Return the entry of what one job came to."""
     return {
         "on": on.isoformat(),
         "machine": describe_machine(),
-        "rows": rows,
-        "rounds": rounds,
+        "rows": outcome.rows or rows,
+        "rounds": outcome.rounds,
         "tools": [_tool(result, outcome.results) for result in outcome.results],
         "parts": [
             {"name": part.name, "seconds": _short(part.median), "rounds": len(part.seconds)}

@@ -5,6 +5,7 @@ of the same tools.
 """
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -41,8 +42,8 @@ NOTES = {
     "sqlite-utils": "writes text alone; flags are 0 and 1; verifies nothing",
     "sqlite3 program": "writes text alone; flags are 0 and 1; CSV has 15 digits of a float, so that"
     " some come back as another; verifies nothing",
-    "dlt": "one pipeline per format; adds tables of its own beside the files, and columns where"
-    " rows are no Arrow; JSON lines by its default are gzip, which is switched off",
+    "dlt": "one pipeline per format; writes tables of its own beside the files; CSV and JSON lines"
+    " are gzip by default, which is switched off; verifies nothing",
     "rivet": "reads no SQLite; writes no JSON; counts rows, and compares nothing else",
 }
 """What each leaves out of what `export-assets` does, or does otherwise."""
@@ -127,8 +128,13 @@ def sqlite_program(work: Path) -> Contender:  # noqa: ARG001
     def command(database: Path, output: Path, formats: Sequence[str]) -> list[str]:
         return _shell([steps[fmt] for fmt in formats], program, str(database), str(output))
 
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
     return Contender(
-        name="sqlite3 program", command=command, formats=TEXT, near=frozenset(("ratio",))
+        name="sqlite3 program",
+        command=command,
+        version=f"sqlite3 {told.stdout.split()[0]}",
+        formats=TEXT,
+        near=frozenset(("ratio",)),
     )
 
 

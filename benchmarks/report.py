@@ -57,6 +57,14 @@ class Outcome:
     bars: Sequence[Bar] = ()
     left_out: dict[str, str] = field(default_factory=dict)
     """Why each contender that could not take part did not."""
+    rows: int | None = None
+    """How many there were, where it is not as many as were asked for."""
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds there were."""
+        of_results = (len(one.usages) for one in self.results)
+        return max((*of_results, *(len(part.seconds) for part in self.parts)), default=0)
 
     @property
     def is_good(self) -> bool:

@@ -87,7 +87,6 @@ def run_rounds(
             contender=one.name,
             role=one.role,
             version=one.version,
-            unverified=one.unverified,
         )
         for job in jobs
         for one in contenders
@@ -125,7 +124,7 @@ def _run_one(
             timeout=TIMEOUT_SECONDS,
         )
         if not result.usages and contender.role != "limit":
-            result.bytes = bytes_below(output, result.job)
+            result.bytes = bytes_below(output, contender.writes or result.job)
             if check is None:
                 result.near = _verify_table(database, contender, output, result.job)
             else:

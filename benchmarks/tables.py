@@ -56,7 +56,8 @@ def measure_large(options: argparse.Namespace) -> Outcome:
         for other in large
         if (one.job, one.contender) == (other.job, other.contender) and one.usages and other.usages
     ]
-    return Outcome(results=large, bars=verdicts, left_out=left_out)
+    rows = options.rows * options.factor
+    return Outcome(results=large, bars=verdicts, left_out=left_out, rows=rows)
 
 
 def measure_postgres(options: argparse.Namespace) -> Outcome:

@@ -40,7 +40,7 @@ def entry(*bars: Bar) -> Entry:
         bars=bars,
         left_out={"rivet": "rivet: no wheel"},
     )
-    return entry_of(outcome, rows=1_000_000, rounds=3, on=date(2026, 2, 8))
+    return entry_of(outcome, rows=1_000_000, on=date(2026, 2, 8))
 
 
 def test_the_page_in_the_repository_is_current() -> None:
