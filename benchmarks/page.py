@@ -65,7 +65,8 @@ How many processors a job keeps busy is the processor time of all its processes 
 
 
 def page(entries: Mapping[str, Entry]) -> str:
-    """Return the page."""
+    """Return the page: of every job here that has an entry."""
+    entries = {name: entries[name] for name in JOBS if name in entries}
     lines = [*_bars(entries), *_tables(entries), *_limits(entries), *_notes(entries)]
     return HEAD + "\n".join(lines) + "\n"
 

@@ -76,7 +76,7 @@ def run_rounds(
     Contenders take turns within a round, so that whatever else the machine does meets all of
     them; who begins changes from round to round. The first output of each is verified. Who
     cannot do a job has no result for it. Every command is told in `OUTPUT_BYTES` how many bytes
-    the first contender came to at the job.
+    the first contender came to at the job, of those that came to any.
     """
     database = database.resolve()
     work = work.resolve()
@@ -99,8 +99,9 @@ def run_rounds(
                 result = results.get((job, contender.name))
                 if result is None or result.failure:
                     continue
-                first = results.get((job, contenders[0].name), result)
-                _run_one(database, contender, result, work / "output", check, size=first.bytes)
+                of_job = (one for one in results.values() if one.job == job)
+                size = next((one.bytes for one in of_job if one.bytes), 0)
+                _run_one(database, contender, result, work / "output", check, size=size)
     shutil.rmtree(work / "output", ignore_errors=True)
     return list(results.values())
 

@@ -90,6 +90,7 @@ def test_what_was_never_measured_is_said_to_be_so() -> None:
     assert text.count("| not measured | |") == len(PROMISES)
     assert "Not measured: `python -m benchmarks ticks`." in text
     assert "met |" not in text
+    assert page({"another": {"on": "2026-02-08"}}) == text
 
 
 @pytest.mark.parametrize(
