@@ -15,6 +15,8 @@ from pathlib import Path
 
 from benchmarks import aggregation, backfill, logs, start, tables, ticks
 from benchmarks.contenders import HERE
+from benchmarks.environments import Unavailable
+from benchmarks.measure import CommandFailed
 from benchmarks.measured import KEPT, entry_of, read_entries, write_entry
 from benchmarks.page import PAGE, page
 from benchmarks.report import Outcome, store
@@ -47,7 +49,9 @@ def main(arguments: list[str]) -> int:
         "--factor", type=int, default=FACTOR, help="large, log-growth: times the rows"
     )
     names = dict.fromkeys((*tables.CONTENDERS, *tables.ONLY_OF_POSTGRES, *logs.CONTENDERS))
-    parser.add_argument("--only", action="append", choices=list(names), help="repeatable")
+    parser.add_argument(
+        "--only", action="append", choices=list(names), help="of tables and logs, repeatable"
+    )
     parser.add_argument("--work", type=Path, default=HERE / "work")
     parser.add_argument("--results", type=Path, default=HERE / "results")
     options = parser.parse_args(arguments)
@@ -58,7 +62,12 @@ def main(arguments: list[str]) -> int:
 def run(name: str, options: argparse.Namespace) -> int:
     """Measure one job, print what came of it, keep it; return its exit code."""
     print(f"\n== {name}", flush=True)
-    outcome = JOBS[name](options)
+    try:
+        outcome = JOBS[name](options)
+    except (CommandFailed, Unavailable) as error:
+        # The jobs after it are measured all the same; what is kept of this one stays as it was.
+        print(f"{name}: {error}")
+        return 1
     for part in outcome.parts:
         print(f"{part.name:55} {part.median:9.4f} s")
     for bar in outcome.bars:
