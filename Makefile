@@ -25,7 +25,8 @@ ifneq ($(USABLE),yes)
 endif
 
 # Modules that write one page of docs/reference each; with --check they only compare.
-REFERENCES := docs.generate docs.fidelity export_assets.config.json_schema export_assets.cli.reference
+REFERENCES := docs.generate docs.fidelity export_assets.config.json_schema export_assets.cli.reference \
+	benchmarks.page
 
 .PHONY: help setup demo test soak check format lint types docs docs-check site screenshots dev bench lock audit
 
@@ -76,8 +77,8 @@ screenshots: $(STAMP)  ## Take the pictures of docs/tour.md again
 dev: $(STAMP)  ## Open the Dagster UI on 127.0.0.1
 	@$(BIN)/export-assets dev
 
-bench: $(STAMP)  ## Measure the promises on speed and memory beside their peers
-	@$(BIN)/python -m benchmarks all
+bench: $(STAMP)  ## Measure speed and memory beside the peers, for hours; writes docs/performance.md
+	@$(BIN)/python -m benchmarks bench
 
 # Any Python that has uv will do; uv keeps versions already locked unless asked: UPGRADE=--upgrade.
 lock:  ## Lock the dependencies again (needs uv)

@@ -1,171 +1,102 @@
-"""python -m benchmarks sqlite|growth|start|logs|log-growth|backfill|all
+"""python -m benchmarks bench | JOB | growth-curves | guard
 
-Measure, compare, say which bars are met.
+Measure, compare, say which bars are met; `bench` is every job, one after the other. What is
+measured at full size is kept in benchmarks/measured.json, of which docs/performance.md is made;
+what is measured with fewer rows is for trying, and kept beside the results. Growth curves and the
+guard of continuous integration have options of their own.
 
-Exits 1 when a bar is not met or a contender failed, 0 otherwise.
+Exits 1 when a bar is not met or the project itself failed, 0 otherwise.
 """
 
 import argparse
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from benchmarks import backfill, contenders, logs
+from benchmarks import aggregation, backfill, logs, start, tables, ticks
 from benchmarks.commands import COMMANDS
-from benchmarks.contenders import Contender, Unavailable
-from benchmarks.data import database
-from benchmarks.measure import run_measured
-from benchmarks.report import MEGABYTE, Bar, bars, store, table
-from benchmarks.rounds import Result, run_rounds
+from benchmarks.contenders import HERE
+from benchmarks.environments import Unavailable
+from benchmarks.measure import CommandFailed
+from benchmarks.measured import KEPT, entry_of, read_entries, write_entry
+from benchmarks.page import PAGE, page
+from benchmarks.report import Outcome, store
 
-HERE = Path(__file__).parent
-JOBS = (("parquet",), ("csv",), ("ndjson",), ("parquet", "csv", "ndjson"))
-GROWTH_JOBS = (*JOBS[:3], ("json",), ("parquet", "csv", "ndjson", "json"))
-CONTENDERS: dict[str, Callable[[Path], Contender]] = {
-    "export-assets": lambda _: contenders.published(),
-    "export-assets --output-dir": lambda _: contenders.to_directory(),
-    "duckdb": contenders.duckdb,
-    "sqlite3 + pyarrow": lambda _: contenders.stdlib(),
+FULL_ROWS, FACTOR = 1_000_000, 10
+JOBS: dict[str, Callable[[argparse.Namespace], Outcome]] = {
+    "sqlite": tables.measure_sqlite,
+    "large": tables.measure_large,
+    "postgres": tables.measure_postgres,
+    "logs": logs.measure,
+    "log-growth": logs.measure_growth,
+    "aggregation": aggregation.measure,
+    "backfill": backfill.measure,
+    "ticks": ticks.measure,
+    "start": start.measure,
 }
-PEERS = ("duckdb", "sqlite3 + pyarrow")
 
 
 def main(arguments: list[str]) -> int:
-    """Run the job asked for and return the exit code."""
+    """Run the jobs asked for and return the exit code."""
     if arguments and arguments[0] in COMMANDS:
         return COMMANDS[arguments[0]](arguments[1:])
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("job", choices=(*JOBS_BY_NAME, "all"))
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("job", choices=(*JOBS, "bench"))
+    parser.add_argument("--rows", type=int, default=FULL_ROWS, help="rows, lines or events")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--factor", type=int, default=10, help="growth: how much larger")
     parser.add_argument(
-        "--only", action="append", choices=[*CONTENDERS, *logs.CONTENDERS], help="repeatable"
+        "--factor", type=int, default=FACTOR, help="large, log-growth: times the rows"
+    )
+    names = dict.fromkeys((*tables.CONTENDERS, *tables.ONLY_OF_POSTGRES, *logs.CONTENDERS))
+    parser.add_argument(
+        "--only", action="append", choices=list(names), help="of tables and logs, repeatable"
     )
     parser.add_argument("--work", type=Path, default=HERE / "work")
     parser.add_argument("--results", type=Path, default=HERE / "results")
     options = parser.parse_args(arguments)
-    chosen = list(JOBS_BY_NAME) if options.job == "all" else [options.job]
-    return max(JOBS_BY_NAME[name](options) for name in chosen)
+    chosen = list(JOBS) if options.job == "bench" else [options.job]
+    return max(run(name, options) for name in chosen)
 
 
-def sqlite(options: argparse.Namespace) -> int:
-    """Time and memory of each job, beside the peers."""
-    taking_part = available(options.only or list(CONTENDERS), options.work)
-    source = database(options.work, options.rows)
-    print(f"{source.name}: {source.stat().st_size / MEGABYTE:.0f} MB, {options.rounds} rounds")
-    results = run_rounds(source, JOBS, taking_part, count=options.rounds, work=options.work)
-    print(table(results, [peer for peer in PEERS if peer in {one.name for one in taking_part}]))
-    return conclude("sqlite", options, results, bars(results, rows=options.rows))
-
-
-def growth(options: argparse.Namespace) -> int:
-    """Peak memory of a table many times larger, beside that of the smaller one."""
-    names = options.only or ["export-assets"]
-    taking_part = available(names, options.work)
-    results, verdicts = [], []
-    sizes = (options.rows, options.rows * options.factor)
-    for rows in sizes:
-        source = database(options.work, rows)
-        print(f"{source.name}: {source.stat().st_size / MEGABYTE:.0f} MB")
-        measured = run_rounds(source, GROWTH_JOBS, taking_part, count=1, work=options.work)
-        print(table(measured, []))
-        results.append(measured)
-    for small, large in zip(*results, strict=True):
-        if small.usages and large.usages:
-            name = f"{small.contender}, {' + '.join(small.job)}, memory at {options.factor} x rows"
-            grown = large.median("peak") / small.median("peak")
-            verdicts.append(Bar(name=name, measured=grown, limit=1.2))
-    return conclude("growth", options, [*results[0], *results[1]], verdicts)
-
-
-def start(options: argparse.Namespace) -> int:
-    """Seconds from `export-assets list` to the prompt again, over an empty store."""
+def run(name: str, options: argparse.Namespace) -> int:
+    """Measure one job, print what came of it, keep it; return its exit code."""
+    print(f"\n== {name}", flush=True)
     try:
-        command = [contenders.program(), "list"]
-    except Unavailable as reason:
-        print(f"left out: {reason}")
+        outcome = JOBS[name](options)
+    except (CommandFailed, Unavailable) as error:
+        # The jobs after it are measured all the same; what is kept of this one stays as it was.
+        print(f"{name}: {error}")
         return 1
-    result = Result(job=("list",), contender="export-assets")
-    for _ in range(max(options.rounds, 3)):
-        with TemporaryDirectory() as directory:
-            usage = run_measured(command, directory=Path(directory), environment={}, timeout=60)
-        result.usages.append(usage)
-    print(table([result], []))
-    bar = Bar(name="export-assets list", measured=result.median("wall"), limit=0.6, unit=" s")
-    return conclude("start", options, [result], [bar])
-
-
-def log_rounds(options: argparse.Namespace) -> int:
-    """Time and memory of reading and exporting an event log, beside the peers."""
-    results, verdicts = logs.measure(options)
-    return conclude("logs", options, results, verdicts)
-
-
-def log_growth(options: argparse.Namespace) -> int:
-    """Peak memory of a log many times larger, beside that of the smaller one."""
-    results, verdicts = logs.measure_growth(options)
-    return conclude("log-growth", options, results, verdicts)
-
-
-def through_dagster(options: argparse.Namespace) -> int:
-    """Seconds from a click in Dagster to the finished run, beside the command line."""
-    parts, verdicts = backfill.measure(options)
-    for part in parts:
-        print(f"{part.name:55} {part.median:7.1f} s")
-    for verdict in verdicts:
-        print(verdict)
-    details = {
-        "rows": options.rows,
-        "rounds": options.rounds,
-        "results": [part.as_json() for part in parts],
-        "bars": [{"text": str(verdict), "met": verdict.met} for verdict in verdicts],
+    for part in outcome.parts:
+        print(f"{part.name:55} {part.median:9.4f} s")
+    for bar in outcome.bars:
+        print(bar)
+    today = datetime.now(UTC).date()
+    entry = entry_of(outcome, rows=options.rows, on=today)
+    write_entry(kept(options), name, entry)
+    if kept(options) == KEPT:
+        PAGE.write_text(page(read_entries(KEPT)), encoding="utf-8")
+    rounds = {
+        **entry,
+        "job": name,
+        "results": [one.as_json() for one in outcome.results],
+        "seconds": {part.name: part.seconds for part in outcome.parts},
     }
-    store(options.results / f"backfill-{options.rows}.json", job="backfill", details=details)
-    return 0 if all(verdict.met for verdict in verdicts) else 1
+    store(options.results / f"{name}-{options.rows}.json", rounds)
+    return 0 if outcome.is_good else 1
 
 
-def available(names: list[str], work: Path) -> list[Contender]:
-    """Return the contenders that can take part; say why of each that cannot."""
-    taking_part = []
-    for name in names:
-        try:
-            taking_part.append(CONTENDERS[name](work))
-        except Unavailable as reason:
-            print(f"left out: {reason}")
-    if not taking_part:
-        msg = "no contender can take part"
-        raise SystemExit(msg)
-    return taking_part
-
-
-def conclude(
-    job: str, options: argparse.Namespace, results: list[Result], verdicts: list[Bar]
-) -> int:
-    """Print the verdicts, store everything, return the exit code."""
-    for verdict in verdicts:
-        print(verdict)
-    path = options.results / f"{job}-{options.rows}.json"
-    details = {
-        "rows": options.rows,
-        "rounds": options.rounds,
-        "results": [result.as_json() for result in results],
-        "bars": [{"text": str(verdict), "met": verdict.met} for verdict in verdicts],
-    }
-    store(path, job=job, details=details)
-    failed = any(result.failure for result in results)
-    return 1 if failed or not all(verdict.met for verdict in verdicts) else 0
-
-
-JOBS_BY_NAME: dict[str, Callable[[argparse.Namespace], int]] = {
-    "sqlite": sqlite,
-    "growth": growth,
-    "start": start,
-    "logs": log_rounds,
-    "log-growth": log_growth,
-    "backfill": through_dagster,
-}
+def kept(options: argparse.Namespace) -> Path:
+    """Return where the entry belongs: only what is whole goes to the page."""
+    if options.rows == FULL_ROWS and options.factor == FACTOR and not options.only:
+        return KEPT
+    results: Path = options.results
+    return results / "measured.json"
 
 
 if __name__ == "__main__":

@@ -1,41 +1,64 @@
 """Who takes part: the project's own command line and its peers, each as a command to run."""
 
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 from benchmarks.data import TABLE
+from benchmarks.environments import Unavailable
 
 HERE = Path(__file__).parent
-DUCKDB_WHEELS = ("duckdb==1.5.5", "duckdb-extension-sqlite-scanner==1.5.5")
-"""The newest versions with a wheel of the scanner; INSTALL would download it at run time."""
+EVERY_FORMAT = frozenset(("parquet", "csv", "ndjson", "json"))
+
+Role = Literal["ours", "peer", "limit"]
+"""A limit makes no output; it is what no contender can be faster than."""
+Command = Callable[[Path, Path, Sequence[str]], list[str]]
+"""Database, output directory and formats to the command."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contender:
-    """A way to turn a SQLite table into files."""
+    """A way to turn a table into files."""
 
     name: str
-    command: Callable[[Path, Path, Sequence[str]], list[str]]
-    """Database, output directory and formats to the command."""
+    command: Command
     environment: Mapping[str, str] = field(default_factory=dict)
+    role: Role = "peer"
+    version: str = ""
+    """Of what is measured, with its names."""
+    formats: frozenset[str] = EVERY_FORMAT
+    """Those it can write."""
+    writes: tuple[str, ...] = ()
+    """The formats of its output, where they are others than the job's."""
+    near: frozenset[str] = frozenset()
+    """Figures that its output holds nearly: compared to within one part in a thousand million."""
 
-
-class Unavailable(Exception):
-    """A contender cannot take part; the message says why."""
+    def can(self, job: Sequence[str]) -> bool:
+        """Whether it writes every format of *job*."""
+        return self.formats.issuperset(job)
 
 
 def published() -> Contender:
     """The project, publishing into its store: staged, verified, exchanged, with manifests."""
+    return exported("export-assets", str)
+
+
+def exported(name: str, address: Callable[[Path], str]) -> Contender:
+    """The project, publishing what lies at an *address* into its store.
+
+    Raises:
+        Unavailable: It is not installed beside this Python.
+    """
     executable = program()
 
     def command(database: Path, output: Path, formats: Sequence[str]) -> list[str]:  # noqa: ARG001
-        return [executable, "export", str(database), *_flags(formats), "--quiet"]
+        return [executable, "export", address(database), *_flags(formats), "--quiet"]
 
     # The store is `exports` below the working directory, which is the output directory.
-    return Contender(name="export-assets", command=command)
+    return Contender(name=name, command=command, role="ours", version=own_version())
 
 
 def to_directory() -> Contender:
@@ -46,34 +69,8 @@ def to_directory() -> Contender:
         where = ["--output-dir", str(output), "--overwrite", "--quiet"]
         return [executable, "export", str(database), *_flags(formats), *where]
 
-    return Contender(name="export-assets --output-dir", command=command)
-
-
-def stdlib() -> Contender:
-    """sqlite3 of the standard library and PyArrow, in the project's own environment."""
-    return _script("sqlite3 + pyarrow", sys.executable, HERE / "peers" / "stdlib_pyarrow.py")
-
-
-def duckdb(work: Path) -> Contender:
-    """DuckDB with its SQLite scanner, in an environment of its own below *work*.
-
-    Raises:
-        Unavailable: The wheels cannot be installed here.
-    """
-    environment = work / "peers" / "duckdb"
-    python = environment / "bin" / "python"
-    complete = environment / ".complete"
-    if not complete.exists():
-        make = [sys.executable, "-m", "venv", "--clear", str(environment)]
-        install = [str(python), "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
-        for step in (make, [*install, *DUCKDB_WHEELS]):
-            made = subprocess.run(step, capture_output=True, text=True, check=False)
-            if made.returncode != 0:
-                lines = (made.stderr or made.stdout).strip().splitlines() or ["no reason given"]
-                msg = f"duckdb: {lines[-1]}"
-                raise Unavailable(msg)
-        complete.touch()
-    return _script("duckdb", str(python), HERE / "peers" / "duckdb_copy.py")
+    name = "export-assets --output-dir"
+    return Contender(name=name, command=command, role="ours", version=own_version())
 
 
 def program() -> str:
@@ -89,12 +86,20 @@ def program() -> str:
     return str(path)
 
 
+def own_version() -> str:
+    """Return what is measured as the project."""
+    return f"export-assets {version('export-assets')}"
+
+
+def script_command(python: str, script: str, address: Callable[[Path], str]) -> Command:
+    """Return the command of a script of `peers`: address, table, directory, formats."""
+    path = str(HERE / "peers" / script)
+
+    def command(database: Path, output: Path, formats: Sequence[str]) -> list[str]:
+        return [python, path, address(database), TABLE, str(output), *formats]
+
+    return command
+
+
 def _flags(formats: Sequence[str]) -> list[str]:
     return [part for fmt in formats for part in ("--format", fmt)]
-
-
-def _script(name: str, python: str, script: Path) -> Contender:
-    def command(database: Path, output: Path, formats: Sequence[str]) -> list[str]:
-        return [python, str(script), str(database), TABLE, str(output), *formats]
-
-    return Contender(name=name, command=command)

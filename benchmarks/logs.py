@@ -5,18 +5,20 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
+from platform import python_version
 
 import duckdb
 
-from benchmarks.contenders import HERE, Contender, program
+from benchmarks.contenders import HERE, Contender, own_version, program
+from benchmarks.limits import read_file, write_bytes
 from benchmarks.log_data import Facts, log_directory, read_facts
 from benchmarks.measure import CommandFailed
-from benchmarks.report import MEGABYTE, Bar, table
+from benchmarks.report import MEGABYTE, Bar, Outcome, table
 from benchmarks.rounds import Result, ratio, run_rounds
 
 SEGMENTS, EVENTS, DUCKDB, ORIGINAL = "ingestion", "export-assets", "duckdb", "json + csv"
-PEERS = (DUCKDB, ORIGINAL)
 JOB = ("parquet",)
 FIGURES = {
     "events": "count(*)",
@@ -31,7 +33,8 @@ _WITH_WARNINGS = '"$@"; code=$?; [ $code -eq 3 ] || exit $code'
 
 def _ingestion() -> Contender:
     """Reading of the logs into segments: half of what `exported` does."""
-    return _script(SEGMENTS, "-m", "benchmarks.ingest_logs")
+    ingest = _script(SEGMENTS, "-m", "benchmarks.ingest_logs")
+    return replace(ingest, role="ours", version=own_version())
 
 
 def _exported() -> Contender:
@@ -42,7 +45,7 @@ def _exported() -> Contender:
         where = [f"LEADVILLE_LOGS={logs}", "LEADVILLE_START=2024-01-01"]
         return ["env", *where, "sh", "-c", _WITH_WARNINGS, "sh", *export]
 
-    return Contender(name=EVENTS, command=command)
+    return Contender(name=EVENTS, command=command, role="ours", version=own_version())
 
 
 def _script(name: str, *start: str) -> Contender:
@@ -53,40 +56,63 @@ def _script(name: str, *start: str) -> Contender:
     )
 
 
+def _duckdb() -> Contender:
+    """Its own project's version, which is newer than the one with a SQLite scanner."""
+    found = _script(DUCKDB, str(HERE / "peers" / "duckdb_json.py"))
+    return replace(found, version=f"duckdb {version('duckdb')}")
+
+
+def _original() -> Contender:
+    """What stands for the original exporter; it leaves out what it cannot read."""
+    found = _script(ORIGINAL, str(HERE / "peers" / "stdlib_json.py"))
+    return replace(found, version=f"Python {python_version()}", writes=("csv",))
+
+
 CONTENDERS: dict[str, Callable[[], Contender]] = {
-    SEGMENTS: _ingestion,
     EVENTS: _exported,
-    # Its own project's version, which is newer than the one with a SQLite scanner.
-    DUCKDB: lambda: _script(DUCKDB, str(HERE / "peers" / "duckdb_json.py")),
-    ORIGINAL: lambda: _script(ORIGINAL, str(HERE / "peers" / "stdlib_json.py")),
+    SEGMENTS: _ingestion,
+    DUCKDB: _duckdb,
+    ORIGINAL: _original,
+}
+LIMITS = (read_file, write_bytes)
+NOTES = {
+    SEGMENTS: "half of the way: lines judged, kept in segments, every byte accounted for",
+    DUCKDB: "leaves out lines that are no JSON and says nothing of them; keeps a line with a key"
+    " twice; no days, no accounts",
+    ORIGINAL: "line by line into one CSV, as the exporter that this one takes the place of",
 }
 
 
-def measure(options: argparse.Namespace) -> tuple[list[Result], list[Bar]]:
+def measure(options: argparse.Namespace) -> Outcome:
     """Time of each contender for one log of `rows` lines."""
-    names = options.only or list(CONTENDERS)
+    names = [name for name in CONTENDERS if not options.only or name in options.only]
     results = _rounds(options, options.rows, names, count=options.rounds)
-    print(table(results, [peer for peer in PEERS if peer in names]))
+    print(table(results))
     by_name = {result.contender: result for result in results if not result.failure}
-    limits = ((SEGMENTS, DUCKDB, 1.2), (EVENTS, DUCKDB, 2.5), (EVENTS, ORIGINAL, 0.1))
+    limits = (
+        (SEGMENTS, DUCKDB, 1.2, ""),
+        (EVENTS, DUCKDB, 2.5, "logs"),
+        (EVENTS, ORIGINAL, 0.1, "logs-original"),
+    )
     verdicts = [
         Bar(
             name=f"{ours}, time to that of {peer}",
             measured=ratio(by_name[ours], by_name[peer], "wall"),
             limit=limit,
+            promise=promise,
         )
-        for ours, peer, limit in limits
+        for ours, peer, limit, promise in limits
         if ours in by_name and peer in by_name
     ]
-    return results, verdicts
+    return Outcome(results=results, bars=verdicts)
 
 
-def measure_growth(options: argparse.Namespace) -> tuple[list[Result], list[Bar]]:
+def measure_growth(options: argparse.Namespace) -> Outcome:
     """Peak memory for a log many times larger, beside that for the smaller one."""
     names = options.only or [SEGMENTS, EVENTS]
-    small = _rounds(options, options.rows, names, count=1)
-    large = _rounds(options, options.rows * options.factor, names, count=1)
-    print(table([*small, *large], []))
+    small = _ours(_rounds(options, options.rows, names, count=1))
+    large = _ours(_rounds(options, options.rows * options.factor, names, count=1))
+    print(table([*small, *large]))
     verdicts = [
         Bar(
             name=f"{one.contender}, memory at {options.factor} x lines",
@@ -96,7 +122,11 @@ def measure_growth(options: argparse.Namespace) -> tuple[list[Result], list[Bar]
         for one, other in zip(small, large, strict=True)
         if one.usages and other.usages
     ]
-    return [*small, *large], verdicts
+    return Outcome(results=large, bars=verdicts, rows=options.rows * options.factor)
+
+
+def _ours(results: list[Result]) -> list[Result]:
+    return [one for one in results if one.role != "limit"]
 
 
 def _rounds(
@@ -105,13 +135,15 @@ def _rounds(
     directory = log_directory(options.work, lines)
     facts = read_facts(directory)
     print(f"{directory.name}: {facts.bytes / MEGABYTE:.0f} MB, {count} rounds")
-    taking_part = [CONTENDERS[name]() for name in names]
+    taking_part = [CONTENDERS[name]() for name in names] + [limit() for limit in LIMITS]
     [log] = (directory / "logs").iterdir()
 
     def of_directory(contender: Contender) -> Contender:
         return replace(
             contender,
-            command=lambda path, output, formats: contender.command(path.parent, output, formats),
+            command=lambda path, output, formats: contender.command(
+                path if contender.role == "limit" else path.parent, output, formats
+            ),
         )
 
     def check(_: Path, output: Path, formats: Sequence[str]) -> None:  # noqa: ARG001
@@ -125,18 +157,16 @@ def verify(facts: Facts, output: Path) -> None:
     """Compare the events below *output* with what is known of the log.
 
     Raises:
-        CommandFailed: A figure differs.
+        CommandFailed: There are no events, or a figure differs.
     """
-    files = _events(output)
-    if not files:
-        return  # the stand-in for the original writes a CSV, and says nothing of what is not in it
+    reader = _reader(output)
     refused = _refused(output)
-    # DuckDB keeps a line with a key twice, without a word.
+    # The peers keep a line with a key twice, without a word.
     names = ("seq",) if refused is None else FIGURES
     have = {} if refused is None else {"bad": refused}
     figures = ", ".join(FIGURES[name] for name in names)
     with duckdb.connect() as connection:
-        rows = connection.execute(f"select {figures} from read_parquet({files})").fetchall()
+        rows = connection.execute(f"select {figures} from {reader}").fetchall()
     have |= dict(zip(names, rows[0], strict=True))
     want = {name: getattr(facts, name) for name in have}
     wrong = [f"{name} is {have[name]} instead of {want[name]}" for name in have]
@@ -145,13 +175,19 @@ def verify(facts: Facts, output: Path) -> None:
         raise CommandFailed(msg)
 
 
-def _events(output: Path) -> list[str]:
-    """Return the files with events: those published, else those of segments, else DuckDB's."""
-    for pattern in ("**/leadville/events/**/*.parquet", "**/_segments/**/*.parquet", "*.parquet"):
+def _reader(output: Path) -> str:
+    """Return how to read the events: those published, else those of segments, else a peer's."""
+    for pattern, reader in (
+        ("**/leadville/events/**/*.parquet", "read_parquet"),
+        ("**/_segments/**/*.parquet", "read_parquet"),
+        ("*.parquet", "read_parquet"),
+        ("*.csv", "read_csv"),
+    ):
         found = [str(path) for path in sorted(output.glob(pattern))]
         if found:
-            return found
-    return []
+            return f"{reader}({found})"
+    msg = "no events"
+    raise CommandFailed(msg)
 
 
 def _refused(output: Path) -> int | None:

@@ -111,10 +111,3 @@ def session_members(session: int) -> dict[int, int]:
         except (OSError, IndexError, ValueError):  # it ended while being looked at
             continue
     return members
-
-
-def bytes_below(directory: Path, suffixes: Sequence[str]) -> int:
-    """Return the bytes of all files below *directory* that end in one of *suffixes*."""
-    return sum(
-        path.stat().st_size for path in directory.rglob("*") if path.name.endswith(tuple(suffixes))
-    )

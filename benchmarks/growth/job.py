@@ -14,6 +14,9 @@ from benchmarks.growth.points import LONGEST_SECONDS, Axis, measure_axis
 from benchmarks.growth.projects import ASSETS, LOG_FILES
 from benchmarks.growth.tables import COLUMNS, PARTITIONS, ROWS
 from benchmarks.measure import CommandFailed
+from benchmarks.measured import KEPT, read_entries
+from benchmarks.page import PAGE
+from benchmarks.page import page as whole_page
 
 AXES: dict[str, Axis] = {axis.name: axis for axis in (ROWS, COLUMNS, PARTITIONS, LOG_FILES, ASSETS)}
 WORK = Path(__file__).parents[1] / "work"
@@ -59,6 +62,8 @@ def main(arguments: list[str]) -> int:
         # After each axis: a later one may take hours, and fail.
         entry = record.keep(options.measured, curves, now=datetime.now(UTC))
         page.write_images(entry, options.images)
+        if options.measured == KEPT:
+            PAGE.write_text(whole_page(read_entries(KEPT)), encoding="utf-8")
         for curve in curves.values():
             for figure in ("time", "memory"):
                 verdict = curve[figure]["verdict"]

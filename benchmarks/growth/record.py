@@ -1,6 +1,5 @@
 """What was measured last, kept with the code: one file, with a key for each kind."""
 
-import json
 import os
 import platform
 from collections.abc import Mapping
@@ -11,8 +10,9 @@ from typing import Any
 
 from benchmarks.growth.fit import fit
 from benchmarks.growth.points import Axis, Point
+from benchmarks.measured import KEPT, read_entries, write_entry
 
-MEASURED = Path(__file__).parents[1] / "measured.json"
+MEASURED = KEPT
 KEY = "growth"
 _VERSIONS = ("export-assets", "dagster", "polars", "pyarrow", "duckdb")
 
@@ -48,7 +48,7 @@ def keep(path: Path, curves: Mapping[str, Any], *, now: datetime) -> dict[str, A
     Returns:
         All that is kept of growth.
     """
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known = read_entries(path)
     stamp = {
         "machine": machine(),
         "versions": {name: version(name) for name in _VERSIONS},
@@ -56,16 +56,8 @@ def keep(path: Path, curves: Mapping[str, Any], *, now: datetime) -> dict[str, A
     }
     stamped = {name: {**curve, **stamp} for name, curve in curves.items()}
     entry: dict[str, Any] = {"curves": {**known.get(KEY, {}).get("curves", {}), **stamped}}
-    write_json(path, {**known, KEY: entry})
+    write_entry(path, KEY, entry)
     return entry
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write *content* to *path* in one step: nobody sees half of it."""
-    unfinished = path.with_suffix(".tmp")
-    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
 
 
 def _law(points: list[Point], figure: str) -> dict[str, Any]:

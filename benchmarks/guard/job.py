@@ -9,7 +9,7 @@ cost, and after one that made a job much faster, `--record` writes the ratios an
 import argparse
 from pathlib import Path
 
-from benchmarks.contenders import Unavailable
+from benchmarks.environments import Unavailable
 from benchmarks.guard import ratios
 from benchmarks.measure import CommandFailed
 

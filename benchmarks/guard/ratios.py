@@ -16,9 +16,10 @@ from statistics import median
 from typing import Any
 
 from benchmarks.contenders import program
-from benchmarks.growth.record import machine, write_json
+from benchmarks.growth.record import machine
 from benchmarks.guard.pairs import PAIRS
 from benchmarks.measure import CommandFailed, run_measured
+from benchmarks.measured import write_json
 
 RECORDED = Path(__file__).with_name("ratios.json")
 BAND = 1.5

@@ -1,4 +1,7 @@
-"""DuckDB's SQLite scanner and one COPY per format: python duckdb_copy.py DB TABLE OUT FORMAT…"""
+"""DuckDB's scanner of a database and one COPY per format.
+
+python duckdb_copy.py DB|URL TABLE OUT FORMAT…
+"""
 
 import sys
 from importlib.util import find_spec
@@ -14,25 +17,27 @@ OPTIONS = {
 }
 
 
-def extension() -> Path:
-    """Return the SQLite scanner inside its wheel; INSTALL would fetch it from the network."""
-    spec = find_spec("duckdb_extension_sqlite_scanner")
+def extension(name: str) -> Path:
+    """Return the scanner inside its wheel; INSTALL would fetch it from the network."""
+    spec = find_spec(f"duckdb_extension_{name}")
     if spec is None or spec.origin is None:
-        msg = "duckdb_extension_sqlite_scanner is not installed"
+        msg = f"duckdb_extension_{name} is not installed"
         raise SystemExit(msg)
-    [path] = Path(spec.origin).parent.rglob("sqlite_scanner.duckdb_extension")
+    [path] = Path(spec.origin).parent.rglob(f"{name}.duckdb_extension")
     return path
 
 
 def main(database: str, table: str, directory: str, *formats: str) -> None:
+    is_url = database.startswith("postgresql://")
     connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
-    connection.execute(f"load '{extension()}'")
+    connection.execute(f"load '{extension('postgres_scanner' if is_url else 'sqlite_scanner')}'")
+    rows = f"sqlite_scan('{database}', '{table}')"
+    if is_url:
+        connection.execute(f"attach '{database}' as server (type postgres, read_only)")
+        rows = f"server.public.{table}"
     for fmt in formats:
         target = Path(directory) / f"{table}.{fmt}"
-        connection.execute(
-            f"copy (select * from sqlite_scan('{database}', '{table}'))"
-            f" to '{target}' ({OPTIONS[fmt]})"
-        )
+        connection.execute(f"copy (select * from {rows}) to '{target}' ({OPTIONS[fmt]})")
     connection.close()
 
 

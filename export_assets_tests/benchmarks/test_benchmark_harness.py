@@ -9,15 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.contenders import Contender, stdlib
+from benchmarks import peer_tools
+from benchmarks.contenders import Contender, Role
 from benchmarks.data import TABLE, database
+from benchmarks.limits import READ, WRITE, read_file, scan_table, write_bytes
 from benchmarks.measure import CommandFailed, Usage, run_measured
+from benchmarks.measured import KEPT
+from benchmarks.peer_tools import stdlib
 from benchmarks.report import bars, table
-from benchmarks.rounds import Result, ratio, run_rounds
+from benchmarks.rounds import Result, best_peer, ratio, run_rounds, verify
 
 ROOT = Path(__file__).parents[2]
 ROWS = 500
 ALL = ("parquet", "csv", "ndjson")
+with_sqlite3 = pytest.mark.skipif(shutil.which("sqlite3") is None, reason="no program sqlite3")
 
 
 @pytest.fixture
@@ -32,7 +37,8 @@ def spend(code: str, directory: Path, timeout: float = 30) -> Usage:
 
 def result(contender: str, job: tuple[str, ...], *walls: float) -> Result:
     usages = [Usage(wall=wall, cpu=wall, peak=100_000_000) for wall in walls]
-    return Result(job=job, contender=contender, usages=usages)
+    role: Role = "ours" if contender in {"ours", "export-assets"} else "peer"
+    return Result(job=job, contender=contender, usages=usages, role=role)
 
 
 def copier(output_of: Path) -> Contender:
@@ -142,7 +148,60 @@ def test_a_missing_output_fails_the_contender(source: Path, tmp_path: Path) -> N
 
     [wrong] = run_rounds(source, [("csv",)], [copier(empty)], count=1, work=tmp_path)
 
-    assert wrong.failure == "0 files of format csv instead of one"
+    assert wrong.failure == "no file of format csv"
+
+
+@with_sqlite3
+def test_a_contender_does_only_what_it_can(source: Path, tmp_path: Path) -> None:
+    program = peer_tools.sqlite_program(tmp_path)
+
+    results = run_rounds(source, [("parquet",), ("ndjson",)], [program], count=1, work=tmp_path)
+
+    [only] = results
+    assert (only.job, only.failure, only.near) == (("ndjson",), "", False)
+
+
+@with_sqlite3
+def test_digits_that_a_peer_leaves_out_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "digits.db"
+    shutil.copy(database(tmp_path / "work", ROWS), path)
+    connection = sqlite3.connect(path)
+    # With 15 digits it is 0.5 less a bit, and falls on the other side.
+    connection.execute(f"update {TABLE} set ratio = 1234567.8901234565 where id = 1")
+    connection.commit()
+    connection.close()
+
+    [only] = run_rounds(
+        path, [("csv",)], [peer_tools.sqlite_program(tmp_path)], count=1, work=tmp_path
+    )
+
+    assert (only.failure, only.near) == ("", True)
+
+
+def test_one_output_may_be_several_files(source: Path, tmp_path: Path) -> None:
+    subprocess.run(stdlib().command(source, tmp_path, ["ndjson"]), check=True)
+    [path] = tmp_path.glob("*.ndjson")
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(lines[:100]), encoding="utf-8")
+    with pytest.raises(CommandFailed, match="rows is 100 instead of 500"):
+        verify(source, tmp_path, ["ndjson"])
+
+    path.with_name("more.ndjson").write_text("".join(lines[100:]), encoding="utf-8")
+
+    verify(source, tmp_path, ["ndjson"])
+
+
+def test_limits_take_part_and_are_given_the_bytes_of_the_first(
+    source: Path, tmp_path: Path
+) -> None:
+    everyone = [stdlib(), read_file(), scan_table(), write_bytes()]
+
+    results = run_rounds(source, [("csv",)], everyone, count=1, work=tmp_path)
+
+    assert [one.failure for one in results] == [""] * 4
+    assert [one.contender for one in results if one.role == "limit"][::2] == [READ, WRITE]
+    assert best_peer(results, ("csv",)) is results[0]
+    assert "limit" in table(results).splitlines()[-1]
 
 
 def test_a_ratio_is_taken_round_by_round() -> None:
@@ -172,14 +231,16 @@ def test_bars_say_whether_they_are_met() -> None:
 def test_a_failed_contender_stands_in_the_table_without_figures() -> None:
     failed = Result(job=ALL, contender="peer", failure="exit 1")
 
-    lines = table([result("ours", ALL, 1.0), failed], ["peer"]).splitlines()
+    lines = table([result("ours", ALL, 1.0), failed]).splitlines()
 
     assert lines[2].split() == ["parquet+csv+ndjson", "peer", "failed"]
 
 
 def test_the_command_prints_a_table_and_keeps_the_figures(tmp_path: Path) -> None:
     shutil.copytree(
-        ROOT / "benchmarks", tmp_path / "benchmarks", ignore=shutil.ignore_patterns("work")
+        ROOT / "benchmarks",
+        tmp_path / "benchmarks",
+        ignore=shutil.ignore_patterns("work", "results"),
     )
     options = ["--rows", str(ROWS), "--rounds", "1", "--only", "sqlite3 + pyarrow"]
 
@@ -192,8 +253,13 @@ def test_the_command_prints_a_table_and_keeps_the_figures(tmp_path: Path) -> Non
     )
 
     assert done.returncode == 0, done.stderr
-    assert len([line for line in done.stdout.splitlines() if "sqlite3 + pyarrow" in line]) == 5
+    lines = [line for line in done.stdout.splitlines() if "sqlite3 + pyarrow" in line]
+    assert [line.split()[-1] for line in lines] == ["equal"] * 4
     stored = json.loads(
         (tmp_path / "benchmarks" / "results" / f"sqlite-{ROWS}.json").read_text(encoding="utf-8")
     )
-    assert [one["job"] for one in stored["results"]] == ["parquet", "csv", "ndjson", "+".join(ALL)]
+    peer = [one for one in stored["results"] if one["role"] == "peer"]
+    assert [one["job"] for one in peer] == ["parquet", "csv", "ndjson", "+".join(ALL)]
+    kept = tmp_path / "benchmarks" / "results" / "measured.json"
+    assert json.loads(kept.read_text(encoding="utf-8"))["sqlite"]["rows"] == ROWS
+    assert (tmp_path / "benchmarks" / "measured.json").read_bytes() == KEPT.read_bytes()

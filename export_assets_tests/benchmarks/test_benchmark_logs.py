@@ -49,10 +49,11 @@ def test_ingestion_is_measured_beside_its_peers_and_verified(
     options = Namespace(rows=LINES, rounds=1, work=directory.parent)
     options.only = [logs.SEGMENTS, logs.DUCKDB, logs.ORIGINAL]
 
-    results, verdicts = logs.measure(options)
+    outcome = logs.measure(options)
 
-    assert [result.failure for result in results] == ["", "", ""]
-    assert [verdict.name for verdict in verdicts] == ["ingestion, time to that of duckdb"]
+    assert [result.failure for result in outcome.results] == [""] * 5
+    assert all(result.bytes for result in outcome.results if result.role != "limit")
+    assert [verdict.name for verdict in outcome.bars] == ["ingestion, time to that of duckdb"]
     assert "ingestion" in capsys.readouterr().out
 
 
@@ -64,6 +65,11 @@ def test_a_wrong_output_is_noticed(
     frame.write_parquet(tmp_path / "events.parquet")
 
     with pytest.raises(CommandFailed, match=complaint):
+        logs.verify(read_facts(directory), tmp_path)
+
+
+def test_no_output_is_noticed(directory: Path, tmp_path: Path) -> None:
+    with pytest.raises(CommandFailed, match="no events"):
         logs.verify(read_facts(directory), tmp_path)
 
 
