@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import gc
 import os
 
 import pytest
@@ -22,3 +23,10 @@ def no_variables_of_the_tests() -> None:
     """
     for name in ("EXPORT_ASSETS_SOAK", "EXPORT_ASSETS_PROOF"):
         os.environ.pop(name, None)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage what stays: modules and tests, a twelfth of all time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 25, 50)

@@ -19,6 +19,7 @@ from export_assets.engine.workspace import Workspace
 from export_assets.store.manifest import Manifest
 from export_assets.systems.registry import load_workspace
 from export_assets_tests.defs.shop_project import QUIET, failures, key
+from export_assets_tests.shown_systems import show_only
 
 RANGE = """\
 source: leadville
@@ -68,6 +69,7 @@ class RangeProject:
     def __post_init__(self) -> None:
         (self.home / "sources").mkdir(parents=True, exist_ok=True)
         (self.home / "logs").mkdir(exist_ok=True)
+        show_only(self.home, "leadville")
         (self.home / "sources" / "leadville.yaml").write_text(self.yaml, encoding="utf-8")
 
     @cached_property

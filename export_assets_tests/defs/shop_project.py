@@ -17,6 +17,7 @@ from export_assets.engine.run import Exporter
 from export_assets.engine.workspace import Workspace
 from export_assets.store.manifest import Manifest
 from export_assets.systems.registry import load_workspace
+from export_assets_tests.shown_systems import show_only
 
 SHOP = """\
 source: shop
@@ -56,6 +57,7 @@ class Shop:
 
     def __post_init__(self) -> None:
         (self.home / "sources").mkdir(parents=True, exist_ok=True)
+        show_only(self.home)
         self.write_yaml(self.yaml)
         self.sql(
             "create table customers (id integer primary key, name text)",
@@ -78,6 +80,10 @@ class Shop:
     @cached_property
     def definitions(self) -> dg.Definitions:
         return build_definitions(self.workspace, retry_seconds=0.0)
+
+    def show_all_systems(self) -> None:
+        """Show the built-in systems, too, from the next look at the project on."""
+        (self.home / "export_assets.yaml").unlink()
 
     def reopened(self) -> "Shop":
         """Return the same project as a code location that was loaded again."""

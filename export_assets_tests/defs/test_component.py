@@ -183,6 +183,7 @@ def test_a_source_that_is_described_twice_is_one_clear_error(
 def test_definitions_of_ours_show_sources_and_components_together(
     project: DgProject, shop: Shop
 ) -> None:
+    shop.show_all_systems()
     target = 'code_location_target_module = "export_assets.definitions"\n'
     (project.home / "pyproject.toml").write_text(DG + target, encoding="utf-8")
     assert not has_components(project.home)

@@ -25,6 +25,7 @@ def asset_names(definitions: dg.Definitions) -> list[str]:
 
 
 def test_every_asset_has_the_name_it_always_had(shop: Shop) -> None:
+    shop.show_all_systems()
     names = [name for name in asset_names(shop.definitions) if name.startswith(("shop", "tandem"))]
 
     assert names == [
@@ -58,6 +59,7 @@ def test_every_asset_has_the_name_it_always_had(shop: Shop) -> None:
 
 
 def test_everything_that_was_promised_loads(shop: Shop) -> None:
+    shop.show_all_systems()
     shop.write_yaml(SHOP + "freshness: 24\n")
     definitions = shop.definitions
 
@@ -72,6 +74,7 @@ def test_everything_that_was_promised_loads(shop: Shop) -> None:
 
 
 def test_every_built_in_system_has_assets(shop: Shop) -> None:
+    shop.show_all_systems()
     groups = {name.partition("/")[0] for name in asset_names(shop.definitions)}
 
     assert groups == {"shop", "catalog", *SYSTEMS}

@@ -179,6 +179,7 @@ def test_columns_of_a_set_are_those_of_its_tables(definitions: dg.Definitions) -
 
 
 def test_exports_are_found_by_system_table_format_partition_and_owner(shop: Shop) -> None:
+    shop.show_all_systems()
     shop.write_yaml(SHOP.replace("formats: [parquet, csv]", "formats: [parquet, csv, json]"))
     definitions = shop.definitions
 
@@ -219,6 +220,7 @@ def test_columns_of_odd_names_are_tags_as_well(shop: Shop) -> None:
 
 
 def test_an_asset_leads_to_its_lines_in_yaml_and_to_what_writes_it(shop: Shop) -> None:
+    shop.show_all_systems()
     specs = nodes(shop.definitions)
 
     orders = specs["/".join((*ORDERS, "csv"))].metadata["dagster/code_references"].code_references

@@ -18,6 +18,7 @@ from export_assets.store.local import read_if_there
 from export_assets.store.manifest import Manifest
 from export_assets.systems.registry import load_workspace
 from export_assets_tests.quick_program import quick_program
+from export_assets_tests.shown_systems import show_only
 from export_assets_tests.systems.labeling import oracle
 from export_assets_tests.systems.theprogram.theprogram_world import parse_csv
 
@@ -47,6 +48,7 @@ class Project:
         return self.home / "database_exports"
 
     def workspace(self, **variables: str) -> Workspace:
+        show_only(self.home, "labeling")
         return load_workspace(self.home, environ=environment(**variables))
 
     def configure(self, text: str) -> None:

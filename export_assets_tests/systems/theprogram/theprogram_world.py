@@ -21,6 +21,7 @@ from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.run import Exporter
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.systems.registry import load_workspace
+from export_assets_tests.shown_systems import show_only
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FORMATS = ("parquet", "csv", "ndjson", "json")
@@ -61,6 +62,7 @@ class Project:
             connection.executescript(script)
 
     def workspace(self) -> Workspace:
+        show_only(self.home, "theprogram")
         return load_workspace(self.home, environ={})
 
     def source(self, *, computed: bool = False) -> ConfiguredSource:

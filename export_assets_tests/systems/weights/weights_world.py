@@ -15,6 +15,7 @@ from export_assets.engine.run import Exporter
 from export_assets.engine.workspace import Workspace
 from export_assets.store.manifest import Manifest, read_manifest
 from export_assets.systems.registry import load_workspace
+from export_assets_tests.shown_systems import show_only
 
 DAY = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEY = "k" * 32
@@ -60,6 +61,7 @@ class Store:
         (self.home / "sources" / "weights.yaml").write_text(yaml, encoding="utf-8")
 
     def workspace(self) -> Workspace:
+        show_only(self.home, "weights")
         return load_workspace(self.home, environ=self.environ)
 
     def exporter(self, **request: Any) -> Exporter:
