@@ -154,12 +154,12 @@ def _record(record: ExportRecord) -> dict[str, Any]:
         "retriable": record.retriable,
         "fidelity": [
             {
-                "column": column.name,
-                "fidelity": column.fidelity,
-                "reason": column.fidelity_reason,
-                "count": column.fidelity_count,
+                "column": name,
+                "fidelity": change.fidelity,
+                "reason": change.reason,
+                "count": change.count,
             }
-            for column in record.changed
+            for name, change in record.changes
         ],
         "checks": [
             {

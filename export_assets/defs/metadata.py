@@ -175,14 +175,13 @@ def shape_schema(shape: TableShape) -> dg.TableSchema:
 
 def describe_fidelity(columns: tuple[ColumnRecord, ...]) -> str:
     """Return a table of the columns that are not exact, or one sentence that there is none."""
-    odd = [column for column in columns if column.fidelity != "exact"]
-    if not odd:
-        return "All columns are exact."
     lines = [
-        f"| {_cell(column.name)} | {column.fidelity} | {_cell(column.fidelity_reason)} "
-        f"| {column.fidelity_count} |"
-        for column in odd
+        f"| {_cell(column.name)} | {change.fidelity} | {_cell(change.reason)} | {change.count} |"
+        for column in columns
+        for change in column.changes
     ]
+    if not lines:
+        return "All columns are exact."
     return "\n".join(["| column | fidelity | why | values |", "|---|---|---|---|", *lines])
 
 
@@ -191,7 +190,9 @@ def count_fidelity(columns: Sequence[ColumnRecord]) -> Metadata:
     odd = [column for column in columns if column.fidelity != "exact"]
     return {
         "columns_not_exact": dg.MetadataValue.int(len(odd)),
-        "values_not_exact": dg.MetadataValue.int(sum(column.fidelity_count for column in odd)),
+        "values_not_exact": dg.MetadataValue.int(
+            sum(change.count for column in odd for change in column.changes)
+        ),
     }
 
 

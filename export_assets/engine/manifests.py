@@ -7,6 +7,8 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import cast
 
+from msgspec import UNSET
+
 from export_assets.config.hashing import config_hash
 from export_assets.config.models import SourceConfig
 from export_assets.config.rules import FormatName
@@ -20,7 +22,7 @@ from export_assets.formats.base import FormatOptions
 from export_assets.formats.registry import format_named
 from export_assets.formats.schema_header import has_header
 from export_assets.sources.base import SnapshotInfo
-from export_assets.store.contents import ColumnRecord
+from export_assets.store.contents import Change, ColumnRecord
 from export_assets.store.manifest import Counters, Manifest, SnapshotRecord, WindowRecord
 from export_assets.tables.digest import ALGORITHM
 from export_assets.tables.partitions import UNDATED, NoPartitions
@@ -142,8 +144,10 @@ def _window(plan: TablePlan, key: str) -> WindowRecord | None:
 def column_record(
     column: Column, found: ColumnStatistics, digest: str, by_format: Fidelity | None
 ) -> ColumnRecord:
-    """Return what a manifest says of *column*: the graver verdict of the source and the format."""
-    fidelity = worst(column.fidelity, by_format or Fidelity())
+    """Return what a manifest says of *column*: what its source and what its format changed."""
+    by_format = by_format or Fidelity()
+    fidelity = worst(column.fidelity, by_format)
+    lesser = by_format if fidelity is column.fidelity else column.fidelity
     return ColumnRecord(
         name=column.name,
         logical_type=str(column.logical),
@@ -157,6 +161,9 @@ def column_record(
         fidelity=fidelity.verdict,
         fidelity_reason=fidelity.reason,
         fidelity_count=fidelity.count,
+        fidelity_also=UNSET
+        if lesser.verdict == "exact"
+        else Change(fidelity=lesser.verdict, reason=lesser.reason, count=lesser.count),
     )
 
 

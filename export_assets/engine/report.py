@@ -9,7 +9,7 @@ from typing import Literal
 
 from export_assets.errors import EXIT_PARTIAL, EXIT_WARNINGS, ExportError, code_of_failures
 from export_assets.formats.findings import FINDINGS, NOT_IN_LINES
-from export_assets.store.contents import ColumnRecord
+from export_assets.store.contents import Change, ColumnRecord
 from export_assets.store.manifest import Manifest
 from export_assets.tables.contract import CheckOutcome
 
@@ -50,11 +50,21 @@ class ExportRecord:
     def changed(self) -> list[ColumnRecord]:
         """Columns with values that the format could not carry as they are."""
         columns = self.manifest.described if self.manifest is not None else ()
+        return [column for column in columns if any(map(_is_told, column.changes))]
+
+    @property
+    def changes(self) -> list[tuple[str, Change]]:
+        """The name of each of those columns, with what happened to its values."""
         return [
-            column
-            for column in columns
-            if column.fidelity in {"lossy", "widened"} and column.fidelity_count > 0
+            (column.name, change)
+            for column in self.changed
+            for change in column.changes
+            if _is_told(change)
         ]
+
+
+def _is_told(change: Change) -> bool:
+    return change.fidelity in {"lossy", "widened"} and change.count > 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,13 +145,13 @@ def changed_values(records: Sequence[ExportRecord]) -> list[str]:
     """Say, for each table and format, in which columns values did not leave as they were."""
     found: dict[tuple[str, str], Counter[tuple[str, str]]] = {}
     for record in records:
-        for column in record.changed:
-            if column.fidelity_reason == NOT_IN_LINES:
+        for name, change in record.changes:
+            if change.reason == NOT_IN_LINES:
                 continue  # no value changed, they are not in this file by choice
             counts = found.setdefault((record.table, record.format), Counter())
             # What the source holds is counted once, and every partition's manifest tells it.
-            told, number = (column.name, column.fidelity_reason), column.fidelity_count
-            summed = column.fidelity_reason in FINDINGS
+            told, number = (name, change.reason), change.count
+            summed = change.reason in FINDINGS
             counts[told] = counts[told] + number if summed else max(counts[told], number)
     return [
         f"{table}/{fmt}: "

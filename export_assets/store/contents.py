@@ -5,6 +5,14 @@ from collections.abc import Iterator
 import msgspec
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One way in which values of a column are not what they were."""
+
+    fidelity: str
+    reason: str
+    count: int = 0
+
+
 class ColumnRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one column of the partition."""
 
@@ -20,6 +28,18 @@ class ColumnRecord(msgspec.Struct, frozen=True, kw_only=True):
     fidelity: str = "exact"
     fidelity_reason: str = ""
     fidelity_count: int = 0
+    fidelity_also: Change | msgspec.UnsetType = msgspec.UNSET
+    """The lesser change, where both the reading of the source and the format made one."""
+
+    @property
+    def changes(self) -> list[Change]:
+        """What happened to values on the way, the gravest first; nothing where all are exact."""
+        if self.fidelity == "exact":
+            return []
+        graver = Change(
+            fidelity=self.fidelity, reason=self.fidelity_reason, count=self.fidelity_count
+        )
+        return [graver, *([] if self.fidelity_also is msgspec.UNSET else [self.fidelity_also])]
 
 
 class BundledTable(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,9 +9,11 @@ import pytest
 
 from export_assets.engine.judge import same_content
 from export_assets.engine.published import differing_values
+from export_assets.engine.report import changed_values
+from export_assets.formats.findings import NOT_JSON
 from export_assets.formats.registry import FORMATS
 from export_assets.store.manifest import read_manifest
-from export_assets_tests.engine.engine_world import SHOP, contents, shop
+from export_assets_tests.engine.engine_world import SHOP, World, contents, shop
 
 NEW = ("tsv", "xlsx", "sqlite", "duckdb")
 SUFFIXES = {name: f"part-00000.{name}" for name in NEW}
@@ -101,3 +103,26 @@ def test_databases_of_equal_rows_are_the_same_although_their_bytes_are_not(tmp_p
     assert not same_content(manifest, written, bytes_tell=True)
     other = msgspec.structs.replace(written, row_digest="0" * 16)
     assert not same_content(manifest, other, bytes_tell=False)
+
+
+def test_what_the_source_and_what_the_format_changed_are_both_told(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.sql("""
+        create table notes (id integer primary key, body json);
+        insert into notes values (1, 5), (2, 'no {json'), (3, 'nor [this');
+    """)
+    world.config("{source: shop, url: shop.db, tables: {notes: {}}}")
+
+    report = world.export(formats=("duckdb",))
+
+    [record] = report.records
+    [line] = changed_values(report.records)
+    assert record.manifest is not None
+    assert [(change.reason, change.count) for change in record.manifest.columns[1].changes] == [
+        ("holds numbers that SQLite took out of their JSON text", 1),
+        (NOT_JSON, 2),
+    ]
+    assert f"({NOT_JSON}: 2 values)" in line
+    assert "took out of their JSON text: 1 value)" in line
+    [path] = world.exports.rglob("_manifest.json")
+    assert read_manifest(path).columns == record.manifest.columns
