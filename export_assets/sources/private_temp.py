@@ -27,7 +27,7 @@ def private_directory(parent: Path | None = None) -> Iterator[Path]:
     try:
         yield directory
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        _remove(directory)
         os.close(descriptor)
 
 
@@ -49,6 +49,14 @@ def _make(base: Path) -> tuple[Path, int]:
         os.close(descriptor)
 
 
+def _remove(directory: Path) -> None:
+    # Once more after an error that passes: a copy of a database is nothing to leave lying about.
+    for _ in range(2):
+        shutil.rmtree(directory, ignore_errors=True)
+        if not directory.exists():
+            return
+
+
 def _sweep(base: Path) -> None:
     for directory in base.glob(f"{_PREFIX}*"):
         # Another user's directory, or one that is going away under our hands.
@@ -63,10 +71,10 @@ def _remove_if_abandoned(directory: Path) -> None:
         # Its owner was killed before it made the lock, or after it had removed it again; or it is
         # making it just now.
         if time.time() - directory.stat().st_mtime > _MAKING_SECONDS:
-            shutil.rmtree(directory, ignore_errors=True)
+            _remove(directory)
         return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(directory, ignore_errors=True)
+        _remove(directory)
     finally:
         os.close(descriptor)

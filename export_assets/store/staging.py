@@ -110,8 +110,7 @@ class Staging:
             self._staged = False
             # What cannot be removed now is swept by the next run; the error that brought us
             # here matters more.
-            with suppress(OSError):
-                self._filesystem.remove_tree(self.path.name, dir_fd=self._staging_fd)
+            self._remove_tree()
 
     def _check_place(self) -> None:
         """Refuse when somebody swapped a directory of the path for another one."""
@@ -200,9 +199,16 @@ class Staging:
 
     def _remove_old(self) -> None:
         # Published is published: an old generation that cannot be removed is swept later.
-        with suppress(OSError):
-            self._filesystem.remove_tree(self.path.name, dir_fd=self._staging_fd)
+        self._remove_tree()
         self._filesystem.at("old_removed")
+
+    def _remove_tree(self) -> None:
+        # Once more after an error that passes, such as of too many open files: the next run may
+        # find nothing changed, and not come here.
+        for _ in range(2):
+            with suppress(OSError):
+                self._filesystem.remove_tree(self.path.name, dir_fd=self._staging_fd)
+                return
 
 
 def walk(path: Path, prefix: str = "") -> Iterator[tuple[str, int]]:

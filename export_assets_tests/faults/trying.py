@@ -207,8 +207,8 @@ def _of_the_answer(done: Ended, fault: Fault, step: Step) -> list[str]:
     wanted = set(CODES[fault.name])
     if step.path.endswith(".yaml"):
         wanted.add(USAGE)
-    if step.path.endswith(".zip"):
-        wanted.add(INTEGRITY)  # nothing is removed for which no archive vouches
+    if step.path.endswith(".zip") or "/_segments/" in step.path:
+        wanted.add(INTEGRITY)  # nothing is removed for which no archive and no segment vouches
     codes = set(_codes_of_failures(done.document)) if done.code == 4 else {done.code}
     if done.code not in (0, 3) and not (codes and codes <= wanted):
         found.append(f"exit code {done.code} of {sorted(codes)}, not {sorted(wanted)}")

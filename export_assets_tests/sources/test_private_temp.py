@@ -1,10 +1,13 @@
 """Private directories: nobody else's, gone with the work, swept after a kill."""
 
+import errno
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import pytest
 
 from export_assets.sources.private_temp import private_directory
 
@@ -25,6 +28,25 @@ def test_a_directory_is_only_for_its_owner_and_goes_away(tmp_path: Path) -> None
         (directory / "deep").mkdir()
         assert directory.stat().st_mode & 0o777 == 0o700
 
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_that_passes_leaves_no_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink, failed = os.unlink, list[str]()
+
+    def failing_once(path: str, *, dir_fd: int | None = None) -> None:
+        if not failed:
+            failed.append(path)
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        unlink(path, dir_fd=dir_fd)
+
+    with private_directory(tmp_path) as directory:
+        (directory / "copy").write_bytes(b"x")
+        monkeypatch.setattr(os, "unlink", failing_once)
+
+    assert failed
     assert list(tmp_path.iterdir()) == []
 
 
