@@ -13,7 +13,7 @@ from export_assets_tests.proof.plugin import Proven
 
 SERVER = Path(__file__).with_name("archive_kill_server.py")
 SEED = 20260208
-KILLS = effort(120, soak=500)
+KILLS = effort(60, soak=500)
 
 pytestmark = pytest.mark.promise("nothing-deleted-unproven", "whole-or-absent")
 
@@ -95,7 +95,7 @@ def test_a_purge_killed_at_any_point_removes_nothing_that_is_not_archived(
 def test_a_restore_killed_at_random_moments_leaves_whole_files_and_can_be_repeated(
     quick: Path, proven: Proven
 ) -> None:
-    results = serve(quick, "restore-random", kills=effort(40, soak=100))
+    results = serve(quick, "restore-random", kills=effort(20, soak=100))
 
     hits = sum(result["killed"] for result in results)
     assert hits >= 12

@@ -45,7 +45,7 @@ def test_after_every_edit_exactly_what_it_touched_is_published(
     world.export(tables=("orders",))
     done = _expected(world)
 
-    for number in range(share * effort(14, soak=60)):
+    for number in range(share * effort(7, soak=60)):
         name = editor.step()
         world.now += timedelta(minutes=1)
         where = f"step {number}: {name}"

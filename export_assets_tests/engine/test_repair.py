@@ -18,6 +18,7 @@ from export_assets.engine.verification import WRONG, verify_source
 from export_assets.errors import DestLocked, IntegrityError
 from export_assets.sources.base import Scan
 from export_assets.store.layout import ExportKey, lock_path
+from export_assets_tests.effort import effort
 from export_assets_tests.engine.engine_world import (
     FakeSource,
     World,
@@ -128,7 +129,7 @@ DAMAGES: tuple[Callable[[Path, random.Random], None], ...] = (
 )
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(effort(5, soak=40)))
 def test_random_damages_are_found_and_exactly_they_are_published_again(
     seed: int, tmp_path: Path
 ) -> None:

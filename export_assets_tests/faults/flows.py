@@ -158,8 +158,8 @@ class Flow:
 ONE_FILE = ("export", "shop", "-o", "out", "--one-file", "--no-metadata", "--overwrite")
 
 FLOWS = (
-    Flow("publish", shop, ("export", "shop"), each_time=13),
-    Flow("output directory", written, ("export", "shop", "-o", "out", "--overwrite"), each_time=13),
+    Flow("publish", shop, ("export", "shop"), each_time=8),
+    Flow("output directory", written, ("export", "shop", "-o", "out", "--overwrite"), each_time=8),
     *(
         Flow(f"one file {fmt}", shop, (*ONE_FILE, "-f", fmt), each_time=3)
         for fmt in ("json", "xlsx", "sqlite", "duckdb")
@@ -174,7 +174,7 @@ FLOWS = (
     Flow("repair", damaged, ("repair", "shop")),
     Flow("ingest", logs, ("export", "web"), lines=True),
     Flow("match", logs, ("archive", "web", "--match-id", "m"), lines=True),
-    Flow("offload", logs, OFFLOAD, lines=True, each_time=13),
+    Flow("offload", logs, OFFLOAD, lines=True, each_time=8),
     Flow("offload at once", logs, (*OFFLOAD, "--no-grace"), lines=True),
     Flow("purge", archived, ("offload", "web", "--purge"), lines=True),
     Flow("restore", gone, ("restore", "all", "--to", "back", "--overwrite"), lines=True),

@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 SEED = 7
-TIMES = effort(1, soak=8)
+TIMES = effort(1, soak=13)
 WORST = 5
 
 

@@ -17,7 +17,7 @@ from export_assets_tests.fidelity.readback import Duck
 from export_assets_tests.fidelity.trial import Tally, compare, export_all, published
 from export_assets_tests.proof.plugin import Proven
 
-SCHEMAS = int(os.environ.get("EXPORT_ASSETS_SCHEMAS", effort(100, soak=1000)))
+SCHEMAS = int(os.environ.get("EXPORT_ASSETS_SCHEMAS", effort(60, soak=1000)))
 TOGETHER = 25
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from export_assets_tests.effort import SOAK
 from export_assets_tests.formats.tables_of_every_type import LAYOUTS
 from export_assets_tests.proof.plugin import Proven
 
@@ -112,7 +113,7 @@ def run(code: str, *arguments: str) -> str:
 
 @pytest.mark.suite("limits")
 @pytest.mark.promise("flat-memory")
-@pytest.mark.parametrize("name", ["tsv", "xlsx", "sqlite", "duckdb"])
+@pytest.mark.parametrize("name", ["xlsx", "duckdb", *(["tsv", "sqlite"] if SOAK else [])])
 def test_ten_times_the_rows_are_written_read_joined_and_proven_in_the_same_memory(
     name: str, tmp_path: Path, proven: Proven
 ) -> None:
@@ -129,7 +130,7 @@ def test_ten_times_the_rows_are_written_read_joined_and_proven_in_the_same_memor
 
 @pytest.mark.suite("limits")
 @pytest.mark.promise("flat-memory")
-@pytest.mark.parametrize("name", ["parquet", "csv", "ndjson", "json"])
+@pytest.mark.parametrize("name", ["parquet", "json", *(["csv", "ndjson"] if SOAK else [])])
 def test_ten_times_the_rows_need_the_same_memory(name: str, tmp_path: Path, proven: Proven) -> None:
     small = int(run(WRITE_AND_READ, name, str(tmp_path / "small"), "6"))
     large = int(run(WRITE_AND_READ, name, str(tmp_path / "large"), "60"))

@@ -16,10 +16,14 @@ from polars.testing import assert_frame_equal
 
 from export_assets.formats.registry import FORMATS
 from export_assets.tables.schema import Column, LogicalType, TableSchema
+from export_assets_tests.effort import effort
 from export_assets_tests.formats.tables_of_every_type import LAYOUTS, layout, read, write
 
 bounded = settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=effort(8, soak=40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
 )
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

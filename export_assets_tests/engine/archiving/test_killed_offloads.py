@@ -13,7 +13,7 @@ from export_assets_tests.proof.plugin import Proven
 
 SERVER = Path(__file__).with_name("offload_kill_server.py")
 SEED = 20260301
-KILLS = effort(30, soak=500)
+KILLS = effort(12, soak=500)
 
 pytestmark = pytest.mark.promise("nothing-deleted-unproven", "every-byte")
 

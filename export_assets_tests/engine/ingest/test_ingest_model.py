@@ -9,7 +9,7 @@ from export_assets_tests.effort import effort
 from export_assets_tests.engine.ingest.log_model import Life
 from export_assets_tests.proof.plugin import Proven
 
-LIVES = effort(240, soak=2000)
+LIVES = effort(120, soak=2000)
 GROUPS = 4
 
 

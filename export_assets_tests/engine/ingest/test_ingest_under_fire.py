@@ -16,7 +16,7 @@ from export_assets_tests.proof.plugin import Proven
 
 SERVER = Path(__file__).with_name("ingest_kill_server.py")
 SEED = 20260404
-KILLS = effort(40, soak=600)
+KILLS = effort(25, soak=600)
 
 
 def serve(root: Path, mode: str, kills: int) -> list[dict[str, Any]]:

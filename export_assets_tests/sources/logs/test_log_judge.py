@@ -13,7 +13,7 @@ import pytest
 from export_assets.sources.logs.blocks import cut_lines
 from export_assets.sources.logs.judge import DuplicateKeys, Judged, judge_line, judge_lines
 from export_assets.sources.logs.template import Fields
-from export_assets_tests.effort import SOAK
+from export_assets_tests.effort import SOAK, effort
 from export_assets_tests.proof.plugin import Proven
 from export_assets_tests.sources.logs.log_files import read
 
@@ -211,7 +211,7 @@ def test_mutated_lines_in_columns_are_judged_as_alone(line: bytes, proven: Prove
     rng = random.Random(line)
     refused = 0
 
-    for _ in range(300):
+    for _ in range(effort(120, soak=1_000)):
         lines = [mutate_once(line, rng) if rng.random() < 0.3 else line for _ in range(20)]
         judged = judged_in("columns", lines)
         alone = [judge_line(one.removesuffix(b"\r")) for one in lines]

@@ -25,7 +25,7 @@ from export_assets_tests.systems.labeling.labeling_world import (
 )
 
 SOME: tuple[Kind, ...] = (
-    "insert", "rolled_back", "bulk_delete", "move_image", "upgrade", "restore",
+    "insert", "rolled_back", "bulk_delete", "upgrade",
 )  # fmt: skip
 KINDS_FIRST = KINDS if SOAK else SOME
 EDITS = effort(len(SOME), soak=500)

@@ -146,7 +146,7 @@ def come_bit_by_bit(source: Path, target: Path, rng: random.Random) -> Iterator[
     files = [path for path in sorted(source.rglob("*")) if path.is_file()]
     left = {path.relative_to(source): path.read_bytes() for path in files}
     while left:
-        for name in rng.sample(sorted(left), min(effort(20, soak=6), len(left))):
+        for name in rng.sample(sorted(left), min(effort(50, soak=6), len(left))):
             whole = name.suffix in {".gz", ".db"}
             cut = len(left[name]) if whole else rng.randint(1, max(1, len(left[name])))
             (target / name).parent.mkdir(parents=True, exist_ok=True)
