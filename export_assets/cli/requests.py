@@ -1,6 +1,5 @@
 """From what was typed to what the engine is asked: dates, ranges, filters, format options."""
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -9,6 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from export_assets.cli.selection import SelectionOptions
+from export_assets.config.commas import separated
 from export_assets.config.dates import day_range
 from export_assets.config.format_options import FormatOptionsConfig
 from export_assets.config.urls import is_utf8
@@ -149,7 +149,7 @@ def listed(texts: Iterable[str] | None) -> tuple[str, ...]:
 
     A name that holds a comma is written in double quotes.
     """
-    names = [name.strip() for row in csv.reader(texts or (), skipinitialspace=True) for name in row]
+    names = [name.strip() for text in texts or () for name in separated(text)]
     return tuple(dict.fromkeys(name for name in names if name))
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from export_assets.archives.offload.request import OffloadRequest
 from export_assets.errors import UsageError
+from export_assets.store.layout import safe_name
 
 MATCH_PREFIX = "match_"
 """How the names of match archives start, which no other archive's may."""
@@ -32,6 +33,9 @@ def check_name(name: str | None) -> None:
     """
     if name is not None and (not _NAME.match(name) or name.lower().startswith(MATCH_PREFIX)):
         msg = f"archive name {name!r}: letters, digits, `.`, `_` and `-`, at most 64, not `match_…`"
+        raise UsageError(msg)
+    if name is not None and safe_name(name) != name:
+        msg = f"archive name {name!r}: Windows has no files of that name"
         raise UsageError(msg)
 
 

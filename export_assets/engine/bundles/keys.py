@@ -4,12 +4,12 @@ A frame of keys has the columns `k0`, `k1`, … whatever the table calls its own
 means anything to Polars.
 """
 
-import csv
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 import polars as pl
 
+from export_assets.config.commas import separated
 from export_assets.errors import UsageError
 from export_assets.sources.base import KeySet
 
@@ -101,7 +101,7 @@ def _uuid(text: str) -> str | None:
 
 
 def _split(text: str, number: int) -> list[str]:
-    return [text] if number == 1 else next(csv.reader([text]), [])
+    return [text] if number == 1 else separated(text)
 
 
 def _coerced(values: pl.Series, dtype: pl.DataType) -> pl.Series:
