@@ -45,10 +45,10 @@ def build_relation_checks(
         relations: The relations configured for it; those of tables not among *tables* are left
             out.
     """
-    by_child = {table.name: (table, list[_Reference]()) for table in tables}
+    by_child: dict[str, tuple[TableExport, list[_Reference]]] = {}
     for child, relation, parent in checked_relations(tables, relations):
-        by_child[child.name][1].append((relation, parent))
-    return [_build(child, own) for child, own in by_child.values() if own]
+        by_child.setdefault(child.name, (child, []))[1].append((relation, parent))
+    return [_build(child, own) for child, own in by_child.values()]
 
 
 def checked_relations(

@@ -95,7 +95,7 @@ def test_a_purge_killed_at_any_point_removes_nothing_that_is_not_archived(
 def test_a_restore_killed_at_random_moments_leaves_whole_files_and_can_be_repeated(
     quick: Path, proven: Proven
 ) -> None:
-    results = serve(quick, "restore-random", kills=effort(20, soak=100))
+    results = serve(quick, "restore-random", kills=effort(30, soak=100))
 
     hits = sum(result["killed"] for result in results)
     assert hits >= 12

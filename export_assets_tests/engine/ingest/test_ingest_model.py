@@ -10,7 +10,7 @@ from export_assets_tests.engine.ingest.log_model import Life
 from export_assets_tests.proof.plugin import Proven
 
 LIVES = effort(120, soak=2000)
-GROUPS = 4
+GROUPS = effort(2, soak=4)
 
 
 @pytest.mark.suite("log-lives")
@@ -48,7 +48,7 @@ def test_every_line_is_published_exactly_once(
 
     assert min(happened["crashes"], happened["rotated"], happened["lost"]) > 2, happened
     # A log rotated and removed between two passes looks the same, so there are some without.
-    assert happened["truncations"] > 10 or not truncating, happened
+    assert happened["truncations"] > 5 or not truncating, happened
     proven(
         happened["lives"],
         f"lives of logs {'with' if truncating else 'without'} truncation",
