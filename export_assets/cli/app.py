@@ -33,7 +33,7 @@ from export_assets.cli.commands import (
     verify,
     watch,
 )
-from export_assets.cli.limits import collect_rarely
+from export_assets.cli.limits import collect_rarely, give_memory_back
 from export_assets.cli.options import explain
 from export_assets.cli.output import Output
 from export_assets.cli.signals import termination_raises
@@ -98,6 +98,7 @@ for module in (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command in *arguments*, those of the process by default; return its exit code."""
     collect_rarely()
+    give_memory_back()
     open_standard_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     output = Output(json="--json" in given)

@@ -1,18 +1,17 @@
 """Every way to make one file of several tables, by format."""
 
 from export_assets.errors import UsageError
-from export_assets.formats.document import DocumentJoiner
-from export_assets.formats.duckdb_join import DuckDbJoiner
 from export_assets.formats.joining import Joiner
-from export_assets.formats.sqlite_join import SqliteJoiner
-from export_assets.formats.xlsx_join import XlsxJoiner
+from export_assets.formats.on_demand import OnDemand
 
-JOINERS: dict[str, Joiner] = {
-    "json": DocumentJoiner(),
-    "xlsx": XlsxJoiner(),
-    "sqlite": SqliteJoiner(),
-    "duckdb": DuckDbJoiner(),
-}
+JOINERS = OnDemand[Joiner](
+    {
+        "json": "document:DocumentJoiner",
+        "xlsx": "xlsx_join:XlsxJoiner",
+        "sqlite": "sqlite_join:SqliteJoiner",
+        "duckdb": "duckdb_join:DuckDbJoiner",
+    }
+)
 
 
 def joiner_of(fmt: str) -> Joiner:

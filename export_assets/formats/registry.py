@@ -6,25 +6,20 @@ from difflib import get_close_matches
 from export_assets.config.rules import ALL_FORMATS
 from export_assets.errors import UsageError
 from export_assets.formats.base import Format
-from export_assets.formats.csv import CsvFormat
-from export_assets.formats.duckdb import DuckDbFormat
-from export_assets.formats.json import JsonFormat
-from export_assets.formats.ndjson import NdjsonFormat
-from export_assets.formats.parquet import ParquetFormat
-from export_assets.formats.sqlite import SqliteFormat
-from export_assets.formats.tsv import TsvFormat
-from export_assets.formats.xlsx import XlsxFormat
+from export_assets.formats.on_demand import OnDemand
 
-FORMATS: dict[str, Format] = {
-    "parquet": ParquetFormat(),
-    "csv": CsvFormat(),
-    "ndjson": NdjsonFormat(),
-    "json": JsonFormat(),
-    "tsv": TsvFormat(),
-    "xlsx": XlsxFormat(),
-    "sqlite": SqliteFormat(),
-    "duckdb": DuckDbFormat(),
-}
+FORMATS = OnDemand[Format](
+    {
+        "parquet": "parquet:ParquetFormat",
+        "csv": "csv:CsvFormat",
+        "ndjson": "ndjson:NdjsonFormat",
+        "json": "json:JsonFormat",
+        "tsv": "tsv:TsvFormat",
+        "xlsx": "xlsx:XlsxFormat",
+        "sqlite": "sqlite:SqliteFormat",
+        "duckdb": "duckdb:DuckDbFormat",
+    }
+)
 
 
 def format_named(name: str) -> Format:

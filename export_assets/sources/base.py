@@ -26,7 +26,7 @@ from export_assets.tables.schema import TableSchema
 
 Consistency = Literal["snapshot", "best-effort", "none"]
 
-BATCH_ROWS = 65_536
+BATCH_ROWS = 32_768
 
 
 @dataclass(frozen=True, kw_only=True)

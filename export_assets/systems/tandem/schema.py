@@ -3,13 +3,14 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
-
-import duckdb
 
 from export_assets.errors import SourceMissing
 from export_assets.systems.tandem.expressions import local_of_utc
+
+if TYPE_CHECKING:  # every command looks here for names of tables, few for rows
+    import duckdb
 
 RAW_EVENTS: Final = "raw_events"
 EVENTS: Final = "events"
@@ -67,7 +68,7 @@ class _Sequence:
     step: int
 
 
-def read_layout(con: duckdb.DuckDBPyConnection) -> Layout:
+def read_layout(con: "duckdb.DuckDBPyConnection") -> Layout:
     """Return the columns of the pump tables present in the database *con* is attached to."""
     rows = con.execute(
         """SELECT table_name, column_name, data_type FROM duckdb_columns()
@@ -82,7 +83,7 @@ def read_layout(con: duckdb.DuckDBPyConnection) -> Layout:
 
 
 def create_missing_tables(
-    con: duckdb.DuckDBPyConnection, tables: Collection[str] = TABLES
+    con: "duckdb.DuckDBPyConnection", tables: Collection[str] = TABLES
 ) -> tuple[str, ...]:
     """Create those of *tables* that are not there, empty, and return their names.
 
@@ -115,7 +116,7 @@ def require_columns(layout: Layout, table: str, needed: Collection[str]) -> None
         raise SourceMissing(msg)
 
 
-def _has_unique_id(con: duckdb.DuckDBPyConnection, table: str) -> bool:
+def _has_unique_id(con: "duckdb.DuckDBPyConnection", table: str) -> bool:
     row = con.execute(
         """SELECT count(*) FROM duckdb_constraints()
            WHERE database_name = current_database() AND schema_name = 'main'
@@ -136,7 +137,7 @@ def stored_expression(utc: str, declared: str, zone: ZoneInfo) -> str:
     return f"timezone('UTC', {utc})" if declared == ZONED else local_of_utc(utc, zone.key)
 
 
-def next_id(con: duckdb.DuckDBPyConnection, table: str) -> int:
+def next_id(con: "duckdb.DuckDBPyConnection", table: str) -> int:
     """Return the first id that neither *table* nor its sequence has used."""
     query = f"SELECT coalesce(max(id), 0) FROM {table}"  # noqa: S608 - one of TABLES
     row = con.execute(query).fetchone()
@@ -145,7 +146,7 @@ def next_id(con: duckdb.DuckDBPyConnection, table: str) -> int:
     return max(highest, sequence.drawn if sequence else 0) + 1
 
 
-def advance_sequence(con: duckdb.DuckDBPyConnection, table: str) -> None:
+def advance_sequence(con: "duckdb.DuckDBPyConnection", table: str) -> None:
     """Draw from the id sequence of *table* until it has passed every id in the table.
 
     Ids are given out by us, in the order of time; the application that owns the file goes on
@@ -161,7 +162,7 @@ def advance_sequence(con: duckdb.DuckDBPyConnection, table: str) -> None:
         con.execute(f"SELECT count(nextval('{name}')) FROM range({draws})")  # noqa: S608 - quoted
 
 
-def _sequence_of(con: duckdb.DuckDBPyConnection, table: str) -> _Sequence | None:
+def _sequence_of(con: "duckdb.DuckDBPyConnection", table: str) -> _Sequence | None:
     row = con.execute(
         """SELECT s.sequence_name, coalesce(s.last_value, s.start_value - 1), s.increment_by
            FROM duckdb_columns() AS c, duckdb_sequences() AS s
