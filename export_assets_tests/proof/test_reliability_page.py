@@ -72,4 +72,5 @@ def test_the_page_in_the_repository_names_tests_that_there_are() -> None:
     assert all(suite.title in text for suite in SUITES.values())
     assert missing == []
     assert "BROKEN" not in text
+    assert "**not run**" not in text
     assert text == page(json.loads((ROOT / "export_assets_tests/proof/notes.json").read_bytes()))
