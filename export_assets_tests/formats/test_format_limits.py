@@ -125,7 +125,7 @@ def test_ten_times_the_rows_are_written_read_joined_and_proven_in_the_same_memor
 
     # 200,000 rows are 24 MB, and of DuckDB their key is in memory beside them.
     assert peaks[1] < peaks[0] * 1.3, peaks
-    proven(200_000, "rows", f"{peaks[1] / peaks[0]:.2f} times the memory of a tenth of them")
+    proven(200_000, "rows", "less than a third more memory than for a tenth of them")
 
 
 @pytest.mark.suite("limits")
@@ -137,8 +137,7 @@ def test_ten_times_the_rows_need_the_same_memory(name: str, tmp_path: Path, prov
 
     # Three million rows are 130 MB in memory and more as text; held, they would show.
     assert large - small < 60 * 1024
-    more = (large - small) // 1024
-    proven(3_000_000, "rows", f"{more} MB more than for a tenth of them")
+    proven(3_000_000, "rows", "at most sixty megabytes more than for a tenth of them")
 
 
 @pytest.mark.suite("full-disk")
