@@ -81,9 +81,18 @@ def _import_everything() -> None:
     import export_assets.cli.app
     import export_assets.cli.requests
     import export_assets.cli.results
+    import export_assets.engine.catalog.building
     import export_assets.engine.run
+    import export_assets.sources.duckdb
+    import export_assets.sources.sqlite
     import export_assets.systems.registry
     import export_assets.tables.contract  # noqa: F401
+    from export_assets.formats.joiners import JOINERS
+    from export_assets.formats.registry import FORMATS
+
+    # Looked up, they are imported.
+    for on_demand in (FORMATS, JOINERS):
+        list(on_demand.values())
 
 
 def _answer(connection: socket.socket) -> None:
