@@ -48,7 +48,9 @@ def test_kills_during_offload_lose_no_line_and_the_next_run_finishes(
 
     hits = sum(result["killed"] for result in results)
     assert len(results) == KILLS
-    assert hits >= KILLS // effort(3, soak=2), f"too few kills met an offload under way, seed {SEED}"
+    assert hits >= KILLS // effort(3, soak=2), (
+        f"too few kills met an offload under way, seed {SEED}"
+    )
     assert wrong(results) == []
     proven(
         KILLS,

@@ -96,7 +96,9 @@ def test_killed_at_random_moments_leaves_the_old_or_the_new(tmp_path: Path, prov
 
     hits = sum(trial["killed"] for trial in trials)
     assert hits >= KILLS, f"too few kills met a publication under way, seed {SEED}"
-    assert effort(3, soak=2) * hits >= len(trials), f"too few kills met a publication under way, seed {SEED}"
+    assert effort(3, soak=2) * hits >= len(trials), (
+        f"too few kills met a publication under way, seed {SEED}"
+    )
     for trial in trials:
         assert trial["at_once"] in (trial["before"], trial["new"]), trial
         assert trial["next"], trial

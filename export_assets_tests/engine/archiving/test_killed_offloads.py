@@ -42,7 +42,9 @@ def test_kills_of_whole_offloads_lose_no_line_and_the_next_run_finishes(
 
     hits = sum(result["killed"] for result in results)
     assert len(results) == KILLS
-    assert hits >= KILLS // effort(3, soak=2), f"too few kills met an offload under way, seed {SEED}"
+    assert hits >= KILLS // effort(3, soak=2), (
+        f"too few kills met an offload under way, seed {SEED}"
+    )
     wrong = [result for result in results if result["faults"]]
     assert wrong[:3] == []
     proven(

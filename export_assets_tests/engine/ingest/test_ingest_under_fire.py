@@ -51,7 +51,9 @@ def test_kills_at_random_moments_lose_or_double_no_line(quick: Path, proven: Pro
     assert wrong(results)[:3] == [], f"seed {SEED}"
     assert len(results) == KILLS
     assert hits >= KILLS // effort(3, soak=2), f"too few kills met a pass under way, seed {SEED}"
-    assert staged >= KILLS // effort(12, soak=8), f"too few kills met a segment half written, seed {SEED}"
+    assert staged >= KILLS // effort(12, soak=8), (
+        f"too few kills met a segment half written, seed {SEED}"
+    )
     proven(
         KILLS,
         "passes over logs killed at random moments",
