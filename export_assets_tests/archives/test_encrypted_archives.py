@@ -547,7 +547,11 @@ def test_an_identity_file_may_hold_several_and_comments(world: World, tmp_path: 
         (IDENTITY, 0o604, "may be read or written by others"),
         ("", 0o600, "holds no identity"),
         (f"# {IDENTITY}\n", 0o600, "holds no identity"),
-        (f"{IDENTITY[:-1]}{'Y' if IDENTITY.endswith('X') else 'X'}\n", 0o600, "line 1 is no identity"),
+        (
+            f"{IDENTITY[:-1]}{'Y' if IDENTITY.endswith('X') else 'X'}\n",
+            0o600,
+            "line 1 is no identity",
+        ),
         (f"{RECIPIENT}\n", 0o600, "line 1 is no identity"),
     ],
     ids=["of the group", "of all", "empty", "comment", "a slip", "recipient"],
