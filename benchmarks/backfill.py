@@ -9,16 +9,14 @@ after its run; the parts are told one by one.
 import argparse
 import os
 import shutil
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
 
 from benchmarks.contenders import program
-from benchmarks.data import TABLE, database
+from benchmarks.data import TABLE, daily
 from benchmarks.measure import run_measured
 from benchmarks.report import Bar, Outcome, Part
 from benchmarks.served import Served, serve
@@ -51,7 +49,7 @@ BACKFILL = "Dagster, 365 days: click to finished backfill"
 
 def measure(options: argparse.Namespace) -> Outcome:
     """Run the rounds; return the parts and the verdict on the bar."""
-    source = year(options.work.resolve(), options.rows)
+    source = daily(options.work.resolve(), options.rows, days=DAYS, first=FIRST)
     home = options.work.resolve() / "home"
     parts: dict[str, Part] = {}
 
@@ -74,21 +72,6 @@ def measure(options: argparse.Namespace) -> Outcome:
     name = "365 days x 3 formats in one backfill, time to 2 x the single export + 10 s"
     bar = Bar(name=name, measured=share, limit=1.0, promise="backfill")
     return Outcome(parts=list(parts.values()), bars=[bar])
-
-
-def year(work: Path, count: int) -> Path:
-    """Return the SQLite file with *count* rows spread over the days, made where it is missing."""
-    path = work / f"year-{count}.db"
-    if not path.exists():
-        unfinished = path.with_suffix(".tmp")
-        shutil.copy(database(work, count), unfinished)
-        step = DAYS * 86_400 / (count + 1)
-        with closing(sqlite3.connect(unfinished)) as connection, connection:
-            connection.execute(
-                f"update {TABLE} set recorded_at = datetime('{FIRST}', (id * {step}) || ' seconds')"
-            )
-        unfinished.rename(path)
-    return path
 
 
 def _prepare(home: Path, source: Path, partitioning: str) -> None:

@@ -1,9 +1,11 @@
 """The table that is exported: made once per size, the same bytes everywhere."""
 
 import random
+import shutil
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 TABLE = "measurements"
@@ -71,4 +73,18 @@ def database(work: Path, count: int) -> Path:
     finally:
         connection.close()
     unfinished.rename(path)
+    return path
+
+
+def daily(work: Path, count: int, *, days: int, first: date) -> Path:
+    """Return the SQLite file with *count* rows spread over *days*, made where it is missing."""
+    path = work / f"days-{count}-{days}-{first}.db"
+    if not path.exists():
+        unfinished = path.with_suffix(".tmp")
+        shutil.copy(database(work, count), unfinished)
+        step = days * 86_400 / (count + 1)
+        with closing(sqlite3.connect(unfinished)) as connection, connection:
+            moment = f"datetime('{first}', (id * {step}) || ' seconds')"
+            connection.execute(f"update {TABLE} set recorded_at = {moment}")
+        unfinished.rename(path)
     return path

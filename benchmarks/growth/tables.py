@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from benchmarks.contenders import program, published
-from benchmarks.data import TABLE, database
+from benchmarks.data import TABLE, daily, database
 from benchmarks.growth.points import Axis, Cost
 from benchmarks.measure import CommandFailed, run_measured
 from benchmarks.rounds import TIMEOUT_SECONDS, is_data, run_rounds
@@ -53,7 +53,7 @@ def measure_columns(work: Path, count: int) -> Mapping[str, Cost]:
 
 def measure_partitions(work: Path, count: int) -> Mapping[str, Cost]:
     """Export a table by day, *count* of them."""
-    source = split_table(work, count)
+    source = daily(work, SPLIT_ROWS, days=count, first=FIRST)
     home = _emptied(work / "output")
     (home / "sources").mkdir()
     text = DAILY.format(database=source.resolve())
@@ -77,20 +77,6 @@ def wide_table(work: Path, columns: int) -> Path:
         with closing(sqlite3.connect(unfinished)) as connection, connection:
             connection.execute(f"create table {TABLE} ({declared})")
             connection.executemany(f"insert into {TABLE} values ({marks})", _wide_rows(kinds))
-        unfinished.rename(path)
-    return path
-
-
-def split_table(work: Path, days: int) -> Path:
-    """Return the SQLite file of a table whose rows lie on so many days, made where missing."""
-    path = work / f"days-{SPLIT_ROWS}-{days}.db"
-    if not path.exists():
-        unfinished = path.with_suffix(".tmp")
-        shutil.copy(database(work, SPLIT_ROWS), unfinished)
-        step = days * 86_400 / (SPLIT_ROWS + 1)
-        with closing(sqlite3.connect(unfinished)) as connection, connection:
-            moment = f"datetime('{FIRST}', (id * {step}) || ' seconds')"
-            connection.execute(f"update {TABLE} set recorded_at = {moment}")
         unfinished.rename(path)
     return path
 

@@ -4,12 +4,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from benchmarks.backfill import DAYS, FIRST, year
-from benchmarks.data import TABLE
+from benchmarks.backfill import DAYS, FIRST
+from benchmarks.data import TABLE, daily
 
 
 def test_rows_lie_on_every_day_of_the_backfill_and_on_no_other(tmp_path: Path) -> None:
-    path = year(tmp_path, 5_000)
+    path = daily(tmp_path, 5_000, days=DAYS, first=FIRST)
 
     with closing(sqlite3.connect(path)) as connection:
         day = "date(recorded_at)"

@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.data import daily
 from benchmarks.growth import page, record
 from benchmarks.growth.fit import fit
 from benchmarks.growth.plot import MOST_BYTES
 from benchmarks.growth.points import Axis, Cost, measure_axis
 from benchmarks.growth.tables import (
+    FIRST,
     SPLIT_ROWS,
     WIDE_ROWS,
     expect_parquet,
     measure_columns,
-    split_table,
 )
 from benchmarks.measure import CommandFailed
 
@@ -114,12 +115,8 @@ def test_a_long_point_is_measured_once_and_one_that_would_take_too_long_not_at_a
     assert record.curves_of(axis, points)["things-work"]["left_out"] == [200]
 
 
-def test_rows_lie_on_every_day_there_is_a_partition_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("benchmarks.growth.tables.SPLIT_ROWS", 2_000)
-
-    with closing(sqlite3.connect(split_table(tmp_path, 365))) as connection:
+def test_rows_lie_on_every_day_there_is_a_partition_for(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(daily(tmp_path, 2_000, days=365, first=FIRST))) as connection:
         query = "select count(*), count(distinct date(recorded_at)) from measurements"
         found = connection.execute(query).fetchone()
 
