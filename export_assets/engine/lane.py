@@ -14,6 +14,7 @@ from threading import Event, Thread
 
 from export_assets.engine.destination import Destination, Slot
 from export_assets.engine.handed import Handed, Hashed
+from export_assets.engine.prefetch import reading_ahead
 from export_assets.engine.tables import TablePlan
 from export_assets.engine.value_directories import ValueDirectories
 from export_assets.errors import ExportError, InternalError
@@ -292,8 +293,9 @@ class Lane(Thread):
             builder.merge(part.handed.digest)
         else:
             # The digest of what is read proves every value; see `Format.read`.
-            for batch in self._read(part.path):
-                builder.update(batch)
+            with reading_ahead(self._read(part.path)) as batches:
+                for batch in batches:
+                    builder.update(batch)
         if written.slot is not None and not self._stopped.is_set():
             written.files.append(written.slot.record(part.path, part.rows))
 

@@ -1,4 +1,4 @@
-"""Reading ahead: the next batch is fetched from the source while this one is worked on."""
+"""Reading ahead: the next batch of a source or a file is fetched while this one is worked on."""
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager

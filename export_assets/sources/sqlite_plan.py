@@ -74,7 +74,7 @@ class Plan:
                 relation = read_first(relation)
             tripped = any_of([guard.condition for guard in guards])
             # The right side is computed only for a row that trips, and overflows.
-            where = (*where, f"not ({tripped}) or {_TRIP}")
+            where = (*where, f"{tripped} is not true or {_TRIP}")
         return select(relation, expressions, where=where, order_by=self.order_by, limit=self.limit)
 
 
@@ -167,18 +167,20 @@ def _order(scan: Scan, table: CatalogTable | None) -> tuple[str, ...]:
 
 
 def _guard(column: Column, affinity: Affinity, *, strict: bool) -> Guard | None:
+    # SQLite sorts numbers before texts before blobs, and compares in half the time that typeof
+    # takes. What is NULL compares as NULL and trips nothing.
     name = quote(column.name)
     dtype = str(raw_dtype(column))
     if dtype == "String":
         if affinity == "text" and not strict:
-            condition = f"typeof({name}) = 'blob'"
+            condition = f"{name} >= x''"
         elif affinity == "text":
             return None
         else:
-            condition = f"typeof({name}) in ('integer', 'real', 'blob')"
+            condition = f"not ({name} >= '' collate binary and {name} < x'')"
         return Guard(column=column.name, condition=condition, fact="holds values that are not text")
     if dtype == "Binary" and not (strict and affinity == "blob"):
-        condition = f"typeof({name}) in ('integer', 'real', 'text')"
+        condition = f"{name} < x''"
         return Guard(column=column.name, condition=condition, fact="holds values that are no blobs")
     if dtype == "Float64" and affinity != "real":
         condition = BEYOND_FLOAT.format(c=name)

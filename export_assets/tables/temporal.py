@@ -14,13 +14,13 @@ import polars as pl
 
 from export_assets.tables.numeric import divided
 from export_assets.tables.schema import Encoding
+from export_assets.tables.whole_seconds import read_whole_seconds
 
 Read = tuple[pl.Series, pl.Series | None]
 
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _MINUTE = "[0-9]{2}:[0-9]{2}"
 _TIME = rf"{_MINUTE}(?::[0-9]{{2}}(?:\.[0-9]{{1,6}})?)?"
-_SECONDS = f"^{_DAY}[ T]{_MINUTE}:[0-9]{{2}}$"
 _NAIVE = f"^{_DAY}(?:[ T]{_TIME})?$"
 _AWARE = f"^{_DAY}[ T]{_TIME} ?(?:[Zz]|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)$"
 _WITH_BLANK = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M")
@@ -59,14 +59,15 @@ def read_timestamps(texts: pl.Series, zone: str) -> Read:
 
 def read_naive(texts: pl.Series) -> Read:
     """Read ISO 8601 *texts* without offsets as Datetime(µs)."""
-    naive = _read_one_form(texts)
-    if naive is None:
-        shaped = _only(texts, _NAIVE)
-        naive = _first_to_parse(shaped, "")
-        missing = naive.is_null() & shaped.is_not_null()
-        if missing.any():
-            days = shaped.filter(missing).str.to_date("%Y-%m-%d", strict=False)
-            naive = naive.scatter(missing.arg_true(), days.cast(pl.Datetime("us")))
+    whole = read_whole_seconds(texts)
+    if whole is not None:
+        return whole, None
+    shaped = _only(texts, _NAIVE)
+    naive = _first_to_parse(shaped, "")
+    missing = naive.is_null() & shaped.is_not_null()
+    if missing.any():
+        days = shaped.filter(missing).str.to_date("%Y-%m-%d", strict=False)
+        naive = naive.scatter(missing.arg_true(), days.cast(pl.Datetime("us")))
     naive = within_calendar(naive)
     return naive, _leaps(texts, naive)
 
@@ -178,18 +179,6 @@ def _of_micros(micros: pl.Series) -> pl.Series:
     inside = micros.is_between(_FIRST_SECOND * 1_000_000, _LAST_SECOND * 1_000_000 + 999_999)
     micros = micros.set((~inside).fill_null(value=False), None).cast(pl.Int64)
     return micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-
-
-def _read_one_form(texts: pl.Series) -> pl.Series | None:
-    """Parse by the form of the first value alone; None unless every value has that form."""
-    head = texts.drop_nulls().head(1)
-    if not len(head):
-        return texts.cast(pl.Datetime("us"), strict=False)
-    if len(head[0]) != len("2026-02-08 10:30:00") or not texts.str.contains(_SECONDS).all():
-        return None
-    pattern = "%Y-%m-%dT%H:%M:%S" if head[0][10] == "T" else "%Y-%m-%d %H:%M:%S"
-    parsed = texts.str.to_datetime(pattern, time_unit="us", strict=False)
-    return parsed if parsed.null_count() == texts.null_count() else None
 
 
 def _read_aware(texts: pl.Series) -> Read:

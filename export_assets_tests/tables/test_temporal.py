@@ -513,3 +513,69 @@ def test_a_large_column_with_one_other_form_is_read_whole() -> None:
 
     assert found.null_count() == 1
     assert found.to_list()[1_000] == utc(2026, 2, 8, 10, 30, 0, 500_000)
+
+
+# Columns of one form, which are read in step
+
+
+whole_second = st.datetimes().map(lambda value: value.replace(microsecond=0).isoformat(" "))
+one_form = st.lists(whole_second | st.none(), min_size=1, max_size=6)
+
+
+def slipped(text: str, place: int, letter: str) -> str:
+    return text[:place] + letter + text[place + 1 :]
+
+
+def among_others(*values: str | None) -> list[datetime | None]:
+    """Read *values* beside one of another form, which has each read by its own form."""
+    found, _ = read_naive(texts(*values, "2026-02-08"))
+    return found.to_list()[:-1]
+
+
+@bounded
+@given(one_form, st.sampled_from(" T"))
+def test_a_column_of_one_form_reads_as_each_of_its_texts(
+    values: list[str | None], parting: str
+) -> None:
+    column = [value and value.replace(" ", parting) for value in values]
+
+    found, odd = read_naive(texts(*column))
+
+    assert found.dtype == pl.Datetime("us")
+    assert found.to_list() == [value and datetime.fromisoformat(value) for value in values]
+    assert odd is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(whole_second, st.integers(0, 18), st.sampled_from("0123456789 T-:.,;/aüZ+"))
+@example("2023-02-28 10:30:00", 9, "9")
+@example("2024-02-28 10:30:00", 9, "9")
+@example("1900-02-28 10:30:00", 9, "9")
+@example("2026-04-30 10:30:00", 9, "1")
+@example("1001-01-01 00:00:00", 0, "0")
+@example("0001-01-01 00:00:00", 3, "0")
+@example("2026-01-10 10:30:00", 6, "0")
+@example("2026-12-10 10:30:00", 6, "3")
+@example("2026-12-01 10:30:00", 9, "0")
+@example("2026-12-01 23:30:00", 12, "4")
+@example("2026-12-01 23:30:00", 14, "6")
+@example("2026-12-01 23:30:00", 17, "6")
+@example("2016-12-31 23:59:50", 17, "6")
+@example("2026-12-01 23:30:00", 10, "T")
+def test_a_slip_in_one_text_changes_no_other(text: str, place: int, letter: str) -> None:
+    odd = slipped(text, place, letter)
+
+    found, _ = read_naive(texts(odd, text))
+
+    assert found.to_list() == among_others(odd, text)
+    assert found.to_list()[1] == datetime.fromisoformat(text)
+    assert read_naive(texts(odd))[0].to_list() == among_others(odd)
+
+
+@pytest.mark.parametrize("column", [[], [None, None]])
+def test_a_column_of_nothing_reads_as_nothing(column: list[None]) -> None:
+    found, odd = read_naive(texts(*column))
+
+    assert found.dtype == pl.Datetime("us")
+    assert found.to_list() == column
+    assert odd is None
