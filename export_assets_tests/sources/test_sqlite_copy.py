@@ -69,7 +69,8 @@ def test_nobody_writes_into_a_database_while_its_bytes_are_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, target = made(tmp_path / "app.db", 1000), tmp_path / "copy.db"
-    copy_bytes, refused = sqlite_copy.copyfileobj, []
+    copy_bytes = sqlite_copy.copyfileobj
+    refused: list[str] = []
 
     def meanwhile(one: IO[bytes], other: IO[bytes], block: int) -> None:
         other.write(one.read(100_000))
@@ -99,7 +100,8 @@ def test_a_database_replaced_before_it_is_copied_is_copied_as_the_new_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, journal: str
 ) -> None:
     path, target = made(tmp_path / "app.db", 1000), tmp_path / "copy.db"
-    other, begin, held = made(tmp_path / "other.db", 10, journal=journal), sqlite_copy._begin, []
+    other, begin = made(tmp_path / "other.db", 10, journal=journal), sqlite_copy._begin
+    held: list[sqlite3.Connection | None] = []
 
     def replaced(*values: Path, busy_timeout: float, wal: bool) -> sqlite3.Connection | None:
         connection = begin(*values, busy_timeout=busy_timeout, wal=wal)
