@@ -6,6 +6,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from shutil import copyfileobj
 from typing import IO
 
 import pytest
@@ -69,7 +70,7 @@ def test_nobody_writes_into_a_database_while_its_bytes_are_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, target = made(tmp_path / "app.db", 1000), tmp_path / "copy.db"
-    copy_bytes = sqlite_copy.copyfileobj
+    copy_bytes = copyfileobj
     refused: list[str] = []
 
     def meanwhile(one: IO[bytes], other: IO[bytes], block: int) -> None:
