@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.log_data import log_directory, read_facts
 from benchmarks.measure import CommandFailed
+from benchmarks.projects import one_source
 from benchmarks.report import Bar, Outcome, Part
 
 if TYPE_CHECKING:
@@ -33,10 +34,7 @@ def measure(options: argparse.Namespace) -> Outcome:
 
     directory = log_directory(options.work, options.rows).resolve()
     home = options.work.resolve() / "aggregation"
-    shutil.rmtree(home, ignore_errors=True)
-    (home / "sources").mkdir(parents=True)
-    text = YAML.format(logs=directory / "logs")
-    (home / "sources" / "leadville.yaml").write_text(text, encoding="utf-8")
+    one_source(home, "leadville", YAML.format(logs=directory / "logs"))
     source = load_workspace(home, environ={}).source("leadville").source
     if not isinstance(source, LogSource):
         msg = f"leadville: {type(source).__name__} is no source of logs"

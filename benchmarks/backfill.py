@@ -18,6 +18,7 @@ from statistics import median
 from benchmarks.contenders import program
 from benchmarks.data import TABLE, daily
 from benchmarks.measure import run_measured
+from benchmarks.projects import one_source
 from benchmarks.report import Bar, Outcome, Part
 from benchmarks.served import Served, serve
 
@@ -76,10 +77,8 @@ def measure(options: argparse.Namespace) -> Outcome:
 
 def _prepare(home: Path, source: Path, partitioning: str) -> None:
     """Make *home* a project that has exported nothing yet."""
-    shutil.rmtree(home, ignore_errors=True)
-    (home / "sources").mkdir(parents=True)
     text = SOURCE.format(database=source, table=TABLE, partitioning=partitioning)
-    (home / "sources" / "year.yaml").write_text(text, encoding="utf-8")
+    one_source(home, "year", text)
 
 
 def _exported(home: Path) -> float:

@@ -183,20 +183,17 @@ def data_files(output: Path, fmt: str) -> list[Path]:
 def bytes_below(output: Path, formats: Sequence[str]) -> int:
     """Return the bytes of all files of *formats* below *output*, but for what tools hide."""
     endings = tuple(ending for fmt in formats for ending in SUFFIXES[fmt])
-    found = [path for path in output.rglob("*") if path.name.endswith(endings)]
-    hidden = [
-        any(part.startswith(".") for part in path.relative_to(output).parts) for path in found
-    ]
-    return sum(
-        path.stat().st_size for path, is_hidden in zip(found, hidden, strict=True) if not is_hidden
-    )
+    found = (path for path in output.rglob("*") if path.name.endswith(endings))
+    return sum(path.stat().st_size for path in found if not _is_hidden(output, path, "."))
 
 
 def is_data(output: Path, path: Path) -> bool:
     """Whether *path* is a file for readers: neither a record nor what a tool keeps for itself."""
-    return path.is_file() and not any(
-        part.startswith((".", "_")) for part in path.relative_to(output).parts
-    )
+    return path.is_file() and not _is_hidden(output, path, ".", "_")
+
+
+def _is_hidden(output: Path, path: Path, *marks: str) -> bool:
+    return any(part.startswith(marks) for part in path.relative_to(output).parts)
 
 
 def _read_once(path: Path) -> None:

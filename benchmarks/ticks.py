@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.contenders import program
 from benchmarks.measure import CommandFailed, run_measured
+from benchmarks.projects import ONLY, one_source
 from benchmarks.report import Bar, Outcome, Part
 
 if TYPE_CHECKING:
@@ -84,11 +85,7 @@ def measure(options: argparse.Namespace) -> Outcome:
 @contextmanager
 def project(work: Path, name: str, yaml: str) -> Iterator[Path]:
     """Make a project with one source while the block runs."""
-    home = work.resolve() / f"ticks-{name}"
-    shutil.rmtree(home, ignore_errors=True)
-    (home / "sources").mkdir(parents=True)
-    (home / "export_assets.yaml").write_text("systems: []\n", encoding="utf-8")
-    (home / "sources" / f"{name}.yaml").write_text(yaml, encoding="utf-8")
+    home = one_source(work.resolve() / f"ticks-{name}", name, yaml, settings=ONLY)
     try:
         yield home
     finally:

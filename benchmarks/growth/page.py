@@ -80,11 +80,7 @@ def _curve(name: str, curve: Mapping[str, Any]) -> Iterator[str]:
     yield f"Time {says(curve['time'])}. Memory {says(curve['memory'])}."
     if curve["left_out"]:
         yield f"Not measured: {', '.join(f'{size:,}' for size in curve['left_out'])}."
-    on = curve["machine"]
-    yield (
-        f"Measured on {curve['date']}: {on['system']}, {on['architecture']}, "
-        f"{on['processors']} processors, Python {on['python']}."
-    )
+    yield f"Measured on {curve['date']}, {curve['machine']}."
     yield ""
     if len(curve["points"]) >= 3:
         yield f"![{alt_text(curve)}](images/growth-{name}.svg)"

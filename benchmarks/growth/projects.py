@@ -13,6 +13,7 @@ from benchmarks.contenders import HERE, program
 from benchmarks.growth.points import Axis, Cost
 from benchmarks.growth.tables import expect_parquet
 from benchmarks.measure import Usage, run_measured
+from benchmarks.projects import ONLY, one_source
 
 TIMEOUT_SECONDS = 3600
 LINES = 5
@@ -37,16 +38,13 @@ url: sqlite:///{database}
 formats: [parquet]
 automation: {{changes: true}}
 """
-ONLY = "systems: []\n"
-"""No built-in system: only what is measured is in the code location."""
-
 _INGEST, _TICK, _LOAD = "ingest", "tick", "load"
 
 
 def measure_logs(work: Path, count: int) -> Mapping[str, Cost]:
     """Ingest and export *count* small logs; tick once all is done."""
     logs = log_files(work, count)
-    home = _project(work / "output", "web", LOGS.format(logs=logs.resolve()))
+    home = one_source(work / "output", "web", LOGS.format(logs=logs.resolve()), settings=ONLY)
     ingested = _run(home, program(), "export", "web", "--quiet")
     expect_parquet(home, files=min(count, DAYS), rows=count * LINES)
     return {_INGEST: Cost.of(ingested), _TICK: _idle_tick(home, "web_logs")}
@@ -55,7 +53,9 @@ def measure_logs(work: Path, count: int) -> Mapping[str, Cost]:
 def measure_assets(work: Path, count: int) -> Mapping[str, Cost]:
     """Load the definitions of a database of *count* tables; tick once all are exported."""
     database = many_tables(work, count)
-    home = _project(work / "output", "many", MANY.format(database=database.resolve()))
+    home = one_source(
+        work / "output", "many", MANY.format(database=database.resolve()), settings=ONLY
+    )
     loaded = _run(home, *_script("benchmarks.growth.load"), str(home), str(count))
     _run(home, program(), "export", "many", "--quiet")
     return {_LOAD: Cost.of(loaded), _TICK: _idle_tick(home, "many_changes")}
@@ -96,15 +96,6 @@ def many_tables(work: Path, count: int) -> Path:
                 connection.execute(f"insert into {name} values (1, 'one'), (2, 'two')")
         unfinished.rename(path)
     return path
-
-
-def _project(home: Path, source: str, text: str) -> Path:
-    """Return *home*, made a project of one source that has exported nothing yet."""
-    shutil.rmtree(home, ignore_errors=True)
-    (home / "sources").mkdir(parents=True)
-    (home / "export_assets.yaml").write_text(ONLY, encoding="utf-8")
-    (home / "sources" / f"{source}.yaml").write_text(text, encoding="utf-8")
-    return home
 
 
 def _idle_tick(home: Path, sensor: str) -> Cost:

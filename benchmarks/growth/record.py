@@ -1,20 +1,16 @@
 """What was measured last, kept with the code: one file, with a key for each kind."""
 
-import os
-import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from benchmarks.growth.fit import fit
 from benchmarks.growth.points import Axis, Point
-from benchmarks.measured import KEPT, read_entries, write_entry
+from benchmarks.measured import KEPT, describe_machine, read_entries, write_entry
 
 MEASURED = KEPT
 KEY = "growth"
-_VERSIONS = ("export-assets", "dagster", "polars", "pyarrow", "duckdb")
 
 
 def curves_of(axis: Axis, measured: Mapping[str, list[Point]]) -> dict[str, Any]:
@@ -32,16 +28,6 @@ def curves_of(axis: Axis, measured: Mapping[str, list[Point]]) -> dict[str, Any]
     }
 
 
-def machine() -> dict[str, Any]:
-    """Return what the figures were measured on."""
-    return {
-        "system": platform.system(),
-        "architecture": platform.machine(),
-        "processors": os.cpu_count(),
-        "python": platform.python_version(),
-    }
-
-
 def keep(path: Path, curves: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
     """Write *curves* into the file at *path*; what else is in it, other curves too, stays.
 
@@ -49,11 +35,7 @@ def keep(path: Path, curves: Mapping[str, Any], *, now: datetime) -> dict[str, A
         All that is kept of growth.
     """
     known = read_entries(path)
-    stamp = {
-        "machine": machine(),
-        "versions": {name: version(name) for name in _VERSIONS},
-        "date": f"{now.astimezone(UTC):%Y-%m-%d}",
-    }
+    stamp = {"machine": describe_machine(), "date": f"{now.astimezone(UTC):%Y-%m-%d}"}
     stamped = {name: {**curve, **stamp} for name, curve in curves.items()}
     entry: dict[str, Any] = {"curves": {**known.get(KEY, {}).get("curves", {}), **stamped}}
     write_entry(path, KEY, entry)

@@ -14,6 +14,7 @@ from benchmarks.contenders import program, published
 from benchmarks.data import TABLE, daily, database
 from benchmarks.growth.points import Axis, Cost
 from benchmarks.measure import CommandFailed, run_measured
+from benchmarks.projects import one_source
 from benchmarks.rounds import TIMEOUT_SECONDS, is_data, run_rounds
 
 WIDE_ROWS = 20_000
@@ -54,10 +55,7 @@ def measure_columns(work: Path, count: int) -> Mapping[str, Cost]:
 def measure_partitions(work: Path, count: int) -> Mapping[str, Cost]:
     """Export a table by day, *count* of them."""
     source = daily(work, SPLIT_ROWS, days=count, first=FIRST)
-    home = _emptied(work / "output")
-    (home / "sources").mkdir()
-    text = DAILY.format(database=source.resolve())
-    (home / "sources" / "days.yaml").write_text(text, encoding="utf-8")
+    home = one_source(work / "output", "days", DAILY.format(database=source.resolve()))
     command = [program(), "export", "days", "--quiet"]
     usage = run_measured(command, directory=home, environment={}, timeout=TIMEOUT_SECONDS)
     expect_parquet(home, files=count, rows=SPLIT_ROWS)

@@ -15,11 +15,12 @@ from pathlib import Path
 
 from benchmarks.data import TABLE, database
 from benchmarks.log_data import log_directory
+from benchmarks.projects import ONLY, one_source
 
 ROWS = 100_000
 PEER_ROWS = 50_000
 """Enough to be measured well."""
-SETTINGS = "catalog: false\nsystems: []\n"
+SETTINGS = f"catalog: false\n{ONLY}"
 LINES = 50_000
 WARM_UP = 1_000
 """Rows or lines."""
@@ -72,11 +73,8 @@ def _publish(source: Path, home: Path, fmt: str) -> None:
     from export_assets.engine.run import Exporter
     from export_assets.systems.registry import load_workspace
 
-    shutil.rmtree(home, ignore_errors=True)
-    (home / "sources").mkdir(parents=True)
-    (home / "export_assets.yaml").write_text(SETTINGS, encoding="utf-8")
     text = f"source: guarded\nurl: sqlite:///{source}\nformats: [{fmt}]\n"
-    (home / "sources" / "guarded.yaml").write_text(text, encoding="utf-8")
+    one_source(home, "guarded", text, settings=SETTINGS)
     workspace = load_workspace(home, environ={})
     report = Exporter(
         workspace=workspace,

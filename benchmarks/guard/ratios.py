@@ -16,10 +16,9 @@ from statistics import median
 from typing import Any
 
 from benchmarks.contenders import program
-from benchmarks.growth.record import machine
 from benchmarks.guard.pairs import PAIRS
 from benchmarks.measure import CommandFailed, run_measured
-from benchmarks.measured import write_json
+from benchmarks.measured import describe_machine, write_json
 
 RECORDED = Path(__file__).with_name("ratios.json")
 BAND = 1.75
@@ -138,7 +137,7 @@ def record(measured: Mapping[str, Rounds], path: Path = RECORDED) -> None:
     """Write the ratios of what was measured; those of other jobs stay."""
     known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     now = {name: round(middle(rounds), 3) for name, rounds in measured.items()}
-    write_json(path, {"ratios": {**known.get("ratios", {}), **now}, "machine": machine()})
+    write_json(path, {"ratios": {**known.get("ratios", {}), **now}, "machine": describe_machine()})
 
 
 def _child_seconds(command: Sequence[str], directory: Path) -> float:
