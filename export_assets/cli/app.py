@@ -8,13 +8,14 @@ import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import click
 import typer
 from click.exceptions import ClickException, NoArgsIsHelpError
 
-from export_assets.cli.limits import collect_rarely, give_memory_back
+from export_assets.cli.ending import end_at_once
+from export_assets.cli.limits import collect_rarely, give_memory_back, let_go_of_imported
 from export_assets.cli.options import explain
 from export_assets.cli.output import Output
 from export_assets.cli.signals import termination_raises
@@ -66,15 +67,33 @@ def _program(
     del version
 
 
+def run() -> NoReturn:
+    """Run the command this process was started for, and end the process with its exit code."""
+    try:
+        code = _ended(sys.argv[1:])
+        if code == 0:
+            end_at_once(code)
+    finally:
+        let_go_of_imported()
+    sys.exit(code)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command in *arguments*, those of the process by default; return its exit code."""
+    try:
+        return _ended(sys.argv[1:] if arguments is None else arguments)
+    finally:
+        let_go_of_imported()
+
+
+def _ended(given: Sequence[str]) -> int:
+    """Run the command in *given*, and return its exit code."""
     collect_rarely()
     give_memory_back()
     open_standard_streams()
-    given = list(sys.argv[1:] if arguments is None else arguments)
     output = Output(json="--json" in given)
     with termination_raises():
-        return output.guard(lambda: _parsed(given))
+        return output.guard(lambda: _parsed(list(given)))
 
 
 def program(only: str | None = None) -> click.Command:
