@@ -15,7 +15,12 @@ import typer
 from click.exceptions import ClickException, NoArgsIsHelpError
 
 from export_assets.cli.ending import end_at_once
-from export_assets.cli.limits import collect_rarely, give_memory_back, let_go_of_imported
+from export_assets.cli.limits import (
+    collect_rarely,
+    give_memory_back,
+    leave_plugins_out,
+    let_go_of_imported,
+)
 from export_assets.cli.options import explain
 from export_assets.cli.output import Output
 from export_assets.cli.signals import termination_raises
@@ -90,6 +95,8 @@ def _ended(given: Sequence[str]) -> int:
     """Run the command in *given*, and return its exit code."""
     collect_rarely()
     give_memory_back()
+    if given[:1] != ["dev"]:  # What it starts inherits the environment, and may want its plugins.
+        leave_plugins_out()
     open_standard_streams()
     output = Output(json="--json" in given)
     with termination_raises():

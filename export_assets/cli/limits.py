@@ -26,6 +26,11 @@ def let_go_of_imported() -> None:
     gc.unfreeze()
 
 
+def leave_plugins_out() -> None:
+    """Have Pydantic look for plugins nowhere; it reads what every installed package declares."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+
 def give_memory_back() -> None:
     """Let Arrow allocate as the system does; its own pool keeps a fifth of an export's peak.
 
