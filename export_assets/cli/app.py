@@ -8,13 +8,12 @@ import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import click
 import typer
 from click.exceptions import ClickException, NoArgsIsHelpError
 
-from export_assets.cli.ending import end_at_once
 from export_assets.cli.limits import (
     collect_rarely,
     give_memory_back,
@@ -72,28 +71,17 @@ def _program(
     del version
 
 
-def run() -> NoReturn:
-    """Run the command this process was started for, and end the process with its exit code."""
-    try:
-        code = _ended(sys.argv[1:])
-        if code == 0:
-            end_at_once(code)
-    finally:
-        let_go_of_imported()
-    sys.exit(code)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command in *arguments*, those of the process by default; return its exit code."""
+    collect_rarely()
     try:
-        return _ended(sys.argv[1:] if arguments is None else arguments)
+        return code_of(sys.argv[1:] if arguments is None else arguments)
     finally:
         let_go_of_imported()
 
 
-def _ended(given: Sequence[str]) -> int:
-    """Run the command in *given*, and return its exit code."""
-    collect_rarely()
+def code_of(given: Sequence[str]) -> int:
+    """Run the command in *given*; return its exit code."""
     give_memory_back()
     if given[:1] != ["dev"]:  # What it starts inherits the environment, and may want its plugins.
         leave_plugins_out()

@@ -16,7 +16,10 @@ def collect_rarely() -> None:
 
 
 def keep_imported() -> None:
-    """Leave what is there now, libraries mostly, out of all looks for cycles to come."""
+    """Leave what is there now, libraries mostly, out of all looks for cycles to come.
+
+    Done where the project is loaded, on which every command has its work before it.
+    """
     gc.freeze()
     gc.set_threshold(*_FEW_COLLECTIONS)
 

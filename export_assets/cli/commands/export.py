@@ -35,7 +35,7 @@ def export(output: Output, options: ExportOptions) -> int:
         from export_assets.cli.commands.plan import plan
 
         return plan(output, options)
-    from export_assets.cli.limits import keep_imported, raise_file_limit
+    from export_assets.cli.limits import raise_file_limit
     from export_assets.cli.progress import progress_bar
     from export_assets.cli.project import new_run, workspace_of
     from export_assets.cli.requests import request_of, source_of
@@ -47,7 +47,6 @@ def export(output: Output, options: ExportOptions) -> int:
     workspace = workspace_of(options.home)
     source = source_of(workspace, options)
     request = request_of(options, source, now=run.now)
-    keep_imported()
     with progress_bar(output) as progress:
         report = Exporter(
             workspace=workspace,

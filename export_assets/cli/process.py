@@ -1,13 +1,31 @@
-"""The end of the process of a command that went well."""
+"""The process of the command line: how it starts, and how it ends."""
 
 import atexit
 import gc
 import os
 import sys
 import threading
+from typing import NoReturn
+
+from export_assets.cli.limits import collect_rarely, let_go_of_imported
 
 
-def end_at_once(code: int) -> None:
+def run() -> NoReturn:
+    """Run the command this process was started for, and end the process with its exit code."""
+    # First of all: parsing commands alone would have Python look for garbage two dozen times.
+    collect_rarely()
+    from export_assets.cli.app import code_of
+
+    try:
+        code = code_of(sys.argv[1:])
+        if code == 0:
+            _end_at_once(code)
+    finally:
+        let_go_of_imported()
+    sys.exit(code)
+
+
+def _end_at_once(code: int) -> None:
     """End the process with *code* as Python does, but for taking apart what ends with it anyway.
 
     Python visits and frees each of some hundred thousand objects of the libraries, which takes

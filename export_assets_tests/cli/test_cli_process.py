@@ -12,7 +12,7 @@ from export_assets_tests.end_to_end.world import World
 PROGRAM = """
 import atexit, sys, threading, time
 from pathlib import Path
-from export_assets.cli.app import run
+from export_assets.cli.process import run
 
 def late(name):
     time.sleep(0.2)
