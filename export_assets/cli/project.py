@@ -23,12 +23,15 @@ def settings_of(home: Path | None) -> "Settings":
 
     from export_assets.config.settings import load_settings
     from export_assets.errors import ConfigError
-    from export_assets.systems.settled import load_settled
+    from export_assets.systems.files import are_as_they_come
 
     loaded = load_settings(home, environ=os.environ)
     settings = loaded.settings
-    if loaded.origins["exports_dir"] == "default":
+    alone = are_as_they_come(settings.home, settings.sources_dir, environ=os.environ)
+    if loaded.origins["exports_dir"] == "default" and not alone:
         # A system's own configuration may say where exports go.
+        from export_assets.systems.settled import load_settled
+
         with suppress(ConfigError):
             settings = load_settled(home, environ=os.environ).settings
     keep_imported()

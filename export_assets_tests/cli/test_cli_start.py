@@ -9,8 +9,10 @@ import pytest
 
 from export_assets.cli import reference
 from export_assets.cli.app import main
-from export_assets.systems.files import builtin_files
+from export_assets.config.project import load_project
+from export_assets.systems.files import are_as_they_come, builtin_files
 from export_assets.systems.registry import SYSTEMS
+from export_assets.systems.settled import has_own_files
 from export_assets_tests.end_to_end.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +85,29 @@ def test_a_command_loads_no_other(daily: World) -> None:
 
     commands = {name for name in names if name.startswith("export_assets.cli.commands.")}
     assert commands == {"export_assets.cli.commands.listing"}
+
+
+def test_without_a_project_no_source_is_looked_into(world: World) -> None:
+    assert "export_assets.config.models" not in loaded(world, "list")
+
+
+def test_nothing_that_speaks_of_a_source_is_overlooked(tmp_path: Path) -> None:
+    sources = tmp_path / "sources"
+    assert are_as_they_come(tmp_path, sources, environ={"HOME": "/", "EXPORT_ASSETS_HOME": "/"})
+
+    for name in ("LEADVILLE_CONFIG", "DB_EXPORT_DIR", "export_assets_sources__shop__url"):
+        assert not are_as_they_come(tmp_path, sources, environ={name: "x"})
+    for name in ("sources", "dg.toml", "pyproject.toml"):
+        (tmp_path / name).mkdir()
+        assert not are_as_they_come(tmp_path, sources, environ={})
+        (tmp_path / name).rmdir()
+
+
+@pytest.mark.parametrize("name", builtin_files())
+def test_no_system_comes_with_a_file_of_its_own(name: str, tmp_path: Path) -> None:
+    project = load_project(tmp_path, environ={}, builtin={name: builtin_files()[name]})
+
+    assert not has_own_files(project, {})
 
 
 @pytest.mark.parametrize(("command", "said"), [("list", "__all__"), ("dev", None)])
