@@ -48,3 +48,7 @@ def _is_flushed() -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+if __name__ == "__main__":
+    run()

@@ -74,7 +74,7 @@ def test_an_end_as_python_does_tells_of_no_leak(world: World) -> None:
         connection.execute("CREATE TABLE orders AS SELECT 1 AS id")
 
     done = subprocess.run(
-        world.command("export", database),
+        [sys.executable, "-m", "export_assets.cli.app", "export", str(database)],
         cwd=world.home,
         env=world.environment(),
         capture_output=True,
