@@ -78,7 +78,6 @@ def _serve(address: str) -> None:
 
 def _import_everything() -> None:
     """Import what commands do when they need it, but Dagster, which no command may."""
-    import export_assets.cli.app
     import export_assets.cli.requests
     import export_assets.cli.results
     import export_assets.engine.catalog.building
@@ -87,10 +86,12 @@ def _import_everything() -> None:
     import export_assets.sources.sqlite
     import export_assets.systems.registry
     import export_assets.tables.contract  # noqa: F401
+    from export_assets.cli.app import program
     from export_assets.formats.joiners import JOINERS
     from export_assets.formats.registry import FORMATS
 
-    # Looked up, they are imported.
+    # Asked for or looked up, they are imported.
+    program()
     for on_demand in (FORMATS, JOINERS):
         list(on_demand.values())
 

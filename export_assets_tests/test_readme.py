@@ -45,7 +45,7 @@ def project(tmp_path: Path) -> Path:
 def run(command: str, home: Path) -> "subprocess.CompletedProcess[str]":
     program, *arguments = command.split()
     if program == "export-assets":
-        arguments = [sys.executable, "-m", "export_assets.cli.app", *arguments]
+        arguments = [sys.executable, "-m", "export_assets.cli.process", *arguments]
     else:
         arguments = [program, *arguments]
     return subprocess.run(

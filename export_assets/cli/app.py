@@ -1,39 +1,25 @@
 """The command line: every command, and the one place a process of it starts and ends.
 
-Commands import what they need when they run, so that `--help`, `list` and `validate` start fast.
+Only the command that is asked for is imported, and that imports what it needs when it runs, so
+that `list` and `validate` start fast.
 """
 
 import re
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated
 
 import click
 import typer
 from click.exceptions import ClickException, NoArgsIsHelpError
 
-from export_assets.cli.commands import (
-    archive,
-    bundle,
-    demo,
-    dev,
-    dump_db,
-    export,
-    init,
-    inspect,
-    listing,
-    notify,
-    offload,
-    plan,
-    prune,
-    query,
-    repair,
-    restore,
-    validate,
-    verify,
-    watch,
+from export_assets.cli.limits import (
+    collect_rarely,
+    give_memory_back,
+    leave_plugins_out,
+    let_go_of_imported,
 )
-from export_assets.cli.limits import collect_rarely, give_memory_back
 from export_assets.cli.options import explain
 from export_assets.cli.output import Output
 from export_assets.cli.signals import termination_raises
@@ -42,13 +28,28 @@ from export_assets.errors import UsageError
 
 _TWICE = re.compile(r"( Did you mean [^?]+\?)\1")
 
-app = typer.Typer(
-    name="export-assets",
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+COMMANDS = {
+    "export": "export",
+    "bundle": "bundle",
+    "init": "init",
+    "inspect": "inspect",
+    "plan": "plan",
+    "list": "listing",
+    "query": "query",
+    "verify": "verify",
+    "repair": "repair",
+    "archive": "archive",
+    "offload": "offload",
+    "restore": "restore",
+    "validate": "validate",
+    "prune": "prune",
+    "watch": "watch",
+    "notify": "notify",
+    "demo": "demo",
+    "dev": "dev",
+    "dump-db": "dump_db",
+}
+"""The module of every command in `export_assets.cli.commands`, in the order of the help."""
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so
@@ -59,7 +60,6 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so
         raise typer.Exit
 
 
-@app.callback()
 def _program(
     *,
     version: Annotated[
@@ -71,49 +71,49 @@ def _program(
     del version
 
 
-for module in (
-    export,
-    bundle,
-    init,
-    inspect,
-    plan,
-    listing,
-    query,
-    verify,
-    repair,
-    archive,
-    offload,
-    restore,
-    validate,
-    prune,
-    watch,
-    notify,
-    demo,
-    dev,
-    dump_db,
-):
-    module.register(app)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command in *arguments*, those of the process by default; return its exit code."""
     collect_rarely()
+    try:
+        return code_of(sys.argv[1:] if arguments is None else arguments)
+    finally:
+        let_go_of_imported()
+
+
+def code_of(given: Sequence[str]) -> int:
+    """Run the command in *given*; return its exit code."""
     give_memory_back()
+    if given[:1] != ["dev"]:  # What it starts inherits the environment, and may want its plugins.
+        leave_plugins_out()
     open_standard_streams()
-    given = list(sys.argv[1:] if arguments is None else arguments)
     output = Output(json="--json" in given)
     with termination_raises():
-        return output.guard(lambda: _parsed(given))
+        return output.guard(lambda: _parsed(list(given)))
 
 
-def program() -> click.Command:
-    """Return every command as Click runs it."""
+def program(only: str | None = None) -> click.Command:
+    """Return every command as Click runs it, or the one called *only* where there is such a one.
+
+    Importing and parsing all of them takes longer than `list` does by itself.
+    """
+    app = typer.Typer(
+        name="export-assets",
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_program)
+    for name in [only] if only in COMMANDS else COMMANDS:
+        import_module(f"export_assets.cli.commands.{COMMANDS[name]}").register(app)
     return explain(typer.main.get_command(app))
 
 
 def _parsed(arguments: list[str]) -> int:
     try:
-        code = program()(arguments, prog_name="export-assets", standalone_mode=False)
+        code = program(arguments[0] if arguments else None)(
+            arguments, prog_name="export-assets", standalone_mode=False
+        )
     except NoArgsIsHelpError as error:
         typer.echo(error.format_message())
         return error.exit_code

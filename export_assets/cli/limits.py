@@ -12,7 +12,26 @@ _FEW_COLLECTIONS = (100_000, 20, 50)
 
 def collect_rarely() -> None:
     """Look for garbage less often than Python does by itself, which takes a seventh of a start."""
+    gc.set_threshold(2 * _FEW_COLLECTIONS[0], *_FEW_COLLECTIONS[1:])
+
+
+def keep_imported() -> None:
+    """Leave what is there now, libraries mostly, out of all looks for cycles to come.
+
+    Done where the project is loaded, on which every command has its work before it.
+    """
+    gc.freeze()
     gc.set_threshold(*_FEW_COLLECTIONS)
+
+
+def let_go_of_imported() -> None:
+    """Undo `keep_imported`, for DuckDB reports as a leak what it finds left out at Python's end."""
+    gc.unfreeze()
+
+
+def leave_plugins_out() -> None:
+    """Have Pydantic look for plugins nowhere; it reads what every installed package declares."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 def give_memory_back() -> None:

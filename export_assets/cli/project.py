@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from export_assets.cli.limits import keep_imported
+
 if TYPE_CHECKING:
     from export_assets.config.settings import Settings
     from export_assets.engine.request import Run
@@ -21,14 +23,19 @@ def settings_of(home: Path | None) -> "Settings":
 
     from export_assets.config.settings import load_settings
     from export_assets.errors import ConfigError
-    from export_assets.systems.settled import load_settled
+    from export_assets.systems.files import are_as_they_come
 
     loaded = load_settings(home, environ=os.environ)
-    if loaded.origins["exports_dir"] == "default":
+    settings = loaded.settings
+    alone = are_as_they_come(settings.home, settings.sources_dir, environ=os.environ)
+    if loaded.origins["exports_dir"] == "default" and not alone:
         # A system's own configuration may say where exports go.
+        from export_assets.systems.settled import load_settled
+
         with suppress(ConfigError):
-            return load_settled(home, environ=os.environ).settings
-    return loaded.settings
+            settings = load_settled(home, environ=os.environ).settings
+    keep_imported()
+    return settings
 
 
 def workspace_of(home: Path | None) -> "Workspace":
@@ -39,7 +46,9 @@ def workspace_of(home: Path | None) -> "Workspace":
     """
     from export_assets.systems.registry import load_workspace
 
-    return load_workspace(home, environ=os.environ)
+    workspace = load_workspace(home, environ=os.environ)
+    keep_imported()
+    return workspace
 
 
 def new_run() -> "Run":

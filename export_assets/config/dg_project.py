@@ -4,7 +4,6 @@
 named there, and lies below `src/` where there is such a directory.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +69,8 @@ def _table(within: Mapping[str, object], name: str) -> Mapping[str, object]:
 
 
 def _toml(path: Path) -> Mapping[str, object]:
+    import tomllib  # few projects have such a file
+
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

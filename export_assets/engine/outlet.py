@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 from export_assets.config.models import SourceConfig
 from export_assets.engine.destination import DirectoryDestination, Opener, StoreDestination
-from export_assets.engine.one_file import OneFileDestination
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.formats.base import Format, FormatOptions
-from export_assets.formats.joiners import joiner_of
 from export_assets.formats.registry import format_named
 from export_assets.store.adhoc import DirectoryTarget
 from export_assets.store.local import LocalStore
@@ -62,6 +60,8 @@ def open_outlet(
         )
         return
     if request.one_file:
+        from export_assets.formats.joiners import joiner_of
+
         joiner_of(request.formats[0]).check(chosen, described=request.document_metadata)
     target = DirectoryTarget(
         request.output_dir,
@@ -75,6 +75,8 @@ def open_outlet(
             directory = DirectoryDestination(target, tables)
             yield Outlet(open=lambda _: directory)
             return
+        from export_assets.engine.one_file import OneFileDestination
+
         fmt = format_named(request.formats[0])
         whole = OneFileDestination(
             target,

@@ -2,7 +2,6 @@
 
 import errno
 import json
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -57,6 +56,8 @@ def main(request: str) -> None:
 
 
 def _run(request: Mapping[str, object]) -> Mapping[str, object]:
+    import subprocess  # not for the child, which starts faster without it
+
     start = _START.format(module=__name__)
     command = [sys.executable, "-I", "-S", "-c", start, str(_ROOT), json.dumps(request)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - our own interpreter and module

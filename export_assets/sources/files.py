@@ -5,7 +5,6 @@ that this process holds on it through other connections (sqlite.org/howtocorrupt
 Only the standard library is imported, so that `copy_process` starts fast.
 """
 
-import hashlib
 import os
 import shutil
 import stat
@@ -125,6 +124,8 @@ def hash_log(log: Path) -> bytes:
 
     Logs carry no locks of their own, so reading one here is harmless.
     """
+    import hashlib
+
     digest = hashlib.sha256()
     try:
         size = log.stat().st_size

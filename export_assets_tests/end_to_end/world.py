@@ -35,7 +35,7 @@ class World:
     home: Path
 
     def command(self, *arguments: str | Path) -> list[str]:
-        return [sys.executable, "-m", "export_assets.cli.app", *map(str, arguments)]
+        return [sys.executable, "-m", "export_assets.cli.process", *map(str, arguments)]
 
     def environment(self, changes: Mapping[str, str] | None = None) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.upper().startswith("EXPORT_ASSETS")}

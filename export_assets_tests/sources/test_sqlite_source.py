@@ -1,5 +1,6 @@
 """SQLite files in the wild: writers, locks, journals, damage; and the files left as they were."""
 
+import json
 import os
 import shutil
 import sqlite3
@@ -151,6 +152,35 @@ def test_the_journal_of_a_killed_writer_is_rolled_back_in_the_copy_only(tmp_path
 
     assert found == sum(range(2000)) + 1
     assert files(path.parent) == before
+
+
+COPYING = """
+import sys
+sys.path.append(sys.argv[2])
+from export_assets.sources.copy_process import main
+main(sys.argv[1])
+print(sorted(sys.modules))
+"""
+
+
+def test_the_copying_process_loads_only_what_it_needs(tmp_path: Path) -> None:
+    path, target = tmp_path / "shop.db", tmp_path / "copy.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE t (a)")
+    request = {"name": "shop", "sqlite": str(path), "target": str(target), "busy_timeout": 1}
+
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", COPYING, json.dumps(request), PACKAGE],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+
+    answer, names = done.stdout.splitlines()
+    assert answer == "{}"
+    assert target.is_file()
+    assert not {"subprocess", "hashlib", "dataclasses", "polars"} & set(eval(names))
 
 
 AS_NOBODY = """

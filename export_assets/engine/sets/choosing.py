@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from export_assets.config.models import SourceConfig
 from export_assets.config.sets import SetConfig
 from export_assets.engine.request import ExportRequest
-from export_assets.engine.sets.spec import ExportSet, SetFile, SetJoined
 from export_assets.engine.system import System
 from export_assets.errors import UsageError
 from export_assets.store.layout import safe_names
+
+if TYPE_CHECKING:
+    from export_assets.engine.sets.spec import ExportSet
 
 _MB = 1_000_000
 
@@ -65,7 +68,7 @@ def sets_of(
     system: System | None,
     *,
     profile: str = "",
-) -> dict[str, ExportSet]:
+) -> "dict[str, ExportSet]":
     """Return every set of a source by its name.
 
     Args:
@@ -95,7 +98,9 @@ def sets_of(
 
 def _configured(
     name: str, rules: SetConfig, present: Sequence[str], config: SourceConfig
-) -> ExportSet:
+) -> "ExportSet":
+    from export_assets.engine.sets.spec import ExportSet, SetFile, SetJoined
+
     tables = rules.tables or [table for table in present if config.selects(table)]
     for table in tables:
         if table not in present:

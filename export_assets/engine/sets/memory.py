@@ -15,7 +15,6 @@ from export_assets.engine.memory import STATE
 from export_assets.engine.published import has_its_files
 from export_assets.engine.report import ExportRecord
 from export_assets.engine.request import ExportRequest
-from export_assets.engine.sets.publishing import LAYOUT
 from export_assets.engine.workspace import ConfiguredSource
 from export_assets.errors import IntegrityError
 from export_assets.store.delivery import is_settled
@@ -121,6 +120,8 @@ class SetMemory:
         return records
 
     def _stamp(self, name: str, fingerprint: str) -> str:
+        from export_assets.engine.sets.publishing import LAYOUT
+
         source, request = self._source, self._request
         config = source.config.model_dump_json(by_alias=True, exclude=_BESIDE)
         parts = (name, fingerprint, source.url.text, config, source.config.key_id)

@@ -3,19 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from export_assets.engine.report import ExportRecord, failure
 from export_assets.engine.request import ExportRequest, Run
 from export_assets.engine.sets.choosing import sets_of, tables_besides, wanted_sets
-from export_assets.engine.sets.export import SetExporter
 from export_assets.engine.sets.memory import SetMemory
-from export_assets.engine.sets.spec import ExportSet
 from export_assets.engine.table_pass import Progress
 from export_assets.engine.workspace import ConfiguredSource, Workspace
 from export_assets.errors import ConfigError, UsageError
 from export_assets.sources.base import Snapshot
 from export_assets.store.manifest import SET
 from export_assets.tables.partitions import ALL
+
+if TYPE_CHECKING:
+    from export_assets.engine.sets.spec import ExportSet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +102,9 @@ class SetRun:
             if self.request.profile or set(self.names) & set(self.request.tables):
                 raise
             return [failure(self.source.name, name, SET, ALL, error) for name in self.names]
+        # Most sources have no sets.
+        from export_assets.engine.sets.export import SetExporter
+
         exporter = SetExporter(
             workspace=self.workspace,
             source=self.source,
@@ -110,7 +115,7 @@ class SetRun:
         self._refuse_partitions(sets)
         return [record for name in self.names for record in exporter.export(sets[name], snapshot)]
 
-    def _refuse_partitions(self, sets: Mapping[str, ExportSet]) -> None:
+    def _refuse_partitions(self, sets: "Mapping[str, ExportSet]") -> None:
         for name in self.names:
             if sets[name].split is None and self.request.partitions not in {(), (ALL,)}:
                 msg = f"{name}: is one partition, which is called {ALL}"
@@ -123,7 +128,7 @@ class SetRun:
         """Remember what was made; called once the snapshot has proven sound."""
         self._memory.keep([one for one in records if one.table in self.names], fingerprint)
 
-    def _sets(self, columns_of: Mapping[str, Sequence[str]]) -> dict[str, ExportSet]:
+    def _sets(self, columns_of: Mapping[str, Sequence[str]]) -> "dict[str, ExportSet]":
         return sets_of(
             columns_of, self.source.config, self.source.system, profile=self.request.profile
         )

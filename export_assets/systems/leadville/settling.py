@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -13,8 +14,10 @@ from export_assets.config.overrides import put
 from export_assets.config.problems import problems_of
 from export_assets.config.project import Project
 from export_assets.errors import ConfigError
-from export_assets.systems.leadville.app_config import AppFile, Told, read_app_file
 from export_assets.systems.settled import CONFIG_FILE, variable_of
+
+if TYPE_CHECKING:
+    from export_assets.systems.leadville.app_config import AppFile, Told
 
 _OF_SYSTEM = ("default of system", "default")
 
@@ -44,14 +47,16 @@ def settle(project: Project, environ: Mapping[str, str], *, system: str, yaml: P
     return replace(project, sources=sources)
 
 
-def _file_of(loaded: LoadedSource, home: Path, variable: str | None) -> AppFile | None:
+def _file_of(loaded: LoadedSource, home: Path, variable: str | None) -> "AppFile | None":
     named = loaded.config.options.get(CONFIG_FILE) or variable
     if not named:
         return None
+    from export_assets.systems.leadville.app_config import read_app_file
+
     return read_app_file(home / Path(str(named)).expanduser(), shown=str(named))
 
 
-def _with_directory(project: Project, file: AppFile) -> Project:
+def _with_directory(project: Project, file: "AppFile") -> Project:
     if file.export_dir is None or project.setting_origins.get("exports_dir") != "default":
         return project
     home = project.settings.home
@@ -61,7 +66,7 @@ def _with_directory(project: Project, file: AppFile) -> Project:
     return replace(project, settings=settings, setting_origins=origins)
 
 
-def _laid_under(loaded: LoadedSource, file: AppFile, *, shipped: bool) -> LoadedSource:
+def _laid_under(loaded: LoadedSource, file: "AppFile", *, shipped: bool) -> LoadedSource:
     tree = loaded.config.model_dump(mode="json", by_alias=True, exclude_unset=True)
     tree.get("options", {}).pop(CONFIG_FILE, None)
     origins = dict(loaded.origins)
@@ -77,7 +82,7 @@ def _laid_under(loaded: LoadedSource, file: AppFile, *, shipped: bool) -> Loaded
     return replace(loaded, config=config, origins=origins)
 
 
-def _is_said(loaded: LoadedSource, told: Told, *, shipped: bool) -> bool:
+def _is_said(loaded: LoadedSource, told: "Told", *, shipped: bool) -> bool:
     """Whether the project itself says something of a key, in whatever file."""
     own = _OF_SYSTEM if not shipped else (*_OF_SYSTEM, "file")
     key = dotted(told.path)

@@ -3,15 +3,18 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from export_assets.config.models import SourceConfig
 from export_assets.config.project import Project
 from export_assets.config.rules import FORMAT_NAMES
 from export_assets.config.urls import SourceUrl
-from export_assets.engine.logs.kind import LogKind
 from export_assets.engine.system import System
 from export_assets.errors import ConfigError, UsageError
 from export_assets.systems.settled import CONFIG_FILE
+
+if TYPE_CHECKING:
+    from export_assets.engine.logs.kind import LogKind
 
 IDLE_TIMEOUT = "idle_timeout"
 OPTIONS = (IDLE_TIMEOUT, CONFIG_FILE)
@@ -77,7 +80,7 @@ class LeadvilleSystem(System):
 
         return settle(project, environ, system=self.name, yaml=self.yaml)
 
-    def logs(self, config: SourceConfig) -> LogKind | None:
+    def logs(self, config: SourceConfig) -> "LogKind | None":
         """Return what the logs are.
 
         Raises:
