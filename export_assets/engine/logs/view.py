@@ -173,6 +173,11 @@ class SegmentView:
         found = None if rows is None else rows.collect()
         return None if found is None or found.is_empty() else found
 
+    def count(self, window: Window) -> int:
+        """Count the rows of *window*, by their times alone."""
+        rows = self.scan(window, [TIME])
+        return 0 if rows is None else int(rows.select(pl.len()).collect(engine="streaming").item())
+
     def chunks(self, window: Window, *, rows: int = CHUNK_ROWS) -> Iterator[Window]:
         """Cut *window* into stretches with about *rows* rows of segments each, in order of time.
 

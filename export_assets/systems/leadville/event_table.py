@@ -27,6 +27,8 @@ class EventTable(LogTable):
 
     def __init__(self, config: SourceConfig) -> None:
         self._redactor = KeyRedactor(config, self.name)
+        self._apart: dict[Window, SegmentView] = {}
+        """By window, of what view all rows of it were given out, as no two were of one event."""
 
     def schema(self, view: SegmentView) -> TableSchema:
         """Return the normalised event model."""
@@ -41,15 +43,27 @@ class EventTable(LogTable):
         self, view: SegmentView, window: Window, columns: Sequence[str]
     ) -> Iterator[pl.DataFrame]:
         """Yield the events, each once, stretch by stretch."""
+        apart = True
         for stretch in view.chunks(window):
-            events = read_events_once(view, stretch, columns)
-            if events is not None and "raw" in columns:
+            rows = _read_rows(view, stretch, columns)
+            if rows is None:
+                continue
+            events = _once(rows, columns)
+            apart = apart and events.height == rows.height
+            del rows
+            if "raw" in columns:
                 events = events.with_columns(self._redactor.texts(events["raw"]))
-            if events is not None:
-                yield events
+            yield events
+        if apart:
+            self._apart[window] = view
 
     def count(self, view: SegmentView, window: Window) -> int:
-        """Count the events, by their ids alone where no two are equal."""
+        """Count the events, by their ids alone where no two are equal.
+
+        Where all events were given out before and none was found twice, rows are counted.
+        """
+        if self._apart.get(window) is view:
+            return view.count(window)
         counted = 0
         for stretch in view.chunks(window):
             rows = view.read(stretch, ["event_id"])
@@ -71,9 +85,17 @@ def read_events_once(
 
     All that is known of one event is of one moment, so a window holds all of it or nothing.
     """
-    rows = view.read(window, list(dict.fromkeys((*columns, *_NEEDED))))
-    if rows is None:
-        return None
+    rows = _read_rows(view, window, columns)
+    return None if rows is None else _once(rows, columns)
+
+
+def _read_rows(view: SegmentView, window: Window, columns: Sequence[str]) -> pl.DataFrame | None:
+    """Return *columns* of all rows of *window*, and those by which events are told apart."""
+    return view.read(window, list(dict.fromkeys((*columns, *_NEEDED))))
+
+
+def _once(rows: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """Return *columns* of *rows*, each event once."""
     if rows["event_id"].n_unique() == rows.height:
         return rows.select(columns)
     return without_twins(number_repeats(rows, file_key=_IDENTITY)).select(columns)

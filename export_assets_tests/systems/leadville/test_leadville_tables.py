@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from export_assets.sources.base import Scan
 from export_assets.systems.leadville.sample import DATABASE, TIMER_LOG, SampleLogs, make_logs
 from export_assets_tests.effort import effort
 from export_assets_tests.engine.logs.log_world import LogWorld, statuses
@@ -86,6 +87,27 @@ def test_the_twins_give_the_same_runs_alone_and_together(
     assert found["both"].height > 30
     assert found["csv"].equals(found["both"])
     assert found["ndjson"].equals(found["both"])
+
+
+@pytest.mark.parametrize("kept", ["", ".ndjson"], ids=["twins", "no twins"])
+def test_events_are_counted_alike_before_and_after_they_were_read(
+    make_world: Callable[[str], LogWorld], kept: str
+) -> None:
+    world = make_world("counted")
+    make(world)
+    keep(world, lambda file: file.endswith(kept))
+
+    with world.source().logs.snapshot() as snapshot:
+        scan = Scan(table="events", schema=snapshot.describe("events"))
+        counted = [snapshot.count("events")]
+        next(snapshot.scan(scan))
+        counted.append(snapshot.count("events"))
+        read = sum(frame.height for frame in snapshot.scan(scan))
+        counted.append(snapshot.count("events"))
+        rows = snapshot.view.rows
+
+    assert counted == [read] * 3
+    assert (read < rows) == (not kept)
 
 
 def test_names_of_files_and_the_order_of_lines_change_no_run(
