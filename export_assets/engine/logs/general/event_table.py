@@ -141,6 +141,10 @@ class GeneralEvents(LogTable):
                 made = self._made(view, some, fields, columns) if wants_values else {}
                 yield _whole(some, made).select(columns)
 
+    def count(self, view: SegmentView, window: Window) -> int:
+        """Count the rows of *window*, each of which is an event."""
+        return view.count(window)
+
     def _made(
         self, view: SegmentView, rows: pl.DataFrame, fields: Sequence[Field], columns: Sequence[str]
     ) -> dict[str, pl.Series]:
