@@ -3,16 +3,21 @@
 import sys
 from pathlib import Path
 
-from export_assets.engine.ingest.ingest import Ingestion
-from export_assets.engine.ingest.rows import SameRows
-from export_assets.sources.logs.moments import LocalTime
-from export_assets.store.local import LocalStore
-from export_assets.systems.leadville.dialects.event_ndjson import EventNdjson
-from export_assets.systems.leadville.logs import EventRows
+from export_assets.cli.limits import collect_rarely, give_memory_back
 
 
 def main(logs: str, directory: str) -> None:
-    """Ingest what is below *logs* into a store in *directory*."""
+    """Ingest what is below *logs* into a store in *directory*, as a command starts."""
+    collect_rarely()
+    give_memory_back()
+
+    from export_assets.engine.ingest.ingest import Ingestion
+    from export_assets.engine.ingest.rows import SameRows
+    from export_assets.sources.logs.moments import LocalTime
+    from export_assets.store.local import LocalStore
+    from export_assets.systems.leadville.dialects.event_ndjson import EventNdjson
+    from export_assets.systems.leadville.logs import EventRows
+
     rows = EventRows(dialect=EventNdjson(), clock=LocalTime(zone="America/Denver"), version="1")
     ingestion = Ingestion(LocalStore(Path(directory) / "exports"), "range", SameRows(rows))
     report = ingestion.run(Path(logs), "benchmark")
