@@ -46,8 +46,8 @@ class Places:
     """
 
     def __init__(self, root: Path, key: ExportKey, filesystem: Filesystem) -> None:
-        self.published = SharedSync()
-        self.staged = SharedSync()
+        self.target_sync = SharedSync()
+        self.staging_sync = SharedSync()
         self._root = root
         self._key = key
         self._filesystem = filesystem

@@ -21,7 +21,7 @@ from export_assets.store.manifest import (
     encode_manifest,
     seal_manifest,
 )
-from export_assets.store.places import Places
+from export_assets.store.places import SharedSync
 from export_assets.store.recovery import is_there
 from export_assets.translate import translating
 
@@ -57,12 +57,14 @@ class Staging:
         dir_fd: int,
         staging: Path,
         staging_fd: int,
-        places: Places,
         run_id: str,
         previous: Manifest | None,
         filesystem: Filesystem,
         modes: Modes = SHARED,
+        target_sync: SharedSync | None = None,
+        staging_sync: SharedSync | None = None,
     ) -> None:
+        """Make the directory; syncs are shared by those that publish in the same places."""
         self.key = key
         self.directory = directory
         self.previous = previous
@@ -71,7 +73,8 @@ class Staging:
         self.target = target
         self._dir_fd = dir_fd
         self._staging_fd = staging_fd
-        self._places = places
+        self._target_sync = target_sync or SharedSync()
+        self._staging_sync = staging_sync or SharedSync()
         self._filesystem = filesystem
         self._modes = modes
         self._staged = True
@@ -190,8 +193,8 @@ class Staging:
             fs.rename_new(name, self.directory, dir_fd=self._dir_fd, from_fd=self._staging_fd)
         self._staged = False
         fs.at("published")
-        self._places.published.sync(self._dir_fd, fs)
-        self._places.staged.sync(self._staging_fd, fs)
+        self._target_sync.sync(self._dir_fd, fs)
+        self._staging_sync.sync(self._staging_fd, fs)
         fs.at("parent_synced")
 
     def _remove_old(self) -> None:
