@@ -1,4 +1,4 @@
-"""The directories of an export: made durable once, synced together, never on trust after an error."""
+"""The directories of an export: made durable once, synced together, alone after an error."""
 
 import errno
 import os
