@@ -8,7 +8,7 @@ reads what the other wrote.
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection as Sqlite
@@ -41,6 +41,7 @@ class OpenSqliteEventLogStorage(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._known: set[tuple[str, str]] = set()
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -94,6 +95,22 @@ class OpenSqliteEventLogStorage(SqliteEventLogStorage):
         sa.event.listen(engine, "connect", _sync_when_emptied)
         self._engines[shard] = engine
         return engine
+
+    def has_table(self, table_name: str) -> bool:
+        """Tell whether the file of all runs has a table; asked with every event stored."""
+        # Not over the open connection, which whoever asks may be holding.
+        ask = super().has_table
+        return self._remembered("", table_name, lambda: ask(table_name))
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        ask = super()._has_asset_key_col_on_connection
+        return self._remembered("asset_keys", column_name, lambda: ask(conn, column_name))
+
+    def _remembered(self, table: str, name: str, ask: Callable[[], bool]) -> bool:
+        """Ask until it is there: migrations add tables and columns, and take none away."""
+        if (table, name) not in self._known and ask():
+            self._known.add((table, name))
+        return (table, name) in self._known
 
     def watch(self, run_id: str, cursor: str | None, callback: EventHandlerFn) -> None:
         """Call *callback* with the events of a run as they come."""

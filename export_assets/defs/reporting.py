@@ -109,16 +109,20 @@ class Reporter:
 
     def checked(self, fmt: str, examined: Sequence[Examined]) -> Iterator[Any]:
         """Yield what the checks found, in a long range only what they found wrong, or mended."""
-        single = len(examined) == 1 and not self.everything
-        targets = {} if single else self._targets(fmt, [one.subject.key for one in examined])
+        if len(examined) == 1 and not self.everything:
+            for name, finding in examined[0].findings.items():
+                yield finding.result(self.table.key(fmt), name, severity_of(name))
+            return
         sparse = self._is_sparse(len(examined))
-        for one in examined:
-            for name, finding in one.findings.items():
-                if single:
-                    yield finding.result(self.table.key(fmt), name, severity_of(name))
-                elif not (sparse and finding.passed) or self._was_wrong(name, one.subject):
-                    target = targets.get(one.subject.key)
-                    yield self._evaluation(name, one.subject, finding, target)
+        told = [
+            (name, one.subject, finding)
+            for one in examined
+            for name, finding in one.findings.items()
+            if not (sparse and finding.passed) or self._was_wrong(name, one.subject)
+        ]
+        targets = self._targets(fmt, list(dict.fromkeys(subject.key for _, subject, _ in told)))
+        for name, subject, finding in told:
+            yield self._evaluation(name, subject, finding, targets.get(subject.key))
 
     def reported(self, subjects: Sequence[Subject], *, source_version: str | None) -> Iterator[Any]:
         """Yield single events for what is published, and for what the checks found."""

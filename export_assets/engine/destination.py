@@ -15,6 +15,7 @@ from export_assets.store.hashing import hash_file
 from export_assets.store.layout import ExportKey, hashed_name, safe_names
 from export_assets.store.local import LocalStore
 from export_assets.store.manifest import MANIFEST_NAME, FileRecord, Manifest
+from export_assets.store.places import Places
 from export_assets.store.staging import Staging
 
 Committed = Literal["success", "unchanged", "skipped"]
@@ -105,11 +106,14 @@ class StoreDestination(Destination):
         self._run_id = run_id
         self._stack = stack
         self._timeout = timeout
+        self._places: dict[ExportKey, Places] = {}
 
     def open(self, plan: TablePlan, fmt: str, suffix: str, key: str) -> "StoreSlot":
         """Lock and stage the partition."""
         del suffix
         export = ExportKey(self._source, plan.name, fmt)
+        if export not in self._places:
+            self._places[export] = self._stack.enter_context(self._store.places(export))
         opened = self._stack.enter_context(
             self._store.stage(
                 export,
@@ -118,6 +122,7 @@ class StoreDestination(Destination):
                 timeout=self._timeout,
                 replace_damaged=True,
                 replace_unproven=self.replaces_unproven,
+                places=self._places[export],
             )
         )
         previous = opened.previous

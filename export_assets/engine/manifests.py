@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from functools import cache
 from importlib.metadata import version
 from typing import cast
 
@@ -33,8 +34,10 @@ LAYOUT = 1
 """Raised when this package starts writing other bytes for equal rows and configuration."""
 
 
+@cache
 def code_version() -> str:
     """Return the version of this package."""
+    # Kept: every manifest names it, and finding it out reads files.
     return version("export-assets")
 
 

@@ -1,7 +1,7 @@
 """How rows look in CSV: layout, quoting, formula guard."""
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Self
 
 import polars as pl
@@ -23,6 +23,10 @@ _GUARDED = r"^'('*[=+\-@\t\r\n\x00])"
 
 _SIMPLE_DELIMITERS = frozenset(",;\t|\x1f\x01~^!#$%&*<>?@_ ")
 """ASCII that occurs in no number and no date, so that Polars may write the rows."""
+
+
+_HEADERS = 128
+"""First lines to keep."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +52,7 @@ class CsvLayout:
 
     def header(self, schema: TableSchema) -> bytes:
         """Return the first line with everything that stands before it."""
-        names = pl.Series(schema.names, dtype=pl.String)
-        if self.guard:
-            names = names.str.replace(_TO_GUARD, "'${1}")
-        quoted = pl.DataFrame({"name": names}).select(_quoted(pl.col("name"), self)).to_series()
-        line = self.delimiter.join(quoted.to_list()) + self.line_end
-        return (BYTE_ORDER_MARK if self.mark else b"") + line.encode()
+        return _header(self, schema.names)
 
 
 def write_rows(frame: pl.DataFrame, schema: TableSchema, layout: CsvLayout, sink: TextSink) -> None:
@@ -78,6 +77,17 @@ def write_rows(frame: pl.DataFrame, schema: TableSchema, layout: CsvLayout, sink
 def without_guard(text: pl.Series) -> pl.Series:
     """Return *text* as it was before the formula guard."""
     return text.alias("text").str.replace(_GUARDED, "${1}").alias(text.name)
+
+
+@lru_cache(_HEADERS)
+def _header(layout: CsvLayout, columns: tuple[str, ...]) -> bytes:
+    # Kept: a table of many small partitions asks for the same line twice a file.
+    names = pl.Series(columns, dtype=pl.String)
+    if layout.guard:
+        names = names.str.replace(_TO_GUARD, "'${1}")
+    quoted = pl.DataFrame({"name": names}).select(_quoted(pl.col("name"), layout)).to_series()
+    line = layout.delimiter.join(quoted.to_list()) + layout.line_end
+    return (BYTE_ORDER_MARK if layout.mark else b"") + line.encode()
 
 
 def _cell(column: Column, layout: CsvLayout) -> pl.Expr:

@@ -7,6 +7,7 @@ succeeds proves nothing. The file is discarded instead.
 import errno
 import fcntl
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,9 @@ from pathlib import Path
 
 from export_assets.errors import DestPermission
 from export_assets.store.filesystem import DIRECTORY_FLAGS, REAL, Filesystem, open_directory
+
+_UMASK = re.compile(rb"^Umask:\s*([0-7]+)$", re.MULTILINE)
+_HEAD_BYTES = 1024
 
 _NO_DIRECTORIES = 2
 """Names of a directory that holds no other: its own and `.`; some file systems always say 1."""
@@ -286,10 +290,11 @@ def _open_real(name: str, *, dir_fd: int) -> int:
 
 def current_umask() -> int:
     """Return the umask of this process, without the race of setting it to find out."""
-    with suppress(OSError), Path("/proc/self/status").open(encoding="ascii") as status:
-        for line in status:
-            if line.startswith("Umask:"):
-                return int(line.split()[1], 8)
+    # Unbuffered: it is asked for with every file published, and stands near the beginning.
+    with suppress(OSError), Path("/proc/self/status").open("rb", buffering=0) as status:
+        found = _UMASK.search(status.read(_HEAD_BYTES))
+        if found is not None:
+            return int(found[1], 8)
     mask = os.umask(0o077)
     os.umask(mask)
     return mask

@@ -6,6 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
@@ -32,7 +33,7 @@ class ExportKey:
     table: str
     format: str
 
-    @property
+    @cached_property
     def parts(self) -> tuple[str, str, str]:
         """Directory names of source, table and format below the root."""
         source = hashed_name(self.source) if self.source == ARCHIVES else safe_name(self.source)

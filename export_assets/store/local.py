@@ -8,7 +8,6 @@
 The order of steps is specified in docs/on-disk-format.md.
 """
 
-import os
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from export_assets.errors import DestConflict, DestLocked, DestPermission, IntegrityError
 from export_assets.store.durable import directory as directory_fd
-from export_assets.store.durable import make_directory, refuse_links, subdirectory
+from export_assets.store.durable import refuse_links
 from export_assets.store.filesystem import REAL, Filesystem
 from export_assets.store.layout import (
     STAGING,
@@ -30,7 +29,8 @@ from export_assets.store.layout import (
 )
 from export_assets.store.lock import HeldLock, partition_lock
 from export_assets.store.manifest import MANIFEST_NAME, Manifest, parse_manifest
-from export_assets.store.recovery import leftovers, recover
+from export_assets.store.places import Places
+from export_assets.store.recovery import is_there, leftovers, recover
 from export_assets.store.space import check_space
 from export_assets.store.staging import PRIVATE, SHARED, Modes, Staging
 from export_assets.store.tree import has_no_manifest, scan_exports, scan_partitions
@@ -114,6 +114,10 @@ class LocalStore:
             if manifest is not None:
                 yield path, manifest
 
+    def places(self, key: ExportKey) -> Places:
+        """Return the directories of an export, for staging many partitions one after the other."""
+        return Places(self.root, key, self._filesystem)
+
     @contextmanager
     def stage(
         self,
@@ -126,6 +130,7 @@ class LocalStore:
         timeout: float = 0.0,
         replace_damaged: bool = False,
         replace_unproven: bool = False,
+        places: Places | None = None,
     ) -> Iterator[Staging]:
         """Lock a partition, put it right after a crash, and give a directory to write it in.
 
@@ -141,6 +146,7 @@ class LocalStore:
             replace_damaged: Replace a generation whose manifest is damaged, starting again at
                 generation 1.
             replace_unproven: Replace files without a manifest as well.
+            places: The directories of the export, where they are made for several partitions.
 
         Raises:
             DestLocked: Another run holds the partition.
@@ -152,11 +158,12 @@ class LocalStore:
         """
         path = self.partition_path(key, directory)
         subject = f"{key}/{directory}"
-        with self._hold(key, directory, run_id, timeout=timeout) as held:
+        with self._hold(key, directory, run_id, timeout=timeout, places=places) as held:
             with translating(subject):
                 check_space(held.dir_fd, subject=subject, estimated_bytes=estimated_bytes)
                 previous = None
-                if not (replace_unproven and has_no_manifest(path)):
+                new = not is_there(directory, dir_fd=held.dir_fd)
+                if not (new or (replace_unproven and has_no_manifest(path))):
                     previous = self._previous(path, subject, replace_damaged=replace_damaged)
                 _check_expected(previous, expected_run_id, subject)
                 staging = Staging(
@@ -167,6 +174,8 @@ class LocalStore:
                     dir_fd=held.dir_fd,
                     staging=staging_dir(self.root, key),
                     staging_fd=held.staging_fd,
+                    target_sync=held.places.target_sync,
+                    staging_sync=held.places.staging_sync,
                     run_id=run_id,
                     previous=previous,
                     filesystem=self._filesystem,
@@ -245,34 +254,34 @@ class LocalStore:
 
     @contextmanager
     def _hold(
-        self, key: ExportKey, directory: str, run_id: str, *, timeout: float
+        self,
+        key: ExportKey,
+        directory: str,
+        run_id: str,
+        *,
+        timeout: float,
+        places: Places | None = None,
     ) -> Iterator["_Held"]:
         """Hold the lock of a partition and its parent directory, recovered from any crash."""
         subject = f"{key}/{directory}"
         lock = lock_path(self.root, key, directory)
         fs = self._filesystem
         with ExitStack() as stack:
+            if places is None:
+                places = stack.enter_context(self.places(key))
             with translating(subject):
-                make_directory(self.root)
-                locks = lock.parent.relative_to(self.root).parts
-                with subdirectory(self.root, locks, filesystem=fs, create=True, lasting=False):
-                    held_lock = stack.enter_context(
-                        partition_lock(lock, timeout=timeout, holder=run_id, subject=subject)
-                    )
-                dir_fd, staging_fd = (
-                    stack.enter_context(
-                        subdirectory(self.root, parts, filesystem=fs, create=True, lasting=lasting)
-                    )
-                    for parts, lasting in ((key.parts, True), ((STAGING, *key.parts), False))
+                dir_fd, staging_fd = stack.enter_context(places.opened(subject))
+                held_lock = stack.enter_context(
+                    partition_lock(lock, timeout=timeout, holder=run_id, subject=subject)
                 )
-                self._check_one_disk(dir_fd, staging_fd, subject)
                 recovered = recover(directory, dir_fd=dir_fd, staging_fd=staging_fd, filesystem=fs)
-            yield _Held(dir_fd=dir_fd, staging_fd=staging_fd, lock=held_lock, recovered=recovered)
-
-    def _check_one_disk(self, dir_fd: int, staging_fd: int, subject: str) -> None:
-        if os.fstat(dir_fd).st_dev != os.fstat(staging_fd).st_dev:
-            msg = f"{subject}: its directory is on another file system than {self.root}"
-            raise DestPermission(msg)
+            yield _Held(
+                places=places,
+                dir_fd=dir_fd,
+                staging_fd=staging_fd,
+                lock=held_lock,
+                recovered=recovered,
+            )
 
     def _previous(self, path: Path, subject: str, *, replace_damaged: bool) -> Manifest | None:
         """Return the current generation's manifest, refusing to replace what is not ours."""
@@ -293,6 +302,7 @@ class LocalStore:
 class _Held:
     """A partition in hand: its lock, its parent directory, what recovery dealt with."""
 
+    places: Places
     dir_fd: int
     staging_fd: int
     lock: HeldLock

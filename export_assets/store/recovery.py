@@ -45,7 +45,7 @@ def recover(
     filesystem.fsync(dir_fd)
     filesystem.fsync(staging_fd)
     for leftover in reversed([item for item in left if item.kind == "old"]):
-        if not _is_there(dir_fd, partition):
+        if not is_there(partition, dir_fd=dir_fd):
             filesystem.rename_new(leftover.name, partition, dir_fd=dir_fd, from_fd=staging_fd)
             filesystem.fsync(dir_fd)
             filesystem.fsync(staging_fd)
@@ -59,7 +59,8 @@ def recover(
     return left
 
 
-def _is_there(dir_fd: int, name: str) -> bool:
+def is_there(name: str, *, dir_fd: int) -> bool:
+    """Whether the directory *dir_fd* has an entry *name*, be it a link that leads nowhere."""
     try:
         os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
     except FileNotFoundError:

@@ -21,6 +21,8 @@ from export_assets.store.manifest import (
     encode_manifest,
     seal_manifest,
 )
+from export_assets.store.places import SharedSync
+from export_assets.store.recovery import is_there
 from export_assets.translate import translating
 
 
@@ -59,7 +61,10 @@ class Staging:
         previous: Manifest | None,
         filesystem: Filesystem,
         modes: Modes = SHARED,
+        target_sync: SharedSync | None = None,
+        staging_sync: SharedSync | None = None,
     ) -> None:
+        """Make the directory; syncs are shared by those that publish in the same places."""
         self.key = key
         self.directory = directory
         self.previous = previous
@@ -68,6 +73,8 @@ class Staging:
         self.target = target
         self._dir_fd = dir_fd
         self._staging_fd = staging_fd
+        self._target_sync = target_sync or SharedSync()
+        self._staging_sync = staging_sync or SharedSync()
         self._filesystem = filesystem
         self._modes = modes
         self._staged = True
@@ -172,7 +179,7 @@ class Staging:
     def _commit(self) -> None:
         fs = self._filesystem
         name = self.path.name
-        if self._target_exists():
+        if is_there(self.directory, dir_fd=self._dir_fd):
             aside = aside_name(self.directory, self.run_id)
             put_in_place(
                 name,
@@ -186,16 +193,9 @@ class Staging:
             fs.rename_new(name, self.directory, dir_fd=self._dir_fd, from_fd=self._staging_fd)
         self._staged = False
         fs.at("published")
-        fs.fsync(self._dir_fd)
-        fs.fsync(self._staging_fd)
+        self._target_sync.sync(self._dir_fd, fs)
+        self._staging_sync.sync(self._staging_fd, fs)
         fs.at("parent_synced")
-
-    def _target_exists(self) -> bool:
-        try:
-            os.stat(self.directory, dir_fd=self._dir_fd, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return True
 
     def _remove_old(self) -> None:
         # Published is published: an old generation that cannot be removed is swept later.

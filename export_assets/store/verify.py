@@ -188,7 +188,9 @@ def _verify_once(
             return _check_file(part, record, lambda: record.rows)
         return _check_file(part, record, lambda: count_rows(part, manifest))
 
-    checked = pool.map(check, manifest.listed) if pool else map(check, manifest.listed)
+    # A thread is started where a file is handed to it: for one file that takes longer than hashing.
+    at_once = pool.map if pool is not None and len(manifest.listed) > 1 else map
+    checked = at_once(check, manifest.listed)
     findings = [finding for found in checked for finding in found]
     listed = {record.path for record in manifest.listed} | {MANIFEST_NAME}
     findings += [

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 from export_assets.errors import UsageError
@@ -26,6 +27,9 @@ KEY_FORMATS: dict[str, str] = {
 
 # A colon in a path is refused or converted by several tools, so only the key carries it.
 _DIRECTORY_FORMATS: dict[str, str] = KEY_FORMATS | {"hour": "%Y-%m-%dT%H"}
+
+_KEYS = 16_384
+"""Keys to keep, read and written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +87,7 @@ class TimePartitions:
         if value == UNDATED:
             return UNDATED
         try:
-            moment = datetime.strptime(value, _DIRECTORY_FORMATS[self.every]).replace(tzinfo=UTC)
+            moment = _read(value, _DIRECTORY_FORMATS[self.every])
         except ValueError:
             return None
         key = self.key_of(moment)
@@ -99,7 +103,7 @@ class TimePartitions:
 
     def _parse(self, key: str) -> datetime:
         try:
-            moment = datetime.strptime(key, KEY_FORMATS[self.every]).replace(tzinfo=UTC)
+            moment = _read(key, KEY_FORMATS[self.every])
         except ValueError as error:
             msg = f"partition {key!r}: not a key of partitions by {self.every}"
             raise UsageError(msg) from error
@@ -123,6 +127,13 @@ class TimePartitions:
             return None
 
 
+# A run asks for the same keys over and over: of every format, of paths, windows and manifests.
+@lru_cache(_KEYS)
+def _read(text: str, form: str) -> datetime:
+    return datetime.strptime(text, form).replace(tzinfo=UTC)
+
+
+@lru_cache(_KEYS)
 def _written(moment: datetime, form: str) -> str:
     """Write *moment*; strftime alone leaves out the zeros before the year 1000."""
     return moment.strftime(form.replace("%Y", f"{moment.year:04d}"))

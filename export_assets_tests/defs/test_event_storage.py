@@ -63,6 +63,26 @@ def test_dagsters_own_storage_reads_what_was_written(home: Path, shop: Shop) -> 
     assert theirs.get_materialized_partitions(KEYS[0]) == {"2024-01-05"}
 
 
+def test_tables_and_columns_that_are_there_are_asked_for_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    ask = SqliteEventLogStorage.has_table
+
+    def counted(storage: SqliteEventLogStorage, name: str) -> bool:
+        asked.append(name)
+        return ask(storage, name)
+
+    monkeypatch.setattr(SqliteEventLogStorage, "has_table", counted)
+
+    shop.run(KEYS, partition="2024-01-05")
+    shop.run(KEYS, partition="2024-01-05")
+
+    assert "asset_event_tags" in asked
+    assert len(asked) == len(set(asked))
+    assert not storage_of(shop.instance).has_table("no_such_table")
+
+
 def test_whoever_watches_a_run_sees_events_that_are_in_the_write_ahead_log_alone(
     instance: dg.DagsterInstance,
 ) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Final
 
 import msgspec
@@ -39,9 +38,6 @@ from export_assets.translate import translating
 
 NO_DIGEST: Final = "none"
 """What manifests of segments say: the sums of content and files prove all that digests could."""
-
-# Asked for with every segment, and it reads a file.
-_code_version = cache(code_version)
 
 
 @dataclass(frozen=True)
@@ -334,7 +330,7 @@ def _manifest(
         partition=staging.directory,
         snapshot=seen,
         config_hash=version,
-        code_version=_code_version(),
+        code_version=code_version(),
         columns=writer.columns(),
         primary_key=("_src", "_off"),
         order_by=("_off",),
