@@ -40,7 +40,7 @@ demo: $(STAMP)  ## Make sample data, export all of it, show what was written
 	@$(BIN)/export-assets demo
 
 test: $(STAMP)  ## Run every test; a skipped one is printed with its reason
-	@$(BIN)/python -m pytest -n 3 -p no:junitxml -q
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -p no:junitxml -q
 
 soak: $(STAMP)  ## Try to break every promise at full size, for an hour or two; writes docs/reliability.md
 	@$(BIN)/python -m export_assets_tests.proof $(SUITES)

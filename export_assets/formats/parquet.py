@@ -17,7 +17,7 @@ from export_assets.formats.options import (
     refuse_line_shapes,
     refuse_pretty,
 )
-from export_assets.formats.parquet_writer import ParquetWriter, arrow_schema
+from export_assets.formats.parquet_writer import ParquetWriter
 from export_assets.tables.batch import Batch
 from export_assets.tables.schema import TableSchema
 
@@ -120,8 +120,8 @@ class ParquetFormat(Format):
 def _read(
     path: Path, schema: TableSchema, columns: tuple[str, ...] | None = None
 ) -> Iterator[Batch]:
-    expected = arrow_schema(schema)
-    wanted = expected if columns is None else arrow_schema(schema.select(columns))
+    expected = schema.arrow
+    wanted = expected if columns is None else schema.select(columns).arrow
     with path.open("rb") as raw:
         try:
             # JSON comes as the text it is stored as, not as an extension type.

@@ -35,12 +35,6 @@ _CLEARLY = 4
 """So many times as often in the first rows, and nobody counts the others."""
 
 
-def arrow_schema(schema: TableSchema) -> pa.Schema:
-    """Return the Arrow schema of the conformed table."""
-    frame = pl.DataFrame(schema=schema.polars)
-    return frame.to_arrow(compat_level=pl.CompatLevel.oldest()).schema.remove_metadata()
-
-
 class ParquetWriter(FormatWriter):
     """One Parquet file being written, row group by full row group."""
 
@@ -56,7 +50,7 @@ class ParquetWriter(FormatWriter):
     ) -> None:
         self._path = path
         self._file: Any = path.open("xb")
-        self._schema = arrow_schema(schema)
+        self._schema = schema.arrow
         self._marked = {c.name for c in schema.columns if c.logical is LogicalType.JSON}
         self._broken = dict.fromkeys(self._marked, 0)
         self._codec, self._level, self._group_rows = codec, level, group_rows

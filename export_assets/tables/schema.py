@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Literal, get_args
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, get_args
 
 import polars as pl
 
 from export_assets.tables.reading import Reading
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Verdict = Literal["exact", "widened", "lossy", "refused"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -124,6 +128,12 @@ class TableSchema:
     def polars(self) -> pl.Schema:
         """The Polars schema of the conformed frame."""
         return pl.Schema({column.name: column.dtype for column in self.columns})
+
+    @cached_property
+    def arrow(self) -> "pa.Schema":
+        """The Arrow schema of the conformed table; made once, for every file of it asks."""
+        frame = pl.DataFrame(schema=self.polars)
+        return frame.to_arrow(compat_level=pl.CompatLevel.oldest()).schema.remove_metadata()
 
     def column(self, name: str) -> Column:
         """Return the column called *name*.

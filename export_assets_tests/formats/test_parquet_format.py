@@ -15,7 +15,6 @@ from export_assets.errors import IntegrityError, UsageError
 from export_assets.formats.base import FormatOptions
 from export_assets.formats.json_text import is_json
 from export_assets.formats.parquet import ParquetFormat
-from export_assets.formats.parquet_writer import arrow_schema
 from export_assets.tables.schema import Column, LogicalType, TableSchema
 from export_assets_tests.formats.tables_of_every_type import (
     AWKWARD_JSON,
@@ -49,7 +48,7 @@ def test_arrow_reads_equal_values(file: Path) -> None:
 
     assert (
         table.replace_schema_metadata()
-        .cast(arrow_schema(schema))
+        .cast(schema.arrow)
         .equals(frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
     )
 
