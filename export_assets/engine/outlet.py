@@ -63,14 +63,10 @@ def open_outlet(
         from export_assets.formats.joiners import joiner_of
 
         joiner_of(request.formats[0]).check(chosen, described=request.document_metadata)
-    target = DirectoryTarget(
-        request.output_dir,
-        run.now,
-        run_id=run.id,
-        overwrite=request.overwrite,
-        private=store.is_private(source.source),
-    )
-    with target:
+    private = store.is_private(source.source)
+    with DirectoryTarget(
+        request.output_dir, run.now, run_id=run.id, overwrite=request.overwrite, private=private
+    ) as target:
         if not request.one_file:
             directory = DirectoryDestination(target, tables)
             yield Outlet(open=lambda _: directory)

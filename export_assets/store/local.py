@@ -166,24 +166,35 @@ class LocalStore:
                 if not (new or (replace_unproven and has_no_manifest(path))):
                     previous = self._previous(path, subject, replace_damaged=replace_damaged)
                 _check_expected(previous, expected_run_id, subject)
-                staging = Staging(
-                    modes=self._modes_of(key),
-                    key=key,
-                    directory=directory,
-                    target=path,
-                    dir_fd=held.dir_fd,
-                    staging=staging_dir(self.root, key),
-                    staging_fd=held.staging_fd,
-                    target_sync=held.places.target_sync,
-                    staging_sync=held.places.staging_sync,
-                    run_id=run_id,
-                    previous=previous,
-                    filesystem=self._filesystem,
-                )
+                staging = self._staging(key, directory, run_id, held=held, previous=previous)
             try:
                 yield staging
             finally:
                 staging.discard()
+
+    def _staging(
+        self,
+        key: ExportKey,
+        directory: str,
+        run_id: str,
+        *,
+        held: "_Held",
+        previous: Manifest | None,
+    ) -> Staging:
+        return Staging(
+            modes=self._modes_of(key),
+            key=key,
+            directory=directory,
+            target=self.partition_path(key, directory),
+            dir_fd=held.dir_fd,
+            staging=staging_dir(self.root, key),
+            staging_fd=held.staging_fd,
+            target_sync=held.places.target_sync,
+            staging_sync=held.places.staging_sync,
+            run_id=run_id,
+            previous=previous,
+            filesystem=self._filesystem,
+        )
 
     def remove(
         self,
