@@ -1,5 +1,6 @@
 """What the launchpad of `extract_<source>` offers; of Dagster's plain types, see `run_config`."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ def extract_config(source: str, tables: Sequence[str], *, logs: bool) -> dict[st
         tables: Its tables.
         logs: Whether it is one of event logs, of which single matches can be chosen.
     """
-    known = dg.Enum(f"Table_{op_part(source)}", [dg.EnumValue(name) for name in tables])
+    known = _tables(source, tables)
     fields = {
         "tables": _list(known, "Tables; those exported by default where none is given."),
         "formats": _list(_FORMATS, "File formats; those configured where none is given."),
@@ -57,6 +58,17 @@ def extract_config(source: str, tables: Sequence[str], *, logs: bool) -> dict[st
     if logs:
         fields["match_id"] = _text("Only logs of this match.")
     return fields
+
+
+def _tables(source: str, names: Sequence[str]) -> dg.Enum:
+    """Return the tables to choose from.
+
+    Dagster keeps the fields it made of an enum under the enum's name for as long as the process
+    lives: with other tables it has another name.
+    """
+    told = "\0".join(names).encode("utf-8", "surrogatepass")
+    name = f"Table_{op_part(source)}_{hashlib.sha256(told).hexdigest()[:8]}"
+    return dg.Enum(name, [dg.EnumValue(one) for one in names])
 
 
 def order_of(given: Mapping[str, Any]) -> ExtractOrder:

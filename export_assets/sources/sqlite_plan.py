@@ -74,7 +74,7 @@ class Plan:
                 relation = read_first(relation)
             tripped = any_of([guard.condition for guard in guards])
             # The right side is computed only for a row that trips, and overflows.
-            where = (*where, f"{tripped} is not true or {_TRIP}")
+            where = (*where, f"{tripped} is not 1 or {_TRIP}")
         return select(relation, expressions, where=where, order_by=self.order_by, limit=self.limit)
 
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._config import process_config
 
+from export_assets.defs.extract_config import extract_config
 from export_assets_tests.defs.shop_project import (
     CUSTOMERS,
     ORDERS,
@@ -224,3 +226,11 @@ def test_a_full_run_reads_what_seems_unchanged(shop: Shop) -> None:
     assert full.success
     assert again.success
     assert shop.manifests(fmt="csv")["2024-01-03"].generation != first
+
+
+def test_a_source_whose_tables_change_offers_those_it_has_now() -> None:
+    for tables in (["customers", "orders"], ["customers", "invoices"]):
+        offered = dg.Shape(extract_config("shop", tables, logs=False))  # type: ignore[no-untyped-call]
+
+        assert process_config(offered, {"tables": tables}).success
+        assert not process_config(offered, {"tables": ["orders", "invoices"]}).success

@@ -37,6 +37,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     world.database()
     world.configure(DAILY)
     with serving(world, "--allow-host", "exports.example.org") as served:
+        served.ask(MUTATION.replace("true", "false"))
         yield served
 
 
