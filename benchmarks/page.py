@@ -29,12 +29,12 @@ it runs, and keeps its figures elsewhere.
 
 ## How it is measured
 
-Every command is a fresh process, started with its files in the page cache. All contenders take
-turns within a round, and who begins changes from round to round, so that whatever else the machine
-does meets all of them. Seconds are medians of the rounds, from the start of the command to its
-end; a ratio is the median of the rounds' own ratios. Memory is the most that all processes of a
-command held at once. Each tool has an environment of its own with pinned wheels, and is used as
-its documentation says is fast.
+Every command is a fresh process, started with its files in the page cache and nothing left to write
+to the disk. All contenders take turns within a round, and who begins changes from round to round,
+so that whatever else the machine does meets all of them. Seconds are medians of the rounds, from
+the start of the command to its end; a ratio is the median of the rounds' own ratios. Memory is the
+most that all processes of a command held at once. Each tool has an environment of its own with
+pinned wheels, and is used as its documentation says is fast.
 
 Every contender's first output is read back by DuckDB and compared with the source: rows and a sum
 of each column, of logs the sum of the numbers that events carry. That takes no part in the time.
