@@ -1,5 +1,6 @@
 """What a table is: named columns with logical types, keys and a fidelity verdict each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -119,7 +120,7 @@ class TableSchema:
     foreign_keys: tuple[ForeignKey, ...] = ()
     description: str = ""
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Column names in order."""
         return tuple(column.name for column in self.columns)
@@ -135,16 +136,17 @@ class TableSchema:
         frame = pl.DataFrame(schema=self.polars)
         return frame.to_arrow(compat_level=pl.CompatLevel.oldest()).schema.remove_metadata()
 
+    @cached_property
+    def _by_name(self) -> Mapping[str, Column]:
+        return {column.name: column for column in self.columns}
+
     def column(self, name: str) -> Column:
         """Return the column called *name*.
 
         Raises:
             KeyError: There is no such column.
         """
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(name)
+        return self._by_name[name]
 
     def select(self, names: tuple[str, ...]) -> "TableSchema":
         """Return this schema with only *names*, in that order."""
