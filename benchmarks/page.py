@@ -62,6 +62,10 @@ looking at every value in SQLite by one thread, taking every row off PostgreSQL'
 writing as many bytes as the export has and syncing them. No way of doing the job is faster than
 the slowest of these that it needs, unless it does them by several threads.
 How many processors a job keeps busy is the processor time of all its processes to its seconds.
+What was tried, and what bounds the bars that are not met, is in
+[0044](decisions/0044-lines-alike-are-proven-by-writing-them-again.md),
+[0046](decisions/0046-syncs-are-shared.md) and
+[0047](decisions/0047-what-was-tried-for-speed.md).
 
 """
 
