@@ -8,13 +8,15 @@ reads what the other wrote.
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from sqlite3 import Connection as Sqlite
+from threading import get_ident
 from typing import Any, Self
 
 import sqlalchemy as sa
+from dagster import EventLogEntry
 from dagster._core.event_api import EventHandlerFn
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     SqliteEventLogStorage,
@@ -42,6 +44,8 @@ class OpenSqliteEventLogStorage(SqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         self._known: set[tuple[str, str]] = set()
+        self._together: tuple[int, ExitStack, dict[str, Connection]] | None = None
+        """While events are stored together: by which thread, and over which transactions."""
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -64,13 +68,35 @@ class OpenSqliteEventLogStorage(SqliteEventLogStorage):
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
-        with self._db_lock:
-            engine = self._engine(shard)
-            if shard not in self._initialized_dbs:
-                self._initdb(engine)
-                self._initialized_dbs.add(shard)
-            with engine.connect() as connection, connection.begin():
-                yield connection
+        together = self._together
+        if together is not None and together[0] == get_ident():
+            _, stack, begun = together
+            if shard not in begun:
+                begun[shard] = stack.enter_context(self._begun(shard))
+            yield begun[shard]
+            return
+        with self._db_lock, self._begun(shard) as connection:
+            yield connection
+
+    @contextmanager
+    def _begun(self, shard: str) -> Iterator[Connection]:
+        """Begin a transaction in the file of *shard*; whoever does holds the lock."""
+        engine = self._engine(shard)
+        if shard not in self._initialized_dbs:
+            self._initdb(engine)
+            self._initialized_dbs.add(shard)
+        with engine.connect() as connection, connection.begin():
+            yield connection
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store *events* in one transaction of each file; Dagster's own has two for each event."""
+        with self._db_lock, ExitStack() as stack:
+            self._together = (get_ident(), stack, {})
+            try:
+                for event in events:
+                    self.store_event(event)
+            finally:
+                self._together = None
 
     def _engine(self, shard: str) -> Engine:
         """Return what connects to the file of *shard*; that used longest ago is closed for it."""

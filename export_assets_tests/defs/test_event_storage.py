@@ -12,6 +12,7 @@ from threading import Event
 
 import dagster as dg
 import pytest
+from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from export_assets.defs import event_storage
@@ -81,6 +82,74 @@ def test_tables_and_columns_that_are_there_are_asked_for_once(
     assert "asset_event_tags" in asked
     assert len(asked) == len(set(asked))
     assert not storage_of(shop.instance).has_table("no_such_table")
+
+
+def planned(run_id: str, days: int) -> list[dg.EventLogEntry]:
+    """What Dagster tells of a run that is going to materialize so many partitions."""
+    return [
+        dg.EventLogEntry(  # type: ignore[no-untyped-call]
+            error_info=None,
+            level=10,
+            user_message="",
+            run_id=run_id,
+            timestamp=float(number),
+            job_name="job",
+            dagster_event=DagsterEvent.build_asset_materialization_planned_event(
+                "job",
+                "step",
+                AssetMaterializationPlannedData(dg.AssetKey("it"), partition=f"day {number}"),
+            ),
+        )
+        for number in range(days)
+    ]
+
+
+def rows_of(home: Path, run_id: str) -> list[tuple[object, ...]]:
+    """The events of a run in its own file and in that of all, as the tables hold them."""
+    found: list[tuple[object, ...]] = []
+    for name in (run_id, "index"):
+        with closing(sqlite3.connect(home / "history" / "runs" / f"{name}.db")) as connection:
+            found += connection.execute(
+                "select dagster_event_type, asset_key, partition, timestamp from event_logs"
+                " where run_id = ? order by id",
+                (run_id,),
+            ).fetchall()
+    return found
+
+
+def test_events_stored_together_are_those_stored_one_by_one(
+    home: Path, instance: dg.DagsterInstance
+) -> None:
+    storage = storage_of(instance)
+    for event in planned("alone", 5):
+        storage.store_event(event)
+
+    storage.store_event_batch(planned("together", 5))
+
+    assert len(rows_of(home, "together")) == 10
+    assert rows_of(home, "together") == rows_of(home, "alone")
+    assert len(storage.get_records_for_run("together").records) == 5
+
+
+def test_events_stored_together_are_all_stored_or_none(
+    home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, stored = storage_of(instance), []
+    store_event = storage.store_event
+
+    def failing(event: dg.EventLogEntry) -> None:
+        store_event(event)
+        stored.append(event)
+        if len(stored) == 3:
+            raise OSError(28, "no room")
+
+    monkeypatch.setattr(storage, "store_event", failing)
+    with pytest.raises(OSError, match="no room"):
+        storage.store_event_batch(planned("together", 5))
+    assert rows_of(home, "together") == []
+
+    storage.store_event_batch(planned("together", 5))
+    assert len(rows_of(home, "together")) == 10
 
 
 def test_whoever_watches_a_run_sees_events_that_are_in_the_write_ahead_log_alone(
