@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
+from tempfile import mkdtemp
 
 from benchmarks.contenders import program
 from benchmarks.data import TABLE, daily
@@ -53,6 +54,7 @@ def measure(options: argparse.Namespace) -> Outcome:
     source = daily(options.work.resolve(), options.rows, days=DAYS, first=FIRST)
     homes = options.work.resolve() / "homes"
     shutil.rmtree(homes, ignore_errors=True)
+    homes.mkdir(parents=True)
     parts: dict[str, Part] = {}
 
     def add(name: str, seconds: float) -> None:
@@ -78,7 +80,7 @@ def _prepare(homes: Path, source: Path, partitioning: str) -> Path:
     """Make a project below *homes* that has exported nothing yet."""
     # A new one each time: for a minute or more ext4 steps over every file deleted when it makes
     # another, and thousands deleted now slow what is measured next.
-    home = homes / str(len(list(homes.iterdir())) if homes.exists() else 0)
+    home = Path(mkdtemp(dir=homes))
     text = SOURCE.format(database=source, table=TABLE, partitioning=partitioning)
     return one_source(home, "year", text)
 

@@ -114,9 +114,11 @@ class LocalStore:
             if manifest is not None:
                 yield path, manifest
 
-    def places(self, key: ExportKey) -> Places:
-        """Return the directories of an export, for staging many partitions one after the other."""
-        return Places(self.root, key, self._filesystem)
+    @contextmanager
+    def places(self, key: ExportKey) -> Iterator[Places]:
+        """Give the directories of an export, for staging many partitions one after the other."""
+        with ExitStack() as held:
+            yield Places(self.root, key, self._filesystem, held)
 
     @contextmanager
     def stage(

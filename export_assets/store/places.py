@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
-from typing import Self
 
 from export_assets.errors import DestPermission
 from export_assets.store.durable import make_directory, subdirectory
@@ -40,31 +38,20 @@ class SharedSync:
 
 
 class Places:
-    """Where partitions of an export are published and staged, held open from first use to exit.
+    """Where partitions of an export are published and staged, held open once they are used.
 
     Held open, they stay the directories that were made durable, whatever becomes of their names.
     """
 
-    def __init__(self, root: Path, key: ExportKey, filesystem: Filesystem) -> None:
+    def __init__(self, root: Path, key: ExportKey, filesystem: Filesystem, held: ExitStack) -> None:
+        """Prepare to open them; *held* closes them."""
         self.target_sync = SharedSync()
         self.staging_sync = SharedSync()
         self._root = root
         self._key = key
         self._filesystem = filesystem
-        self._stack = ExitStack()
+        self._held = held
         self._open: tuple[int, int] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._open = None
-        self._stack.close()
 
     @contextmanager
     def opened(self, subject: str) -> Iterator[tuple[int, int]]:
@@ -105,5 +92,5 @@ class Places:
             if os.fstat(fds[1]).st_dev != os.fstat(fds[2]).st_dev:
                 msg = f"{subject}: its directory is on another file system than {self._root}"
                 raise DestPermission(msg)
-            self._stack.push(stack.pop_all())
+            self._held.push(stack.pop_all())
         return fds[1], fds[2]

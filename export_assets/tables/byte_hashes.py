@@ -59,7 +59,7 @@ def _is_same(array: pa.Array) -> bool:
     length = int(bounds[1] - bounds[0])
     if length == 0 or not (np.diff(bounds) == length).all():
         return False
-    content = np.frombuffer(array.buffers()[2], dtype=np.uint8)[bounds[0] : bounds[-1]]
+    content = content_of(array, bounds)
     return bool(np.array_equal(content[length:], content[:-length]))
 
 
@@ -71,6 +71,14 @@ def bounds_of(array: pa.Array) -> npt.NDArray[np.int64]:
     narrow = pa.types.is_list(array.type)
     offsets = np.frombuffer(buffer, dtype=np.int32 if narrow else np.int64)
     return offsets[array.offset : array.offset + len(array) + 1].astype(np.int64, copy=False)
+
+
+def content_of(array: pa.Array, bounds: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    """Return the bytes of all values of *array*, which lie between *bounds*, one after another."""
+    buffer = array.buffers()[2]
+    if buffer is None:
+        return np.zeros(0, dtype=np.uint8)
+    return np.frombuffer(buffer, dtype=np.uint8)[bounds[0] : bounds[-1]]
 
 
 def _hash_each(array: pa.Array) -> Hashes:
@@ -135,7 +143,7 @@ def _columns(array: pa.Array, bounds: npt.NDArray[np.int64], length: int) -> Ite
     """Yield the words of values that are all *length* bytes long: first the first ones."""
     if not length:
         return
-    content = np.frombuffer(array.buffers()[2], dtype=np.uint8)[bounds[0] : bounds[-1]]
+    content = content_of(array, bounds)
     count = -(-length // _WORD)
     table = np.zeros((len(array), count * _WORD), dtype=np.uint8)
     table[:, :length] = content.reshape(len(array), length)

@@ -13,7 +13,14 @@ import pyarrow.compute as pc
 
 from export_assets.errors import InternalError
 from export_assets.tables.batch import Batch
-from export_assets.tables.byte_hashes import GOLDEN, Hashes, bounds_of, hash_bytes, mix
+from export_assets.tables.byte_hashes import (
+    GOLDEN,
+    Hashes,
+    bounds_of,
+    content_of,
+    hash_bytes,
+    mix,
+)
 from export_assets.tables.schema import LogicalType
 
 _NULL = np.uint64(0xA0761D6478BD642F)
@@ -151,14 +158,6 @@ def _hash_words(bounds: npt.NDArray[np.int64], words: Hashes) -> Hashes:
     return hash_bytes(pa.Array.from_buffers(pa.large_binary(), len(bounds) - 1, buffers))
 
 
-def _content(array: pa.Array) -> npt.NDArray[np.uint8]:
-    """Return the bytes of all texts of *array*, one after another."""
-    bounds, buffer = bounds_of(array), array.buffers()[2]
-    if buffer is None:
-        return np.zeros(0, dtype=np.uint8)
-    return np.frombuffer(buffer, dtype=np.uint8)[bounds[0] : bounds[-1]]
-
-
 def _wide(array: pa.Array) -> pa.Array:
     """Return texts and bytes with 64-bit offsets."""
     kind = array.type
@@ -196,7 +195,8 @@ def _one_line(array: pa.Array) -> pa.Array:
 
     The JSON formats do so when they nest a text in a record, on one line.
     """
-    bounds, text = bounds_of(array), _content(array)
+    bounds = bounds_of(array)
+    text = content_of(array, bounds)
     starts, ends = bounds[:-1] - bounds[0], bounds[1:] - bounds[0]
     filled = ends > starts
     edges = np.concatenate([text[starts[filled]], text[ends[filled] - 1]])

@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from export_assets.tables.byte_hashes import bounds_of
+from export_assets.tables.byte_hashes import bounds_of, content_of
 
 _LENGTH = len("2026-02-08 10:30:00")
 _MARKS = {4: "-", 7: "-", 13: ":", 16: ":"}
 _PARTING = 10
 _ZERO, _NINE = ord("0"), 9
-_HOURS, _SIXTY = 23, 59
+_LAST_HOUR, _LAST_SIXTIETH = 23, 59
 
 _Numbers = npt.NDArray[np.int64]
 
@@ -40,7 +40,7 @@ def _micros(texts: pl.Series) -> _Numbers | None:
     bounds = bounds_of(array)
     if (np.diff(bounds) != _LENGTH).any():
         return None
-    content = np.frombuffer(array.buffers()[2], dtype=np.uint8)[bounds[0] : bounds[-1]]
+    content = content_of(array, bounds)
     # One row for each place in a text, so that places are worked on side by side.
     places = np.ascontiguousarray(content.reshape(-1, _LENGTH).T)
     parting = places[_PARTING, 0]
@@ -57,7 +57,7 @@ def _counted(digits: npt.NDArray[np.uint8]) -> _Numbers | None:
     """Return microseconds since 1970 of 14 rows of digits, None where one is no time."""
     pairs = digits[::2] * np.uint8(10) + digits[1::2]
     century, year, month, day, hours, minutes, seconds = pairs
-    if hours.max() > _HOURS or minutes.max() > _SIXTY or seconds.max() > _SIXTY:
+    if hours.max() > _LAST_HOUR or max(minutes.max(), seconds.max()) > _LAST_SIXTIETH:
         return None
     if month.min() < 1 or month.max() > 12 or day.min() < 1:  # noqa: PLR2004 - months of a year
         return None
